@@ -1,0 +1,86 @@
+import type { Receipt } from '../audit/receipt.ts';
+
+/**
+ * The lease API as the client sees it (plain types: this folder may use nothing but node built-ins).
+ * The server's zod schemas are checked against these at compile time.
+ */
+
+/** Body of `POST /v1/credentials/{name}/leases`. */
+export interface LeaseRequest {
+  /** The client process's HPKE public key: raw X25519, 32 octets, base64url without padding. */
+  readonly hpkePublicKey: string;
+  /** Largest tree size the client has verified; 0 for none. */
+  readonly seen: number;
+  /** Wanted life in seconds; the server may give less. */
+  readonly ttlSeconds?: number;
+}
+
+/** Body of `POST /v1/leases/{id}/renew`. */
+export interface RenewRequest extends LeaseRequest {
+  /** What this process used since its last report. */
+  readonly uses: readonly Use[];
+}
+
+export interface Use {
+  readonly version: number;
+  /** Host and port of the partner's endpoint. */
+  readonly host: string;
+  readonly requests: number;
+}
+
+/** Answer of grant and renew. */
+export interface LeaseAnswer {
+  readonly lease: string;
+  readonly credential: string;
+  readonly version: number;
+  /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex. */
+  readonly spki: string;
+  /** Whole seconds, counted from when the server answered; the client counts from before it asked. */
+  readonly secondsLeft: number;
+  /** RFC 3339: when the lease ends by the server's clock. For people and for the sealed answer's associated data. */
+  readonly expiresAt: string;
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM, issuer chain sent after the leaf. */
+  readonly chain: string;
+  readonly trust: ServerTrust;
+  /** Hosts (`host:port`, lower-case ASCII) that this credential may call. */
+  readonly endpoints: readonly string[];
+  /** What a refusal looks like at this partner. */
+  readonly refusals: readonly Refusal[];
+  /** The secret part; null when a renewal changed nothing the client does not already hold. */
+  readonly sealed: SealedAnswer | null;
+  readonly receipt: Receipt;
+}
+
+/** `pem` holds the pinned roots; empty for `system`. */
+export interface ServerTrust {
+  readonly mode: 'pinned' | 'system' | 'both';
+  readonly pem: string;
+}
+
+export type Refusal =
+  | { readonly kind: 'alert' }
+  | { readonly kind: 'close' }
+  | { readonly kind: 'status'; readonly status: number };
+
+/** HPKE base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. All fields base64url without padding but `seq`. */
+export interface SealedAnswer {
+  /** Encapsulated key of the context. */
+  readonly enc: string;
+  /** Sequence number within the context; never used twice. */
+  readonly seq: number;
+  readonly ct: string;
+}
+
+/** Every error answer of the server (RFC 9457 section 3, with extension members). */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** Stable code, see core/errors.ts. */
+  readonly code: string;
+  readonly fix?: string;
+  readonly request: string;
+}

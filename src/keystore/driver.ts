@@ -1,0 +1,57 @@
+import type { SecretBytes } from '../core/secret-bytes.ts';
+import type { RecordName } from './record-name.ts';
+
+/**
+ * PORT. What an adapter of a key store implements; users hold a `KeyStore` (keystore.ts), which validates, times and
+ * counts. A record is the octets of one private key or one companion secret, written once and never changed.
+ *
+ * Errors are KeyturnErrors. `keystore_unavailable` is ambiguous: the verb may have happened. Nobody deletes,
+ * overwrites or revokes on an ambiguous answer.
+ */
+export interface KeyStoreDriver {
+  /** Kind and place for people, e.g. `file /var/lib/keyturn/keys.ktn`. No secret. */
+  readonly description: string;
+
+  /**
+   * Durable when it resolves. Atomic: a reader sees the whole record or none. A second write with the same octets
+   * resolves; with other octets it rejects with `keystore_conflict` and changes nothing. The driver does not keep
+   * or wipe `octets`.
+   */
+  write(record: RecordName, octets: SecretBytes): Promise<void>;
+
+  /** The octets, owned by the caller, who disposes of them; null when there is certainly no such record. */
+  read(record: RecordName): Promise<SecretBytes | null>;
+
+  /** Every record's name, in no order. */
+  list(): Promise<RecordName[]>;
+
+  /** Gone for good when it resolves. Resolves too when there is certainly no such record. */
+  destroy(record: RecordName): Promise<void>;
+
+  /** Cheap, at most a second. Never throws. */
+  health(): Promise<KeyStoreHealth>;
+
+  close(): Promise<void>;
+}
+
+export interface KeyStoreHealth {
+  readonly ready: boolean;
+  /** For people; empty when ready. */
+  readonly detail: string;
+}
+
+/**
+ * Optional power of a driver: it can attest to its whole content, so that a rollback, swap or splice behind our back
+ * shows at start.
+ */
+export interface Attesting {
+  /**
+   * `generation` counts this store's changes, `digest` (lower-case hex, SHA-256) covers the name and content of every
+   * record except those named in `without`. Computed over authenticated content: equal digests mean equal content.
+   */
+  attest(without?: readonly RecordName[]): Promise<{ readonly generation: number; readonly digest: string }>;
+}
+
+export function isAttesting(driver: object): driver is Attesting {
+  return 'attest' in driver;
+}

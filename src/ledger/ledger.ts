@@ -1,0 +1,86 @@
+import type { Receipt } from '../audit/receipt.ts';
+import type { Change, Outcome, Where } from './change.ts';
+import type { TableName, Tables } from './tables.ts';
+
+/**
+ * PORT. State and log in one place, under one transaction.
+ *
+ * - `commit` returns only when the change is durable. Many changes may share one durable commit.
+ * - After a failed or hanging sync the ledger is `failed` or `stalled` for good: every pending and every later call
+ *   rejects with `ledger_unavailable`, until the process starts anew. A change whose call was rejected may still
+ *   turn out to have been committed; the caller must have released nothing.
+ * - Concurrent commits are serialised by the adapter; each sees the effects of those before it.
+ * - Reads see every change whose `commit` has resolved.
+ */
+export interface Ledger {
+  /**
+   * @throws KeyturnError `ledger_unavailable`; `conflict` when a row with the same key exists or an update touched
+   * another number of rows than it said (nothing was written then, not even an entry).
+   */
+  commit(change: Change): Promise<Outcome>;
+
+  /** Rows in no order unless `orderBy` is given. `limit` defaults to 1000. */
+  find<T extends TableName>(table: T, where: Where<T>, options?: FindOptions<T>): Promise<Tables[T][]>;
+
+  /** The newest signed checkpoint (note text) and its size. Size 0 has a checkpoint too. */
+  head(): Promise<{ readonly size: number; readonly checkpoint: string }>;
+
+  /** Entries in order of index, as the exact canonical JSON that was hashed. */
+  entries(query: EntryQuery): Promise<StoredEntry[]>;
+
+  /** Checkpoints with `size > after`, ascending; at most `limit` (default 1000). One exists per durable commit. */
+  checkpoints(after: number, limit?: number): Promise<{ readonly size: number; readonly checkpoint: string }[]>;
+
+  /**
+   * Proof for an entry that is already on the log, at the newest checkpoint.
+   * @throws KeyturnError `not_found` if there is no such entry.
+   */
+  receipt(index: number, seen: number): Promise<Receipt>;
+
+  status(): LedgerStatus;
+
+  /** Finishes what is pending, then closes. Later calls reject with `ledger_unavailable`. */
+  close(): Promise<void>;
+}
+
+export interface FindOptions<T extends TableName> {
+  readonly orderBy?: keyof Tables[T] & string;
+  readonly descending?: boolean;
+  readonly limit?: number;
+}
+
+export interface EntryQuery {
+  /** Lowest index, inclusive. Default 0. */
+  readonly from?: number;
+  /** Highest index, exclusive. Default: the tree size. */
+  readonly to?: number;
+  readonly kind?: string;
+  readonly actor?: string;
+  readonly credential?: string;
+  /** Entry time in milliseconds since the epoch, inclusive. */
+  readonly since?: number;
+  readonly until?: number;
+  /** Newest first. Default false. */
+  readonly descending?: boolean;
+  /** Default 100, at most 10,000. */
+  readonly limit?: number;
+}
+
+export interface StoredEntry {
+  readonly index: number;
+  /** Exact canonical JSON. */
+  readonly json: string;
+  /** SHA-256(0x00 || json), base64. */
+  readonly leafHash: string;
+}
+
+export interface LedgerStatus {
+  /** `stalled`: a commit has not become durable in time. `failed`: a write or sync failed. Both are final. */
+  readonly state: 'ready' | 'stalled' | 'failed' | 'closed';
+  /** What happened, for people. Empty when ready. */
+  readonly detail: string;
+  /** Changes that wait for a durable commit. */
+  readonly pending: number;
+  /** Tree size at the newest durable commit. */
+  readonly size: number;
+}

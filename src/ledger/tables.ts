@@ -1,0 +1,143 @@
+/**
+ * The ledger's rows. One definition for every adapter; columns are snake_case as in SQL.
+ * Times are integers, milliseconds since the Unix epoch (UTC). `null` means "not yet" or "none".
+ * No row ever holds a private key, a companion secret, a token or a password.
+ */
+
+/** A named mTLS identity toward one partner in one environment. Key: `name`. */
+export interface CredentialRow {
+  name: string;
+  partner: string;
+  environment: string;
+  created_at: number;
+}
+
+/** SP 800-57 part 1 section 7 in our words; `abandoned` is a pending version whose key never reached the store. */
+export type VersionState =
+  | 'pending'
+  | 'staged'
+  | 'current'
+  | 'previous'
+  | 'retired'
+  | 'destroyed'
+  | 'compromised'
+  | 'abandoned'
+  | 'quarantined';
+
+/** One key + certificate of a credential. Key: `(credential, version)`; `spki` is unique over all time except abandoned rows. */
+export interface VersionRow {
+  credential: string;
+  /** 1, 2, 3 … within the credential. */
+  version: number;
+  state: VersionState;
+  /** SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex: the key's name everywhere. */
+  spki: string;
+  /** Lower-case hex, no leading zeros. */
+  serial: string;
+  /** RFC 4514 style, as read from the certificate. */
+  subject: string;
+  issuer: string;
+  not_before: number;
+  /** Inclusive (RFC 5280 section 4.1.2.5). */
+  not_after: number;
+  /** PEM, one certificate, LF line ends. */
+  certificate: string;
+  /** PEM, issuer certificates leaf-side first, root last if it was given; may be empty. */
+  chain: string;
+  /** Name of the key store that holds the private key, e.g. `file`. */
+  store: string;
+  /** Record name in that store, see `keystore/record-name.ts`. */
+  record: string;
+  /** JSON: who, when, SHA-256 of the upload, origin of the key. */
+  custody: string;
+  created_at: number;
+  /** When `state` last changed. */
+  changed_at: number;
+}
+
+/** A companion secret (e.g. an app token) of a credential. Key: `(credential, name, generation)`. */
+export interface CompanionRow {
+  credential: string;
+  name: string;
+  generation: number;
+  state: 'pending' | 'current' | 'superseded' | 'abandoned';
+  store: string;
+  record: string;
+  /** SHA-256 keyed by nothing would tell a guess; so only the length is kept. */
+  length: number;
+  created_at: number;
+}
+
+export type HoldTarget = 'version' | 'credential' | 'principal' | 'host' | 'store';
+
+/** A freeze. In force while `lifted_at` is null. Key: `id`. */
+export interface HoldRow {
+  id: string;
+  target: HoldTarget;
+  /** `lean/sandbox@2` for a version, `lean/sandbox`, `service:payments`, `api.example.com`, `file`. */
+  subject: string;
+  reason: string;
+  placed_by: string;
+  placed_at: number;
+  /** First of two persons who asked to lift it. */
+  thaw_asked_by: string | null;
+  thaw_asked_at: number | null;
+  lifted_by: string | null;
+  lifted_at: number | null;
+}
+
+/** A time-limited grant of one version to one principal. Key: `id`. */
+export interface LeaseRow {
+  id: string;
+  credential: string;
+  version: number;
+  principal: string;
+  token: string;
+  state: 'live' | 'returned' | 'expired' | 'ended';
+  granted_at: number;
+  renewed_at: number | null;
+  expires_at: number;
+  /** What the client last reported: JSON list of `{version, host, requests}`; null before the first report. */
+  uses: string | null;
+}
+
+/** An API token. The token itself is never stored. Key: `id`. */
+export interface TokenRow {
+  id: string;
+  principal: string;
+  /** SHA-256 of the token's 32 random octets, lower-case hex. Fast hashing is right for 256 bits of entropy. */
+  hash: string;
+  comment: string;
+  created_by: string;
+  created_at: number;
+  expires_at: number;
+  revoked_at: number | null;
+}
+
+/** What the ledger last knew of a key store that can attest to its content. Key: `store`. */
+export interface StoreRow {
+  store: string;
+  generation: number;
+  /** Lower-case hex. */
+  digest: string;
+}
+
+/** The access policy in force. Key: `id`, always `current`. */
+export interface PolicyRow {
+  id: 'current';
+  /** SHA-256 of the loaded files, lower-case hex. */
+  digest: string;
+  loaded_at: number;
+}
+
+export interface Tables {
+  credentials: CredentialRow;
+  versions: VersionRow;
+  companions: CompanionRow;
+  holds: HoldRow;
+  leases: LeaseRow;
+  tokens: TokenRow;
+  stores: StoreRow;
+  policies: PolicyRow;
+}
+export type TableName = keyof Tables;
