@@ -1,4 +1,7 @@
 import type { Receipt } from '../audit/receipt.ts';
+import type { SealedAnswer } from '../sealed/envelope.ts';
+
+export type { SealedAnswer } from '../sealed/envelope.ts';
 
 /**
  * The lease API as the client sees it (plain types: this folder may use nothing but node built-ins).
@@ -63,15 +66,6 @@ export type Refusal =
   | { readonly kind: 'alert' }
   | { readonly kind: 'close' }
   | { readonly kind: 'status'; readonly status: number };
-
-/** HPKE base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. All fields base64url without padding but `seq`. */
-export interface SealedAnswer {
-  /** Encapsulated key of the context. */
-  readonly enc: string;
-  /** Sequence number within the context; never used twice. */
-  readonly seq: number;
-  readonly ct: string;
-}
 
 /** Every error answer of the server (RFC 9457 section 3, with extension members). */
 export interface Problem {
