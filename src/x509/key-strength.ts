@@ -1,0 +1,86 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { KeyturnError } from '../core/errors.ts';
+
+const MIN_RSA_BITS = 2048;
+/** OpenSSL's own limit for RSA verification (OPENSSL_RSA_MAX_MODULUS_BITS). */
+const MAX_RSA_BITS = 16_384;
+const MIN_RSA_EXPONENT = 65_537n;
+const CURVES: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
+/** As many as Let's Encrypt's CA tries. */
+const FERMAT_ROUNDS = 100;
+
+/**
+ * The algorithm of a public or private key: `RSA-2048`, `EC P-256`, `Ed25519`.
+ * Accepted: RSA from 2048 bits with a public exponent from 65537, NIST P-256, P-384 and P-521, Ed25519.
+ * @throws KeyturnError `key_too_weak` for every other key, and for an RSA modulus whose primes are close together.
+ */
+export function algorithmOfStrongKey(key: KeyObject): string {
+  switch (key.asymmetricKeyType) {
+    case 'rsa':
+      return rsaAlgorithm(key);
+    case 'ec':
+      return curveAlgorithm(key);
+    case 'ed25519':
+      return 'Ed25519';
+    default:
+      throw tooWeak(`The key is of the type ${key.asymmetricKeyType ?? 'unknown'}.`);
+  }
+}
+
+function rsaAlgorithm(key: KeyObject): string {
+  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
+  if (modulusLength < MIN_RSA_BITS || modulusLength > MAX_RSA_BITS) {
+    throw tooWeak(`The RSA key has ${modulusLength} bits.`);
+  }
+  if (publicExponent < MIN_RSA_EXPONENT || publicExponent % 2n === 0n) {
+    throw tooWeak(`The RSA key has the public exponent ${publicExponent.toString().slice(0, 20)}.`);
+  }
+  if (hasClosePrimes(modulusOf(key))) throw tooWeak('The two primes of the RSA key are so close that it is broken.');
+  return `RSA-${modulusLength}`;
+}
+
+function curveAlgorithm(key: KeyObject): string {
+  const name = key.asymmetricKeyDetails?.namedCurve ?? 'unnamed parameters';
+  const curve = CURVES[name];
+  if (curve === undefined) throw tooWeak(`The elliptic-curve key is on ${name}.`);
+  return `EC ${curve}`;
+}
+
+/** Through the public half only: a JWK of a private key would put its secret parts into strings. */
+function modulusOf(key: KeyObject): bigint {
+  const jwk = (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'jwk' });
+  return BigInt(`0x${Buffer.from(jwk.n ?? '', 'base64url').toString('hex')}`);
+}
+
+/** Fermat's factorisation (https://fermatattack.secvuln.info), bounded: finds primes that differ by very little. */
+export function hasClosePrimes(modulus: bigint): boolean {
+  let a = ceilSquareRoot(modulus);
+  for (let round = 0; round < FERMAT_ROUNDS; round++, a++) {
+    const rest = a * a - modulus;
+    if (maySquare(rest) && ceilSquareRoot(rest) ** 2n === rest) return true;
+  }
+  return false;
+}
+
+/** Squares end in 0, 1, 4 or 9 modulo 16: three quarters of the square roots are saved. */
+function maySquare(value: bigint): boolean {
+  const low = Number(value & 15n);
+  return low === 0 || low === 1 || low === 4 || low === 9;
+}
+
+/** Newton's iteration from above. */
+function ceilSquareRoot(value: bigint): bigint {
+  if (value < 2n) return value;
+  let x = 1n << BigInt(Math.ceil(value.toString(16).length * 2) + 1);
+  for (;;) {
+    const next = (x + value / x) >> 1n;
+    if (next >= x) return x * x === value ? x : x + 1n;
+    x = next;
+  }
+}
+
+function tooWeak(found: string): KeyturnError {
+  return new KeyturnError('key_too_weak', found, {
+    fix: 'Ask the partner for a key that is RSA of 2048 bits or more, EC P-256, P-384 or P-521, or Ed25519.',
+  });
+}
