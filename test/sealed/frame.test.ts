@@ -50,12 +50,18 @@ describe('a frame of named secrets', () => {
       });
     });
     fc.assert(
-      fc.property(fc.oneof(almost, fc.uint8Array({ maxLength: 60 }).map((octets) => Buffer.from(octets))), (octets) => {
-        const read = decodeFrame(octets);
-        if (read === null) return;
-        const again = encodeFrame([...read].map(([name, secret]) => ({ name, octets: secret })));
-        expect(again.bytes.equals(octets)).toBe(true);
-      }),
+      fc.property(
+        fc.oneof(
+          almost,
+          fc.uint8Array({ maxLength: 60 }).map((octets) => Buffer.from(octets)),
+        ),
+        (octets) => {
+          const read = decodeFrame(octets);
+          if (read === null) return;
+          const again = encodeFrame([...read].map(([name, secret]) => ({ name, octets: secret })));
+          expect(again.bytes.equals(octets)).toBe(true);
+        },
+      ),
       { numRuns: 2_000 },
     );
   });
