@@ -1,3 +1,10 @@
+import { decodeBase64 } from '../core/base64.ts';
+import { isKeyturnError, KeyturnError } from '../core/errors.ts';
+import type { Checkpoint, LogVerifier, TreeHead } from './checkpoint.ts';
+import type { AuditEntry } from './entry.ts';
+import { HASH_BYTES, leafHash, verifyConsistency, verifyInclusion } from './merkle.ts';
+import { parseEntry } from './recorded.ts';
+
 /**
  * Proof that one access is on the one log. All hashes are base64 (RFC 4648 section 4, padded) of 32 octets.
  */
@@ -12,4 +19,83 @@ export interface Receipt {
   readonly checkpoint: string;
   /** RFC 9162 section 2.1.4 path from the size the client had seen; absent when it had seen none. */
   readonly consistency?: { readonly from: number; readonly path: readonly string[] };
+}
+
+/** What a receipt proved: this entry stands at `index` of the log's tree with this size and root. */
+export interface ProvenEntry {
+  readonly entry: AuditEntry;
+  readonly index: number;
+  /** To be kept, with `root`, as `seen` for the next receipt. */
+  readonly size: number;
+  readonly root: Buffer;
+}
+
+/** Hashes of a proof that are decoded at most; merkle.ts has the exact limit. */
+const MAX_HASHES = 64;
+
+/**
+ * Verifies a receipt (attacker-controlled, its shape included) against the log's public keys and the largest tree the
+ * caller has verified before, null for none. Whether the entry is about *this* access is for the caller to compare.
+ *
+ * A caller with `seen` asked for a tree at least as large, so a smaller one is a fork: it may be an old checkpoint of
+ * the same log, but no proof can tell, and a log that answers with less than it has shown is not the one log.
+ *
+ * @throws KeyturnError `log_forked` when the checkpoint is signed by the log, but its tree is smaller than, different
+ * from, or not proven to continue the one seen; `receipt_invalid` for everything else that does not verify.
+ */
+export function verifyReceipt(receipt: Receipt, verifier: LogVerifier, seen: TreeHead | null): ProvenEntry {
+  const checkpoint = refused(() => verifier.open(receipt.checkpoint));
+  // The fork comes first: it is the graver finding, and it needs the signature alone.
+  if (seen !== null) assertContinues(receipt, checkpoint, seen);
+  const entry = refused(() => parseEntry(receipt.entry));
+  if (entry.index !== receipt.index) throw invalid('Its index is not that of its entry.');
+  const included = verifyInclusion({
+    index: entry.index,
+    size: checkpoint.size,
+    leafHash: leafHash(Buffer.from(receipt.entry, 'utf8')),
+    root: checkpoint.root,
+    path: decodePath(receipt.inclusion),
+  });
+  if (!included) throw invalid('The entry is not proven to be in the tree.');
+  return { entry, index: entry.index, size: checkpoint.size, root: checkpoint.root };
+}
+
+function assertContinues(receipt: Receipt, checkpoint: Checkpoint, seen: TreeHead): void {
+  if (checkpoint.size < seen.size)
+    throw forked('The log shows fewer entries than it has shown before.', checkpoint, seen);
+  // `consistency.from` is bound by nothing: the path is judged from the size that the caller knows.
+  const grown = seen.size > 0 && checkpoint.size > seen.size;
+  const path = grown ? decodePath(receipt.consistency?.path) : [];
+  const claim = { from: seen.size, to: checkpoint.size, fromRoot: seen.root, toRoot: checkpoint.root, path };
+  if (!verifyConsistency(claim)) throw forked('The log does not continue the one seen before.', checkpoint, seen);
+}
+
+/** @throws KeyturnError `receipt_invalid` for what is not a short list of hashes. */
+function decodePath(path: unknown): Buffer[] {
+  if (!Array.isArray(path) || path.length > MAX_HASHES) throw invalid('A proof is missing or too long.');
+  return path.map((text: unknown) => {
+    const hash = typeof text === 'string' ? decodeBase64(text, HASH_BYTES) : null;
+    if (hash === null) throw invalid('A proof holds something that is no hash.');
+    return hash;
+  });
+}
+
+function refused<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    // A foreign error comes from a field of another type than the shape says.
+    throw invalid(isKeyturnError(error, 'audit_invalid') ? error.message : 'A field has the wrong type.');
+  }
+}
+
+function invalid(what: string): KeyturnError {
+  return new KeyturnError('receipt_invalid', `The receipt is refused. ${what}`);
+}
+
+function forked(what: string, checkpoint: Checkpoint, seen: TreeHead): KeyturnError {
+  return new KeyturnError('log_forked', what, {
+    fix: 'Keep the receipt and the checkpoint seen before: together they are the evidence. Tell the operators of the log.',
+    facts: { origin: checkpoint.origin, size: checkpoint.size, seen: seen.size },
+  });
 }
