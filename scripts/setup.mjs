@@ -1,0 +1,107 @@
+/**
+ * Set-up of a checkout, needing Node 20 and npm alone: `node scripts/setup.mjs run` installs the locked packages (with
+ * Node 24 among them), `test` also the system programs that tests use. Quick when there is nothing to do.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isInstalled, missingTools } from './tools.mjs';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const STAMP = join(ROOT, 'node_modules', '.keyturn-setup');
+const NEEDED_NODE = 24;
+
+const mode = process.argv[2] ?? 'run';
+if (mode !== 'run' && mode !== 'test') fail(`"${mode}" is no set-up; there are run and test.`);
+installPackages();
+checkNode();
+if (mode === 'test') installTools();
+
+function installPackages() {
+  const wanted = stampOf();
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted) return;
+  say('Installing the locked packages (under a minute) …');
+  const started = Date.now();
+  const { command, args } = npm();
+  run(command, [...args, 'ci', '--loglevel=error', '--no-progress', '--ignore-scripts'], 'npm ci failed; see above.');
+  writeFileSync(STAMP, wanted);
+  say(`Packages are there (${Math.round((Date.now() - started) / 1000)} s).`);
+}
+
+/** What the installed packages depend on. `npm ci` empties node_modules, and the stamp goes with it. */
+function stampOf() {
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch}\n`);
+  for (const file of ['package.json', 'package-lock.json', '.npmrc']) hash.update(readFileSync(join(ROOT, file)));
+  return `${hash.digest('hex')}\n`;
+}
+
+/** The npm that runs us, else the one on the PATH. */
+function npm() {
+  const own = process.env.npm_execpath ?? '';
+  if (/npm-cli\.c?js$/.test(own)) return { command: process.execPath, args: [own] };
+  return { command: process.platform === 'win32' ? 'npm.cmd' : 'npm', args: [] };
+}
+
+/** Scripts of npm find node_modules/.bin first, so the packaged Node serves all that follows. */
+function checkNode() {
+  const path = [join(ROOT, 'node_modules', '.bin'), process.env.PATH ?? ''].join(delimiter);
+  const shell = process.platform === 'win32';
+  const { stdout } = spawnSync('node', ['--version'], { env: { ...process.env, PATH: path }, encoding: 'utf8', shell });
+  const version = (stdout ?? '').trim().replace(/^v/, '');
+  if (Number.parseInt(version, 10) >= NEEDED_NODE) return;
+  fail(
+    `Keyturn needs Node ${NEEDED_NODE}; here is ${version === '' ? 'none that runs' : version}, and no packaged one fits ` +
+      `${process.platform} ${process.arch}. Install Node ${NEEDED_NODE} or newer with your version manager and run this again.`,
+  );
+}
+
+function installTools() {
+  const missing = missingTools();
+  if (missing.length === 0) return;
+  if (process.getuid?.() === 0 && isInstalled('apt-get')) aptInstall(missing.map((tool) => tool.debianPackage));
+  const left = missingTools();
+  for (const { command, tests } of left) say(`${command} is not installed: tests in ${tests} are left out.`);
+  if (left.length === 0) return;
+  if (process.env.CI) fail('With CI set nothing may be left out: install what is named above.');
+  say('To run every test, install what is named above with the package manager of your system.');
+}
+
+/** @param {string[]} packages */
+function aptInstall(packages) {
+  say(`Installing ${packages.join(', ')} …`);
+  // RUNLEVEL=1 keeps Debian's packages from starting the daemons that they bring.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  run('apt-get', ['-qq', 'update'], 'apt-get update failed; see above.', env);
+  const options = ['-qq', '-y', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0'];
+  run('apt-get', [...options, 'install', ...packages], 'apt-get install failed; see above.', env);
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} failure
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function run(command, args, failure, env = process.env) {
+  const shell = command.endsWith('.cmd');
+  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: ROOT, env, encoding: 'utf8', shell });
+  if (status === 0) return;
+  process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
+  fail(error === undefined ? failure : `${command} cannot be started: ${error.message}`);
+}
+
+/** @param {string} text */
+function say(text) {
+  process.stdout.write(`${text}\n`);
+}
+
+/**
+ * @param {string} text
+ * @returns {never}
+ */
+function fail(text) {
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+}

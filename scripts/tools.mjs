@@ -1,0 +1,37 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/**
+ * System programs that tests use as second opinions. `tests` is the pattern of the test files that cannot run
+ * without the program: a test that needs one says so in its file's name.
+ */
+export const TOOLS = [
+  { command: 'nginx', debianPackage: 'nginx-light', tests: '**/*nginx*.test.ts' },
+  { command: 'strace', debianPackage: 'strace', tests: '**/*strace*.test.ts' },
+  { command: 'openssl', debianPackage: 'openssl', tests: '**/*openssl*.test.ts' },
+  { command: 'curl', debianPackage: 'curl', tests: '**/*curl*.test.ts' },
+];
+
+/** The tools that this machine lacks. */
+export function missingTools() {
+  return TOOLS.filter(({ command }) => !isInstalled(command));
+}
+
+/**
+ * On the PATH or where Debian puts servers, which the PATH of a plain user leaves out.
+ * @param {string} command
+ */
+export function isInstalled(command) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'];
+  return folders.some((folder) => folder !== '' && isExecutable(join(folder, command)));
+}
+
+/** @param {string} path */
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
