@@ -30,19 +30,29 @@ export interface Answer {
   readonly body: string;
   /** Whether the client resumed a TLS session. */
   readonly resumed: boolean;
+  /** The newest TLS session that the server offered for resumption. */
+  readonly session: Buffer | null;
 }
 
 /** One request as an ordinary Node client makes it. Rejects with Node's own error. */
 export async function call(url: string, options: CallOptions): Promise<Answer> {
-  const { method = 'GET', headers = {}, body, session } = options;
+  const { method = 'GET', body, session } = options;
   const agent = options.agent ?? agentFor(options);
-  const sent = request(url, { method, headers, agent, ...(session === undefined ? {} : { session }) });
+  const sent = request(url, {
+    method,
+    headers: { ...options.headers },
+    agent,
+    ...(session === undefined ? {} : { session }),
+  });
+  let offered: Buffer | null = null;
+  sent.on('socket', (socket) => socket.on('session', (newest: Buffer) => (offered = newest)));
   sent.end(body);
   try {
     const [response] = await once(sent, 'response');
     const socket = response.socket;
     const resumed = socket instanceof TLSSocket && socket.isSessionReused();
-    return { status: response.statusCode, headers: response.headers, body: await text(response), resumed };
+    const { statusCode: status, headers } = response;
+    return { status, headers, body: await text(response), resumed, session: offered };
   } finally {
     if (options.agent === undefined) agent.destroy();
   }
