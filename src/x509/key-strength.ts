@@ -9,25 +9,34 @@ const CURVES: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r
 /** As many as Let's Encrypt's CA tries. */
 const FERMAT_ROUNDS = 100;
 
-/**
- * The algorithm of a public or private key: `RSA-2048`, `EC P-256`, `Ed25519`.
- * Accepted: RSA from 2048 bits with a public exponent from 65537, NIST P-256, P-384 and P-521, Ed25519.
- * @throws KeyturnError `key_too_weak` for every other key, and for an RSA modulus whose primes are close together.
- */
-export function algorithmOfStrongKey(key: KeyObject): string {
+/** How a public or private key is called here: `RSA-2048`, `EC P-256`, `Ed25519`; OpenSSL's word for any other. */
+export function keyAlgorithm(key: KeyObject): string {
+  const { modulusLength, namedCurve = 'with parameters of its own' } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case 'rsa':
-      return rsaAlgorithm(key);
+      return `RSA-${modulusLength}`;
     case 'ec':
-      return curveAlgorithm(key);
+      return `EC ${CURVES[namedCurve] ?? namedCurve}`;
     case 'ed25519':
       return 'Ed25519';
     default:
-      throw tooWeak(`The key is of the type ${key.asymmetricKeyType ?? 'unknown'}.`);
+      return key.asymmetricKeyType ?? 'unknown';
   }
 }
 
-function rsaAlgorithm(key: KeyObject): string {
+/**
+ * Accepted: RSA from 2048 bits with a public exponent from 65537, NIST P-256, P-384 and P-521, Ed25519.
+ * @throws KeyturnError `key_too_weak` for every other key, and for an RSA modulus whose primes are close together.
+ */
+export function refuseWeakKey(key: KeyObject): void {
+  const { namedCurve = '' } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'rsa') refuseWeakRsa(key);
+  else if (key.asymmetricKeyType !== 'ed25519' && !(key.asymmetricKeyType === 'ec' && namedCurve in CURVES)) {
+    throw tooWeak(`A key of the kind ${keyAlgorithm(key)} is not accepted.`);
+  }
+}
+
+function refuseWeakRsa(key: KeyObject): void {
   const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
   if (modulusLength < MIN_RSA_BITS || modulusLength > MAX_RSA_BITS) {
     throw tooWeak(`The RSA key has ${modulusLength} bits.`);
@@ -36,14 +45,6 @@ function rsaAlgorithm(key: KeyObject): string {
     throw tooWeak(`The RSA key has the public exponent ${publicExponent.toString().slice(0, 20)}.`);
   }
   if (hasClosePrimes(modulusOf(key))) throw tooWeak('The two primes of the RSA key are so close that it is broken.');
-  return `RSA-${modulusLength}`;
-}
-
-function curveAlgorithm(key: KeyObject): string {
-  const name = key.asymmetricKeyDetails?.namedCurve ?? 'unnamed parameters';
-  const curve = CURVES[name];
-  if (curve === undefined) throw tooWeak(`The elliptic-curve key is on ${name}.`);
-  return `EC ${curve}`;
 }
 
 /** Through the public half only: a JWK of a private key would put its secret parts into strings. */

@@ -5,7 +5,7 @@ import { encodeBase64Lines } from './encoding/base64.ts';
 import { decryptDekInfoDes, decryptPbes1Des } from './encrypted/des.ts';
 import { readEncryptedPkcs8 } from './encrypted/pkcs8.ts';
 import { spkiFingerprint } from './fingerprint.ts';
-import { algorithmOfStrongKey } from './key-strength.ts';
+import { keyAlgorithm, refuseWeakKey } from './key-strength.ts';
 import type { PemBlock } from './pem.ts';
 
 /** A private key as it was read. Whoever holds it disposes `pkcs8`. */
@@ -40,14 +40,22 @@ export function readPrivateKey(block: PemBlock, password?: SecretBytes): Private
   const form = FORMS[block.label];
   if (form === undefined) throw foreignForm(block.label);
   const key = isEncrypted(block) ? openEncrypted(block, form, required(password)) : openPlain(block.der, form);
-  const algorithm = algorithmOfStrongKey(key);
+  refuseWeakKey(key);
   refuseTornPair(key);
   return {
     key,
     pkcs8: SecretBytes.own(key.export({ type: 'pkcs8', format: 'der' })),
     spki: spkiFingerprint(key),
-    algorithm,
+    algorithm: keyAlgorithm(key),
   };
+}
+
+/**
+ * The fingerprint of the key in PKCS#8 DER octets, as a key store gives them back; the octets stay the caller's.
+ * @throws KeyturnError `key_unreadable`
+ */
+export function spkiOfPkcs8(octets: SecretBytes): string {
+  return spkiFingerprint(openPlain(octets.bytes, 'pkcs8'));
 }
 
 /** True when the block can't be read without a password. */

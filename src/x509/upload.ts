@@ -1,0 +1,132 @@
+import { KeyturnError } from '../core/errors.ts';
+import type { SecretBytes } from '../core/secret-bytes.ts';
+import { type Certificate, readCertificate } from './certificate.ts';
+import { withoutDuplicates } from './chain.ts';
+import { sha256Hex } from './fingerprint.ts';
+import { isKeyLabel, readPem, wipePem } from './pem.ts';
+import { type PrivateKeyFile, readPrivateKey } from './private-key.ts';
+import { looksLikeZip, readZip, type ZipFile } from './zip.ts';
+
+const MAX_FILES = 16;
+const MAX_CERTIFICATES = 32;
+const CERTIFICATE_LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE']);
+/** The first octet of every DER structure that could be a certificate: SEQUENCE. */
+const DER_SEQUENCE = 0x30;
+
+/** What a person uploaded, read. Whoever holds it disposes `key.pkcs8`. */
+export interface Upload {
+  readonly key: PrivateKeyFile | null;
+  /** Each once, in the order they were found; leaf and issuers mixed. */
+  readonly certificates: Certificate[];
+  /** SHA-256 of each file as it was uploaded, lower-case hex, in the order given. */
+  readonly sha256: string[];
+}
+
+interface Found {
+  readonly keys: PrivateKeyFile[];
+  readonly certificates: Certificate[];
+}
+
+/**
+ * Reads zips, PEM files and DER certificates, told apart by content, not by name. Nothing touches the disk. The files
+ * stay the caller's, who wipes them; what was copied out of them here is wiped here. Everything may be hostile.
+ * @throws KeyturnError `archive_rejected`, `payload_too_large`, `invalid_input` (nothing of use in a file, two private
+ * keys), `certificate_unreadable`, and what {@link readPrivateKey} throws.
+ */
+export async function readUpload(
+  files: readonly { readonly name: string; readonly bytes: Buffer }[],
+  password?: SecretBytes,
+): Promise<Upload> {
+  if (files.length > MAX_FILES) throw new KeyturnError('payload_too_large', `At most ${MAX_FILES} files at a time.`);
+  const found: Found = { keys: [], certificates: [] };
+  try {
+    for (const file of files) {
+      if (looksLikeZip(file.bytes)) await readArchive(file, password, found);
+      else if (!readFile(file, password, found)) throw nothingIn(file.name);
+    }
+    const certificates = withoutDuplicates(found.certificates);
+    return { key: onlyKey(found.keys), certificates, sha256: files.map(({ bytes }) => sha256Hex(bytes)) };
+  } catch (error) {
+    for (const key of found.keys) key.pkcs8.dispose();
+    throw error;
+  }
+}
+
+async function readArchive(archive: ZipFile, password: SecretBytes | undefined, found: Found): Promise<void> {
+  const files = await readZip(archive.bytes);
+  try {
+    const useful = files.filter((file) => readFile(file, password, found));
+    if (useful.length === 0) throw nothingIn(archive.name);
+  } finally {
+    for (const { bytes } of files) bytes.fill(0);
+  }
+}
+
+/** False when the file is none of ours: a read-me in a zip does no harm. */
+function readFile({ name, bytes }: ZipFile, password: SecretBytes | undefined, found: Found): boolean {
+  if (bytes[0] === DER_SEQUENCE && !looksLikePem(bytes)) {
+    addCertificate(found, readDer(name, bytes));
+    return true;
+  }
+  if (!looksLikePem(bytes)) return false;
+  const blocks = readPem(bytes);
+  try {
+    const useful = blocks.filter(({ label }) => isKeyLabel(label) || CERTIFICATE_LABELS.has(label));
+    for (const block of useful) {
+      if (isKeyLabel(block.label)) found.keys.push(readPrivateKey(block, password));
+      else addCertificate(found, readCertificate(block.der));
+    }
+    return useful.length > 0;
+  } finally {
+    wipePem(blocks);
+  }
+}
+
+function addCertificate(found: Found, certificate: Certificate): void {
+  if (found.certificates.length >= MAX_CERTIFICATES) {
+    throw new KeyturnError('payload_too_large', `The upload holds more than ${MAX_CERTIFICATES} certificates.`);
+  }
+  found.certificates.push(certificate);
+}
+
+function readDer(name: string, bytes: Buffer): Certificate {
+  try {
+    return readCertificate(bytes);
+  } catch {
+    throw new KeyturnError('certificate_unreadable', `"${label(name)}" is neither PEM nor a DER certificate.`, {
+      fix: 'PKCS#12 (.p12, .pfx) and DER keys are converted first: openssl pkcs12 -in FILE -out FILE.pem, or openssl pkey.',
+    });
+  }
+}
+
+/** The same key may come twice, in its own file and beside the certificate; two different ones are a mistake. */
+function onlyKey(keys: readonly PrivateKeyFile[]): PrivateKeyFile | null {
+  const [first, ...others] = keys;
+  const foreign = others.find(({ spki }) => spki !== first?.spki);
+  if (first === undefined || foreign === undefined) {
+    for (const { pkcs8 } of others) pkcs8.dispose();
+    return first ?? null;
+  }
+  throw new KeyturnError('invalid_input', 'The upload holds two different private keys.', {
+    fix: 'Upload one key with its certificate at a time.',
+    facts: { first: first.spki, second: foreign.spki },
+  });
+}
+
+/** In ASCII, or in UTF-16, which {@link readPem} then refuses with the reason. */
+function looksLikePem(bytes: Buffer): boolean {
+  return bytes.includes('-----BEGIN') || bytes.includes('-----BEGIN', 0, 'utf16le') || bytes.includes(UTF16_BIG);
+}
+
+const UTF16_BIG = Buffer.from('-----BEGIN', 'utf16le').swap16();
+
+function nothingIn(name: string): KeyturnError {
+  return new KeyturnError('invalid_input', `"${label(name)}" holds no private key and no certificate.`, {
+    fix: 'Upload the zip files from the partner’s portal, or PEM files.',
+  });
+}
+
+/** A file name is the uploader's: one line, short, before it stands in a message. */
+function label(name: string): string {
+  return name.replace(/[\p{C}\u2028\u2029]/gu, '?').slice(0, 80);
+}
