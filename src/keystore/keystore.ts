@@ -1,0 +1,184 @@
+import { isKeyturnError, KeyturnError } from '../core/errors.ts';
+import { SecretBytes } from '../core/secret-bytes.ts';
+import { type Attesting, isAttesting, type KeyStoreDriver, type KeyStoreHealth } from './driver.ts';
+import { type RecordName, recordName } from './record-name.ts';
+
+export type KeyStoreVerb = 'write' | 'read' | 'list' | 'destroy' | 'attest';
+
+export interface KeyStoreOptions {
+  /** How long one call of the driver may take, in milliseconds. Default: 10 000. */
+  readonly timeoutMs?: number;
+  /** Told after each verb: whether it succeeded, and how many seconds it took. Must not throw. */
+  readonly observe?: (verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
+}
+
+/** Largest record, in octets. The tightest among the stores is AWS Secrets Manager's limit of 65 536. */
+const MAX_RECORD_OCTETS = 64 * 1024;
+
+/**
+ * A key store as its users hold it, over whichever driver. Validates names and lengths, ends calls that hang, and
+ * never leaves secret octets behind: what a driver delivers too late is wiped.
+ *
+ * Every verb rejects with a KeyturnError: `invalid_input` and `payload_too_large` before the driver is asked;
+ * `keystore_unavailable` on a time-out or an error that the driver did not name, in which case the verb may have
+ * happened; otherwise what the driver says.
+ */
+export class KeyStore {
+  /** As configuration calls it. */
+  readonly name: string;
+  readonly driver: KeyStoreDriver;
+  readonly #timeoutMs: number;
+  readonly #observe: (verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
+
+  constructor(name: string, driver: KeyStoreDriver, options: KeyStoreOptions = {}) {
+    this.name = name;
+    this.driver = driver;
+    this.#timeoutMs = options.timeoutMs ?? 10_000;
+    this.#observe = options.observe ?? (() => {});
+  }
+
+  /**
+   * Writes, then reads back and compares. The caller keeps `octets`, and may wipe them as soon as this settles.
+   * @throws KeyturnError `keystore_conflict` when the record stands there with other octets, or reads back as others.
+   */
+  write(record: RecordName, octets: SecretBytes): Promise<void> {
+    return this.#observed('write', async () => {
+      recordName(record);
+      checkLength(octets.length);
+      // A driver that hangs may look at its argument long after our caller has wiped the original.
+      const copy = SecretBytes.copyOf(octets.bytes);
+      const written = this.#started(() => this.driver.write(record, copy)).finally(() => copy.dispose());
+      await this.#inTime('write', written);
+      using readBack = await this.#fetch(record);
+      if (readBack === null || !readBack.equals(octets)) {
+        throw new KeyturnError(
+          'keystore_conflict',
+          `The key store ${this.name} returned ${record} otherwise than it was written.`,
+          {
+            fix: 'Do not use this record. Check who else writes to the store.',
+          },
+        );
+      }
+    });
+  }
+
+  /** @throws KeyturnError `not_found` when there is certainly no such record. */
+  async read(record: RecordName): Promise<SecretBytes> {
+    const octets = await this.tryRead(record);
+    if (octets !== null) return octets;
+    throw new KeyturnError('not_found', `The key store ${this.name} has no record ${record}.`);
+  }
+
+  /** The octets, owned by the caller; null when there is certainly no such record. */
+  tryRead(record: RecordName): Promise<SecretBytes | null> {
+    return this.#observed('read', async () => {
+      recordName(record);
+      return this.#fetch(record);
+    });
+  }
+
+  /** Names in no order. */
+  list(): Promise<RecordName[]> {
+    return this.#observed('list', () =>
+      this.#inTime(
+        'list',
+        this.#started(() => this.driver.list()),
+      ),
+    );
+  }
+
+  /** Gone for good when it resolves; resolves too when there was no such record. */
+  destroy(record: RecordName): Promise<void> {
+    return this.#observed('destroy', async () => {
+      recordName(record);
+      await this.#inTime(
+        'destroy',
+        this.#started(() => this.driver.destroy(record)),
+      );
+    });
+  }
+
+  /** Never rejects. */
+  async health(): Promise<KeyStoreHealth> {
+    try {
+      return await this.#inTime(
+        'health',
+        this.#started(() => this.driver.health()),
+      );
+    } catch {
+      return { ready: false, detail: `The key store ${this.name} does not answer.` };
+    }
+  }
+
+  /** What the store says it holds, see {@link Attesting}; null when its driver can't attest. */
+  async attest(without: readonly RecordName[] = []): Promise<Awaited<ReturnType<Attesting['attest']>> | null> {
+    const driver = this.driver;
+    if (!isAttesting(driver)) return null;
+    return this.#observed('attest', () =>
+      this.#inTime(
+        'attest',
+        this.#started(() => driver.attest(without)),
+      ),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.driver.close();
+  }
+
+  async #fetch(record: RecordName): Promise<SecretBytes | null> {
+    const octets = await this.#inTime(
+      'read',
+      this.#started(() => this.driver.read(record)),
+      (late) => late?.dispose(),
+    );
+    if (octets === null || (octets.length > 0 && octets.length <= MAX_RECORD_OCTETS)) return octets;
+    octets.dispose();
+    throw new KeyturnError('keystore_corrupt', `The record ${record} of ${this.name} has an impossible length.`);
+  }
+
+  /** The driver's promise, its errors made ours: what others throw may quote secrets, so it is not kept as a cause. */
+  async #started<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      if (isKeyturnError(error)) throw error;
+      throw new KeyturnError('keystore_unavailable', `The key store ${this.name} failed without saying why.`);
+    }
+  }
+
+  #inTime<T>(what: string, call: Promise<T>, discard: (late: T) => void = () => {}): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      const message = `The key store ${this.name} did not answer ${what} within ${this.#timeoutMs} ms.`;
+      reject(
+        new KeyturnError('keystore_unavailable', message, {
+          fix: 'Check that the store can be reached; what was asked may still have happened.',
+        }),
+      );
+    }, this.#timeoutMs);
+    call.then((result) => (late ? discard(result) : resolve(result)), reject).finally(() => clearTimeout(timer));
+    return promise;
+  }
+
+  async #observed<T>(verb: KeyStoreVerb, call: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    let ok = false;
+    try {
+      const result = await call();
+      ok = true;
+      return result;
+    } finally {
+      this.#observe(verb, ok, (performance.now() - start) / 1000);
+    }
+  }
+}
+
+function checkLength(octets: number): void {
+  if (octets === 0) throw new KeyturnError('invalid_input', 'A record of no octets is not a secret.');
+  if (octets > MAX_RECORD_OCTETS) {
+    throw new KeyturnError('payload_too_large', `A record has at most ${MAX_RECORD_OCTETS} octets, not ${octets}.`);
+  }
+}
