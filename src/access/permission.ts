@@ -18,8 +18,41 @@ export const PERMISSIONS = [
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
+export function isPermission(text: string): text is Permission {
+  return (PERMISSIONS as readonly string[]).includes(text);
+}
+
 /** Who asks: `service:payments` or `person:alice`. */
 export interface Principal {
   readonly id: string;
   readonly kind: 'service' | 'person';
+}
+
+/** Only a person can hold these, whatever a binding says: each changes what others may get, or shows a key. */
+const PERSON_ONLY: ReadonlySet<Permission> = new Set([
+  'credential:import',
+  'credential:promote',
+  'credential:reveal',
+  'companion:write',
+  'hold:lift',
+  'token:create',
+  'policy:reload',
+]);
+
+/** Never about one credential: only a binding on all credentials (`**`) grants them. */
+const ABOUT_NO_CREDENTIAL: ReadonlySet<Permission> = new Set([
+  'audit:read',
+  'token:create',
+  'token:revoke',
+  'token:list',
+  'policy:reload',
+  'metrics:read',
+]);
+
+export function isPersonOnly(permission: Permission): boolean {
+  return PERSON_ONLY.has(permission);
+}
+
+export function isAboutNoCredential(permission: Permission): boolean {
+  return ABOUT_NO_CREDENTIAL.has(permission);
 }

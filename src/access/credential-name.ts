@@ -1,0 +1,31 @@
+import { KeyturnError } from '../core/errors.ts';
+
+/** Characters of a whole name, so that it fits the record names of every key store. */
+export const MAX_CREDENTIAL_NAME = 100;
+
+/** One segment of a name or of a pattern. */
+const SEGMENT = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** False for a segment with two dots in a row, which reads as a way up in a path. */
+export function isSegment(text: string): boolean {
+  return SEGMENT.test(text) && !text.includes('..');
+}
+
+/** True for `partner/environment` or `partner/environment/purpose` in canonical form. */
+export function isCredentialName(text: string): boolean {
+  const segments = text.split('/');
+  const fits = text.length <= MAX_CREDENTIAL_NAME && segments.length >= 2 && segments.length <= 3;
+  return fits && segments.every(isSegment);
+}
+
+/**
+ * The text itself when it is a credential's name. It is attacker-controlled: canonical or refused, no case folding,
+ * no trimming, no decoding, so that one credential never has two names.
+ * @throws KeyturnError `invalid_input`.
+ */
+export function credentialName(text: string): string {
+  if (isCredentialName(text)) return text;
+  throw new KeyturnError('invalid_input', 'That is not the name of a credential.', {
+    fix: `Write partner/environment, e.g. lean/sandbox: 2 or 3 parts of lower-case letters, digits, dots, hyphens and underscores, ${MAX_CREDENTIAL_NAME} characters at most.`,
+  });
+}

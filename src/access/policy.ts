@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../core/canonical-json.ts';
+import { timestamp } from '../core/clock.ts';
+import { type Binding, longestFirst, mismatches, type Role } from './binding.ts';
+import { isCredentialName } from './credential-name.ts';
+import type { AccessRequest, Decision } from './decision.ts';
+import { type Explanation, explain } from './explanation.ts';
+import { isPersonOnly, type Permission } from './permission.ts';
+import { isSoundPrincipal } from './principal.ts';
+
+/** A verdict that the policy's author demands; every one is tried before a policy comes into force. */
+export interface Expectation {
+  readonly principal: string;
+  readonly permission: Permission;
+  /** Null when the permission is not about one credential. */
+  readonly credential: string | null;
+  readonly expect: 'allow' | 'deny';
+  /** Instant to try it at, milliseconds since the epoch; null for the instant of loading. */
+  readonly at: number | null;
+}
+
+export interface PolicyContent {
+  readonly roles: readonly Role[];
+  readonly bindings: readonly Binding[];
+  readonly expectations: readonly Expectation[];
+}
+
+/**
+ * Who may do what: pure and immutable. Denies by default; a binding can only add, so the order and the split into
+ * files mean nothing. Made by `loadPolicy`, which checks the content.
+ */
+export class Policy {
+  readonly roles: readonly Role[];
+  readonly bindings: readonly Binding[];
+  readonly expectations: readonly Expectation[];
+  /** SHA-256 over the content in canonical form, lower-case hex: equal for equal rules, however they are filed. */
+  readonly digest: string;
+
+  private constructor({ roles, bindings, expectations }: PolicyContent) {
+    this.roles = roles;
+    this.bindings = bindings;
+    this.expectations = expectations;
+    this.digest = digestOf(roles, bindings, expectations);
+  }
+
+  static of(content: PolicyContent): Policy {
+    return new Policy(content);
+  }
+
+  decide(request: AccessRequest): Decision {
+    return refuseOutright(request) ?? this.#weigh(request);
+  }
+
+  /**
+   * The decision with every binding that was considered. `own` is fit for the principal itself: it leaves out what
+   * concerns others. `full` also names the others' bindings and who holds the permission: for those who may read
+   * the policy.
+   */
+  explain(request: AccessRequest, view: 'own' | 'full' = 'own'): Explanation {
+    return explain(this.bindings, request, this.decide(request), view);
+  }
+
+  #weigh(request: AccessRequest): Decision {
+    const weighed = this.bindings.map((binding) => ({ binding, misses: mismatches(binding, request) }));
+    const [grant] = weighed
+      .filter(({ misses }) => misses.length === 0)
+      .map(({ binding }) => binding)
+      .sort(longestFirst);
+    if (grant !== undefined) return allowed(request, grant);
+    const [expired] = weighed
+      .filter(({ misses }) => misses.length === 1 && misses[0] === 'expired')
+      .map(({ binding }) => binding)
+      .sort(longestFirst);
+    if (expired === undefined) return denied('default-deny', `No binding grants ${request.permission}.`);
+    return denied('binding-expired', `Binding ${expired.id} ended at ${timestamp(expired.expiresAt ?? 0)}.`);
+  }
+}
+
+/** What no binding can grant; null when the bindings decide. */
+function refuseOutright({ principal, permission, credential }: AccessRequest): Decision | null {
+  if (!isSoundPrincipal(principal)) return denied('default-deny', 'The principal is not well-formed.');
+  if (credential !== null && !isCredentialName(credential)) {
+    return denied('default-deny', 'The name of the credential is not canonical.');
+  }
+  if (isPersonOnly(permission) && principal.kind !== 'person') {
+    return denied('person-only', `Only a person can have ${permission}.`);
+  }
+  return null;
+}
+
+function allowed({ principal }: AccessRequest, { id, role, expiresAt }: Binding): Decision {
+  return { allow: true, rule: id, reason: `Binding ${id} gives ${principal.id} the role ${role.name}.`, expiresAt };
+}
+
+function denied(rule: string, reason: string): Decision {
+  return { allow: false, rule, reason, expiresAt: null };
+}
+
+function digestOf(roles: readonly Role[], bindings: readonly Binding[], expectations: readonly Expectation[]): string {
+  const content = {
+    roles: inOrder(roles.map(({ permissions, ...role }) => ({ ...role, permissions: [...permissions].sort() }))),
+    bindings: inOrder(
+      bindings.map(({ role, principals, credentials, ...binding }) => ({
+        ...binding,
+        role: role.name,
+        principals: [...principals].sort(),
+        credentials: credentials.map(({ text }) => text).sort(),
+      })),
+    ),
+    expectations: inOrder(expectations.map((expectation) => ({ ...expectation }))),
+  };
+  return createHash('sha256').update(`[${content.roles},${content.bindings},${content.expectations}]`).digest('hex');
+}
+
+/** A JSON list of `items` in the order of their own canonical forms. */
+function inOrder(items: Parameters<typeof canonicalJson>[0][]): string {
+  return `[${items.map(canonicalJson).sort().join(',')}]`;
+}
