@@ -78,6 +78,9 @@ export class LogVerifier {
   }
 }
 
+/** What opens checkpoints: a {@link LogVerifier}, or something that stands in front of one. */
+export type CheckpointOpener = Pick<LogVerifier, 'origin' | 'open'>;
+
 /** C2SP tlog-checkpoint: origin, size, root; further lines are extensions, signed but without a meaning here. */
 function parseCheckpoint(text: string): Checkpoint {
   const lines = text.slice(0, -1).split('\n');
