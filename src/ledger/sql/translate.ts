@@ -1,0 +1,62 @@
+import { KeyturnError } from '../../core/errors.ts';
+import type { Write } from '../change.ts';
+import type { TableName } from '../tables.ts';
+import { columnName, columnsOf, keyOf, tableName } from './columns.ts';
+import { conjunction } from './condition.ts';
+import { type Placeholder, type Statement, Values } from './statement.ts';
+
+const DEFAULT_ROWS = 1000;
+
+/** `FindOptions` of the port, for a table that is known only at run time. */
+export interface RowOrder {
+  readonly orderBy?: string;
+  readonly descending?: boolean;
+  readonly limit?: number;
+}
+
+/** One row if any row matches, none otherwise. */
+export function existsStatement(table: string, where: object, placeholder: Placeholder): Statement {
+  const name = tableName(table);
+  const values = new Values(placeholder);
+  return values.statement(`SELECT 1 AS found FROM ${name} WHERE ${conjunction(name, where, values)} LIMIT 1`);
+}
+
+/** @throws KeyturnError `invalid_input` for names that are not on the list and for cells that cannot be stored. */
+export function selectStatement(table: string, where: object, options: RowOrder, placeholder: Placeholder): Statement {
+  const name = tableName(table);
+  const values = new Values(placeholder);
+  const text = `SELECT ${columnsOf(name).join(', ')} FROM ${name} WHERE ${conjunction(name, where, values)}`;
+  return values.statement(`${text}${order(name, options)} LIMIT ${values.add(options.limit ?? DEFAULT_ROWS)}`);
+}
+
+/** @throws KeyturnError `invalid_input` as above, and for a row that lacks a column. */
+export function writeStatement(write: Write, placeholder: Placeholder): Statement {
+  const values = new Values(placeholder);
+  if ('insert' in write) return values.statement(insertion(tableName(write.insert), write.row, values));
+  if ('put' in write) return values.statement(replacement(tableName(write.put), write.row, values));
+  const table = tableName(write.update);
+  const set = Object.entries(write.set).map(([name, value]) => `${columnName(table, name)} = ${values.add(value)}`);
+  if (set.length === 0) throw new KeyturnError('invalid_input', `An update of ${table} sets nothing.`);
+  return values.statement(`UPDATE ${table} SET ${set.join(', ')} WHERE ${conjunction(table, write.where, values)}`);
+}
+
+function insertion(table: TableName, row: object, values: Values): string {
+  const columns = columnsOf(table);
+  const cells = new Map(Object.entries(row).map(([name, value]) => [columnName(table, name), value]));
+  const places = columns.map((column) => values.add(cells.get(column)));
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places.join(', ')})`;
+}
+
+/** Updates in place: rows that refer to this one keep their target, which REPLACE would pull away. */
+function replacement(table: TableName, row: object, values: Values): string {
+  const key = keyOf(table);
+  const rest = columnsOf(table).filter((column) => !key.includes(column));
+  const set = rest.map((column) => `${column} = excluded.${column}`).join(', ');
+  return `${insertion(table, row, values)} ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set}`;
+}
+
+/** Where nulls stand is said, because databases differ. */
+function order(table: TableName, { orderBy, descending = false }: RowOrder): string {
+  if (orderBy === undefined) return '';
+  return ` ORDER BY ${columnName(table, orderBy)} ${descending ? 'DESC NULLS LAST' : 'ASC NULLS FIRST'}`;
+}

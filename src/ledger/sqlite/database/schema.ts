@@ -1,0 +1,166 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { KeyturnError } from '../../../core/errors.ts';
+
+/**
+ * Migrations, numbered from 1: the place in the list. The number of the last one that ran is the file's
+ * `user_version`. One that has been released is never edited; a change is a new one at the end.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE credentials (
+    name TEXT NOT NULL PRIMARY KEY,
+    partner TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE versions (
+    credential TEXT NOT NULL REFERENCES credentials (name),
+    version INTEGER NOT NULL CHECK (version > 0),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'staged', 'current', 'previous', 'retired', 'destroyed',
+      'compromised', 'abandoned', 'quarantined')),
+    spki TEXT NOT NULL,
+    serial TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    certificate TEXT NOT NULL,
+    chain TEXT NOT NULL,
+    store TEXT NOT NULL,
+    record TEXT NOT NULL,
+    custody TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (credential, version)
+  ) STRICT, WITHOUT ROWID;
+  -- A key is used once in all time; only one that never reached its store may come again.
+  CREATE UNIQUE INDEX versions_spki ON versions (spki) WHERE state <> 'abandoned';
+  CREATE UNIQUE INDEX versions_one_current ON versions (credential) WHERE state = 'current';
+  CREATE INDEX versions_state ON versions (state);
+
+  CREATE TABLE companions (
+    credential TEXT NOT NULL REFERENCES credentials (name),
+    name TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'current', 'superseded', 'abandoned')),
+    store TEXT NOT NULL,
+    record TEXT NOT NULL,
+    length INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (credential, name, generation)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE holds (
+    id TEXT NOT NULL PRIMARY KEY,
+    target TEXT NOT NULL CHECK (target IN ('version', 'credential', 'principal', 'host', 'store')),
+    subject TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    placed_by TEXT NOT NULL,
+    placed_at INTEGER NOT NULL,
+    thaw_asked_by TEXT,
+    thaw_asked_at INTEGER,
+    lifted_by TEXT,
+    lifted_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX holds_in_force ON holds (target, subject) WHERE lifted_at IS NULL;
+
+  CREATE TABLE leases (
+    id TEXT NOT NULL PRIMARY KEY,
+    credential TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    principal TEXT NOT NULL,
+    token TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('live', 'returned', 'expired', 'ended')),
+    granted_at INTEGER NOT NULL,
+    renewed_at INTEGER,
+    expires_at INTEGER NOT NULL,
+    uses TEXT,
+    FOREIGN KEY (credential, version) REFERENCES versions (credential, version)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX leases_version ON leases (credential, version, state);
+  CREATE INDEX leases_expiry ON leases (state, expires_at);
+
+  CREATE TABLE tokens (
+    id TEXT NOT NULL PRIMARY KEY,
+    principal TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE,
+    comment TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE stores (
+    store TEXT NOT NULL PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    digest TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE policies (
+    id TEXT NOT NULL PRIMARY KEY CHECK (id = 'current'),
+    digest TEXT NOT NULL,
+    loaded_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- The log. Level 0 of the tree is the column leaf; tree_nodes holds the complete subtrees above it.
+  CREATE TABLE entries (
+    idx INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    credential TEXT,
+    json TEXT NOT NULL,
+    leaf BLOB NOT NULL CHECK (length(leaf) = 32)
+  ) STRICT;
+  CREATE INDEX entries_kind ON entries (kind);
+  CREATE INDEX entries_actor ON entries (actor);
+  CREATE INDEX entries_credential ON entries (credential) WHERE credential IS NOT NULL;
+  CREATE INDEX entries_time ON entries (time);
+
+  CREATE TABLE tree_nodes (
+    level INTEGER NOT NULL CHECK (level > 0),
+    idx INTEGER NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (level, idx)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE checkpoints (
+    size INTEGER PRIMARY KEY,
+    note TEXT NOT NULL
+  ) STRICT;
+
+  -- One row. Its size is compared and set in every commit.
+  CREATE TABLE head (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    size INTEGER NOT NULL,
+    frontier BLOB NOT NULL,
+    time INTEGER NOT NULL
+  ) STRICT;
+  `,
+];
+
+/**
+ * Brings the file to the newest schema, each migration in a transaction of its own.
+ * @throws KeyturnError `ledger_corrupt` when the file was written by a newer version.
+ */
+export function migrate(database: DatabaseSync): void {
+  const done = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+  if (done > MIGRATIONS.length) {
+    throw new KeyturnError(
+      'ledger_corrupt',
+      `The ledger has schema ${done}; this version knows ${MIGRATIONS.length}.`,
+      {
+        fix: 'Start the version of Keyturn that wrote it, or a newer one.',
+      },
+    );
+  }
+  for (const [index, sql] of MIGRATIONS.entries()) {
+    if (index < done) continue;
+    database.exec('BEGIN IMMEDIATE');
+    database.exec(sql);
+    database.exec(`PRAGMA user_version = ${index + 1}`);
+    database.exec('COMMIT');
+  }
+}

@@ -1,0 +1,96 @@
+import type { KeyObject } from 'node:crypto';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { type Clock, systemClock } from '../../core/clock.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import type { Ledger, LedgerStatus } from '../ledger.ts';
+import { CommitQueue } from './commit-queue.ts';
+import type { SignedHead } from './database/proof.ts';
+import { Health } from './health.ts';
+import { type FromWriter, fromWire, type WriterData } from './protocol.ts';
+import { ReadWorker } from './read-worker.ts';
+import { SqliteLedger } from './sqlite-ledger.ts';
+import { workerFile } from './worker-file.ts';
+
+export interface SqliteLedgerOptions {
+  /** The file; created when missing, in a folder that must exist. Mode 0600; beside it `-wal`, `-shm`, `.lock`. */
+  readonly path: string;
+  /** Signs every checkpoint. `privateKey` is Ed25519; it goes to the writer thread without being exported. */
+  readonly signer: { readonly origin: string; readonly privateKey: KeyObject };
+  /** Default: the system's. Read once a batch. */
+  readonly clock?: Clock;
+  /** Milliseconds after which a commit that is not durable makes the ledger `stalled`. Default 2000. */
+  readonly stallAfterMs?: number;
+  /** How many of the newest entries are hashed anew at open. Default 10,000. */
+  readonly recheckEntries?: number;
+  /** After every durable commit, before its callers go on. Must not throw. */
+  readonly onCheckpoint?: (note: string, size: number) => void;
+  /** Once, when the ledger stops being `ready`. Must not throw. */
+  readonly onStatus?: (status: LedgerStatus) => void;
+}
+
+const STALL_AFTER_MS = 2000;
+const RECHECK_ENTRIES = 10_000;
+/** A question about the log may go over many entries. */
+const LOG_READ_LIMIT_MS = 30_000;
+
+/**
+ * Opens the embedded ledger for this process alone and checks it.
+ * @throws KeyturnError `ledger_in_use`; `ledger_corrupt` when head, checkpoint and newest entries do not fit together
+ * or to the signer; `config_invalid` when others may use the file; `ledger_unavailable` for an error of the disk.
+ */
+export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Ledger> {
+  const { path, clock = systemClock, stallAfterMs = STALL_AFTER_MS } = options;
+  const { writer, opened } = await startWriter(options);
+  let head = opened;
+  const health = new Health();
+  const queue = new CommitQueue(health, {
+    send: (message) => writer.postMessage(message),
+    clock,
+    stallAfterMs,
+    onHead: (next) => {
+      head = next;
+      options.onCheckpoint?.(next.checkpoint, next.size);
+    },
+  });
+  listen(writer, queue, health);
+  const state = new ReadWorker(path, health, stallAfterMs);
+  const log = new ReadWorker(path, health, LOG_READ_LIMIT_MS);
+  const shutDown = async () => {
+    await Promise.all([state.end(), log.end()]);
+    await closeWriter(writer);
+  };
+  const ledger = new SqliteLedger({ health, queue, state, log, head: () => head, shutDown });
+  health.onEnd(() => options.onStatus?.(ledger.status()));
+  return ledger;
+}
+
+async function startWriter(options: SqliteLedgerOptions): Promise<{ writer: Worker; opened: SignedHead }> {
+  const data: WriterData = {
+    path: options.path,
+    origin: options.signer.origin,
+    privateKey: options.signer.privateKey,
+    recheck: options.recheckEntries ?? RECHECK_ENTRIES,
+  };
+  const writer = new Worker(workerFile('./writer/writer', import.meta.url), { workerData: data });
+  const [answer] = (await once(writer, 'message')) as [FromWriter];
+  if (answer.kind === 'ready') return { writer, opened: { size: answer.size, checkpoint: answer.checkpoint } };
+  await writer.terminate();
+  if (answer.kind === 'refused') throw fromWire(answer.error);
+  throw new KeyturnError('internal', 'The ledger writer spoke out of turn.');
+}
+
+function listen(writer: Worker, queue: CommitQueue, health: Health): void {
+  writer.on('message', (message: FromWriter) => {
+    if (message.kind === 'durable') queue.settle(message.answer);
+    if (message.kind === 'failed') health.end('failed', message.detail);
+  });
+  writer.on('error', () => health.end('failed', 'the thread that writes has crashed'));
+  writer.on('exit', () => health.end('failed', 'the thread that writes has ended'));
+}
+
+async function closeWriter(writer: Worker): Promise<void> {
+  const ended = once(writer, 'exit');
+  writer.postMessage({ kind: 'close' });
+  await ended;
+}

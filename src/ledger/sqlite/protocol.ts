@@ -1,0 +1,70 @@
+import type { KeyObject } from 'node:crypto';
+import { type ErrorCode, KeyturnError, type KeyturnErrorOptions } from '../../core/errors.ts';
+import type { Change, Outcome } from '../change.ts';
+import type { EntryQuery } from '../ledger.ts';
+import type { RowOrder } from '../sql/translate.ts';
+import type { TableName } from '../tables.ts';
+
+/** What goes between the main thread and the ledger's workers: our own code on both sides, plain data. */
+
+export interface WriterData {
+  readonly path: string;
+  readonly origin: string;
+  /** Ed25519. A KeyObject crosses threads without being exported. */
+  readonly privateKey: KeyObject;
+  /** How many of the newest entries are hashed anew at open. */
+  readonly recheck: number;
+}
+
+export type ToWriter =
+  | { readonly kind: 'batch'; readonly now: number; readonly changes: readonly Change[] }
+  | { readonly kind: 'close' };
+
+export type FromWriter =
+  | { readonly kind: 'ready'; readonly size: number; readonly checkpoint: string }
+  | { readonly kind: 'refused'; readonly error: WireError }
+  | { readonly kind: 'durable'; readonly answer: BatchAnswer }
+  /** Nothing will be committed any more. */
+  | { readonly kind: 'failed'; readonly detail: string }
+  | { readonly kind: 'closed' };
+
+export interface BatchAnswer {
+  readonly size: number;
+  /** Null when the batch appended nothing. */
+  readonly checkpoint: string | null;
+  /** In the order of the batch's changes. */
+  readonly results: readonly ChangeResult[];
+}
+
+export type ChangeResult = { readonly outcome: Outcome } | { readonly error: WireError };
+
+export type ReadQuery =
+  | { readonly op: 'find'; readonly table: TableName; readonly where: object; readonly options: RowOrder }
+  | { readonly op: 'entries'; readonly query: EntryQuery }
+  | { readonly op: 'checkpoints'; readonly after: number; readonly limit: number }
+  | { readonly op: 'receipt'; readonly index: number; readonly seen: number };
+
+export interface ToReader {
+  readonly id: number;
+  readonly query: ReadQuery;
+}
+
+export type FromReader =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: WireError };
+
+/** A KeyturnError as data; the cause stays on its own side. */
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly options: KeyturnErrorOptions;
+}
+
+export function toWire(error: KeyturnError): WireError {
+  const { code, message, fix, facts } = error;
+  return { code, message, options: { facts, ...(fix === undefined ? {} : { fix }) } };
+}
+
+export function fromWire({ code, message, options }: WireError): KeyturnError {
+  return new KeyturnError(code, message, options);
+}

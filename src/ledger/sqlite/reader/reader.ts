@@ -1,0 +1,29 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { KeyturnError } from '../../../core/errors.ts';
+import { openForReading, Statements } from '../database/connection.ts';
+import { describe } from '../database/fault.ts';
+import { TreeRows } from '../database/tree-rows.ts';
+import type { FromReader, ToReader } from '../protocol.ts';
+import { toWire } from '../protocol.ts';
+import { Queries } from './queries.ts';
+
+/** Worker: reads on a connection that cannot write. */
+
+const statements = new Statements(openForReading(String(workerData)));
+const queries = new Queries(statements, new TreeRows(statements));
+
+parentPort?.on('message', ({ id, query }: ToReader) => {
+  parentPort?.postMessage(answer(id, query));
+});
+
+function answer(id: number, query: ToReader['query']): FromReader {
+  try {
+    return { id, value: queries.run(query) };
+  } catch (error) {
+    if (error instanceof KeyturnError) return { id, error: toWire(error) };
+    const failed = new KeyturnError('ledger_unavailable', `The ledger cannot be read: ${describe(error)}.`, {
+      fix: 'Look after the disk of the ledger.',
+    });
+    return { id, error: toWire(failed) };
+  }
+}

@@ -1,0 +1,77 @@
+import type { Receipt } from '../../audit/receipt.ts';
+import type { Change, Outcome, Where } from '../change.ts';
+import type { EntryQuery, FindOptions, Ledger, LedgerStatus, StoredEntry } from '../ledger.ts';
+import type { TableName, Tables } from '../tables.ts';
+import type { CommitQueue } from './commit-queue.ts';
+import type { SignedHead } from './database/proof.ts';
+import type { Health } from './health.ts';
+import type { ReadWorker } from './read-worker.ts';
+
+const DEFAULT_CHECKPOINTS = 1000;
+
+/** What a ledger is made of; `openSqliteLedger` puts it together. */
+export interface SqliteParts {
+  readonly health: Health;
+  readonly queue: CommitQueue;
+  /** Answers questions about state. */
+  readonly state: ReadWorker;
+  /** Answers questions about the log, so that a long one never keeps a lease waiting. */
+  readonly log: ReadWorker;
+  /** The newest durable head. */
+  readonly head: () => SignedHead;
+  readonly shutDown: () => Promise<void>;
+}
+
+/** The embedded ledger. Nothing here touches the disk: that is done in the workers. */
+export class SqliteLedger implements Ledger {
+  readonly #parts: SqliteParts;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: SqliteParts) {
+    this.#parts = parts;
+  }
+
+  async commit(change: Change): Promise<Outcome> {
+    return this.#parts.queue.add(change);
+  }
+
+  async find<T extends TableName>(table: T, where: Where<T>, options: FindOptions<T> = {}): Promise<Tables[T][]> {
+    return this.#parts.state.ask({ op: 'find', table, where, options });
+  }
+
+  async head(): Promise<SignedHead> {
+    this.#parts.health.assertReady();
+    return this.#parts.head();
+  }
+
+  async entries(query: EntryQuery): Promise<StoredEntry[]> {
+    return this.#parts.log.ask({ op: 'entries', query });
+  }
+
+  async checkpoints(after: number, limit: number = DEFAULT_CHECKPOINTS): Promise<SignedHead[]> {
+    return this.#parts.log.ask({ op: 'checkpoints', after, limit });
+  }
+
+  async receipt(index: number, seen: number): Promise<Receipt> {
+    return this.#parts.log.ask({ op: 'receipt', index, seen });
+  }
+
+  status(): LedgerStatus {
+    const { health, queue, head } = this.#parts;
+    return { state: health.state, detail: health.detail, pending: queue.pending, size: head().size };
+  }
+
+  /** A ledger that hangs or has failed is left to the end of the process: closing it could sync again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#parts.queue.refuse();
+    await this.#parts.queue.idle();
+    if (!this.#parts.health.isReady) return;
+    this.#parts.health.end('closed', '');
+    await this.#parts.shutDown();
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * Where a worker's module is, seen from the module whose `import.meta.url` is given. The sources run as `.ts`, the
+ * package as `.js`; the compiler rewrites the extension in an import, but not in a URL, so it is taken from the
+ * module that asks.
+ */
+export function workerFile(path: string, from: string): URL {
+  const extension = /\.[cm]?[jt]s$/.exec(new URL(from).pathname)?.[0] ?? '.js';
+  return new URL(`${path}${extension}`, from);
+}
