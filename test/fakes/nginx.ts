@@ -30,6 +30,8 @@ export interface NginxOptions {
 export interface Nginx {
   /** `https://localhost:…`, no slash at the end. */
   readonly url: string;
+  /** Of the master process. */
+  readonly pid: number;
   /** Puts a new CRL in force. Settled when the old worker is gone, and its connections with it. */
   reload(crlPem: string): Promise<void>;
   /** Settled when all its processes and files are gone. */
@@ -119,6 +121,10 @@ class NginxProcess implements Nginx {
       this.#record('[emerg] nginx ended');
     });
     if (this.#child.stderr !== null) createInterface(this.#child.stderr).on('line', (line) => this.#record(line));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   async started(): Promise<void> {

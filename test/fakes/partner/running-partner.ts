@@ -33,6 +33,9 @@ export class RunningPartner implements Partner, PortalDesk {
   readonly environment: Environment;
   readonly appToken = randomBytes(16).toString('hex');
   readonly portal: Portal;
+  portalUrl = '';
+  tokenUrl = '';
+  mtlsUrl = '';
   readonly #parts: PartnerParts;
   readonly #authority: PartnerAuthority;
   readonly #seen = new Recent<Seen>(KEPT_RECORDS);
@@ -43,7 +46,6 @@ export class RunningPartner implements Partner, PortalDesk {
   #switches: Switches;
   #failures: FailurePlan;
   #refreshing: Promise<void> = Promise.resolve();
-  #mtlsPort = 0;
 
   constructor(parts: PartnerParts) {
     this.#parts = parts;
@@ -80,23 +82,13 @@ export class RunningPartner implements Partner, PortalDesk {
   }
 
   async listen(): Promise<void> {
-    this.#mtlsPort = await this.#mtls.listen();
     for (const server of [this.#portalServer, this.#tokenServer]) {
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
     }
-  }
-
-  get portalUrl(): string {
-    return `http://localhost:${portOf(this.#portalServer)}`;
-  }
-
-  get mtlsUrl(): string {
-    return `https://localhost:${this.#mtlsPort}`;
-  }
-
-  get tokenUrl(): string {
-    return `https://localhost:${portOf(this.#tokenServer)}`;
+    this.portalUrl = `http://localhost:${portOf(this.#portalServer)}`;
+    this.tokenUrl = `https://localhost:${portOf(this.#tokenServer)}`;
+    this.mtlsUrl = `https://localhost:${await this.#mtls.listen()}`;
   }
 
   get chainPem(): string {
