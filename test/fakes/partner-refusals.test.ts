@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { daysFromNow, TestCa } from './ca.ts';
 import { call, failure, type Identity } from './call.ts';
 import { type Partner, type PartnerOptions, startPartner } from './partner/partner.ts';
-import { RecordReader } from './partner/tls-records.ts';
+import { RecordReader } from './partner/tls/records.ts';
 import { folderWith, type Ran, run, startOpensslServer } from './programs.ts';
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;

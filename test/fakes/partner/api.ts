@@ -1,7 +1,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sha256 } from './authority.ts';
-import type { Peer } from './peer.ts';
+import type { Peer } from './tls/peer.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 

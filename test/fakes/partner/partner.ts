@@ -1,10 +1,10 @@
 import { type KeyKind, TestCa } from '../ca.ts';
 import { type Environment, PartnerAuthority } from './authority.ts';
-import type { TlsVersion } from './context.ts';
 import type { Portal } from './portal.ts';
 import { RunningPartner } from './running-partner.ts';
 import type { Refused, Seen } from './seen.ts';
 import type { Switches } from './switches.ts';
+import type { TlsVersion } from './tls/context.ts';
 
 export interface PartnerOptions {
   /** Each partner has CAs of its own anyway; this names them. Default: sandbox. */

@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { type Api, createApi, pathOf } from './api.ts';
 import type { ClientCertificate, ClientCertificateOptions, Environment, PartnerAuthority } from './authority.ts';
-import { serverContext } from './context.ts';
-import { MtlsListener } from './mtls-listener.ts';
 import type { Partner, PartnerOptions } from './partner.ts';
 import { createPortal, createPortalServer, type Portal, type PortalDesk } from './portal.ts';
 import { Recent, type Refused, type Seen } from './seen.ts';
 import { FailurePlan, QUIET, type Switches } from './switches.ts';
+import { serverContext } from './tls/context.ts';
+import { MtlsListener } from './tls/mtls-listener.ts';
 
 const KEPT_RECORDS = 10_000;
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { RecordReader } from './tls-records.ts';
+import { RecordReader } from './records.ts';
 
 const CHANGE_CIPHER_SPEC = 20;
 const APPLICATION_DATA = 23;

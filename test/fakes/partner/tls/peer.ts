@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls';
-import { sha256 } from './authority.ts';
+import { sha256 } from '../authority.ts';
 
 /** The client certificate on a connection, as this server saw it. */
 export interface Peer {

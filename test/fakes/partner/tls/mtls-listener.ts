@@ -6,11 +6,11 @@ import {
   TLSSocket,
   type Server as TlsServer,
 } from 'node:tls';
+import type { Refused } from '../seen.ts';
+import type { Switches } from '../switches.ts';
 import { alertFor, plainAlert, protectedAlert } from './alert.ts';
 import { HandshakeGate } from './gate.ts';
 import { type Peer, peerOf } from './peer.ts';
-import type { Refused } from './seen.ts';
-import type { Switches } from './switches.ts';
 
 export interface MtlsListenerOptions {
   readonly context: SecureContextOptions;
