@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config';
-import { missingTools } from './scripts/tools.mjs';
+import { missingTools, TOOL_PATH } from './scripts/tools.mjs';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: process.env['CI'] ? [] : missingTools().map((tool) => tool.tests),
+    env: { PATH: TOOL_PATH },
     testTimeout: 20_000,
     hookTimeout: 60_000,
     pool: 'forks',

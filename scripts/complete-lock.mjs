@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url';
 /**
  * @typedef {{
  *   version?: string, resolved?: string, integrity?: string, hasInstallScript?: boolean, dev?: boolean,
- *   optional?: boolean, os?: string[], cpu?: string[], libc?: string[], name?: string, link?: boolean,
+ *   optional?: boolean, os?: string | string[], cpu?: string | string[], libc?: string | string[], name?: string, link?: boolean,
  *   dependencies?: Record<string, string>, devDependencies?: Record<string, string>,
  *   optionalDependencies?: Record<string, string>
  * }} LockEntry
@@ -72,7 +72,7 @@ function platformOf(name) {
   const cpu = PROCESSORS.filter((processor) => words.includes(processor));
   if (os.length !== 1 || cpu.length !== 1) throw new Error(`No platform can be told from the name ${name}.`);
   const abi = words.at(-1) ?? '';
-  const libc = /^musl/.test(abi) ? ['musl'] : /^gnu/.test(abi) ? ['glibc'] : [];
+  const libc = abi.startsWith('musl') ? ['musl'] : abi.startsWith('gnu') ? ['glibc'] : [];
   return { ...(libc.length === 0 ? {} : { libc }), os, cpu };
 }
 

@@ -25,7 +25,9 @@ function installPackages() {
   say('Installing the locked packages (under a minute) …');
   const started = Date.now();
   const { command, args } = npm();
-  run(command, [...args, 'ci', '--loglevel=error', '--no-progress', '--ignore-scripts'], 'npm ci failed; see above.');
+  if (!run(command, [...args, 'ci', '--loglevel=error', '--no-progress', '--ignore-scripts'])) {
+    fail('npm ci failed; see above.');
+  }
   writeFileSync(STAMP, wanted);
   say(`Packages are there (${Math.round((Date.now() - started) / 1000)} s).`);
 }
@@ -73,23 +75,22 @@ function aptInstall(packages) {
   say(`Installing ${packages.join(', ')} …`);
   // RUNLEVEL=1 keeps Debian's packages from starting the daemons that they bring.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  run('apt-get', ['-qq', 'update'], 'apt-get update failed; see above.', env);
   const options = ['-qq', '-y', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0'];
-  run('apt-get', [...options, 'install', ...packages], 'apt-get install failed; see above.', env);
+  const done = run('apt-get', ['-qq', 'update'], env) && run('apt-get', [...options, 'install', ...packages], env);
+  if (!done) say('apt-get failed; see above.');
 }
 
 /**
+ * Quiet unless it fails. True when it did not.
  * @param {string} command
  * @param {string[]} args
- * @param {string} failure
  * @param {NodeJS.ProcessEnv} [env]
  */
-function run(command, args, failure, env = process.env) {
+function run(command, args, env = process.env) {
   const shell = command.endsWith('.cmd');
   const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: ROOT, env, encoding: 'utf8', shell });
-  if (status === 0) return;
-  process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
-  fail(error === undefined ? failure : `${command} cannot be started: ${error.message}`);
+  if (status !== 0) process.stderr.write(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}\n`);
+  return status === 0;
 }
 
 /** @param {string} text */

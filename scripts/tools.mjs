@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
  * without the program: a test that needs one says so in its file's name.
  */
 export const TOOLS = [
-  { command: 'nginx', debianPackage: 'nginx-light', tests: '**/*nginx*.test.ts' },
+  { command: 'nginx', debianPackage: 'nginx', tests: '**/*nginx*.test.ts' },
   { command: 'strace', debianPackage: 'strace', tests: '**/*strace*.test.ts' },
   { command: 'openssl', debianPackage: 'openssl', tests: '**/*openssl*.test.ts' },
   { command: 'curl', debianPackage: 'curl', tests: '**/*curl*.test.ts' },
@@ -17,13 +17,12 @@ export function missingTools() {
   return TOOLS.filter(({ command }) => !isInstalled(command));
 }
 
-/**
- * On the PATH or where Debian puts servers, which the PATH of a plain user leaves out.
- * @param {string} command
- */
+/** The PATH and where Debian puts servers, which the PATH of a plain user leaves out. */
+export const TOOL_PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
+
+/** @param {string} command */
 export function isInstalled(command) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'];
-  return folders.some((folder) => folder !== '' && isExecutable(join(folder, command)));
+  return TOOL_PATH.split(delimiter).some((folder) => folder !== '' && isExecutable(join(folder, command)));
 }
 
 /** @param {string} path */

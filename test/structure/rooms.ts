@@ -1,0 +1,46 @@
+/**
+ * Who may import whom, as data. A room that is not listed here fails the test: whoever adds one decides its place.
+ * `types` are rooms of which only types may be seen, `dynamic` those that are imported by `import()` or for their types.
+ */
+export interface Room {
+  readonly rooms: readonly string[];
+  readonly types?: readonly string[];
+  readonly dynamic?: readonly string[];
+  /** Third-party packages; `node:` built-ins are always allowed. */
+  readonly packages: readonly string[];
+}
+
+const BASE = ['core'];
+const DOMAIN = [...BASE, 'x509', 'audit', 'access', 'sealed', 'partner'];
+const PORTS = ['keystore', 'issuer', 'ledger', 'tls'];
+const USE_CASES = [...DOMAIN, ...PORTS, 'credential'];
+
+export const ROOMS: Readonly<Record<string, Room>> = {
+  core: { rooms: [], packages: [] },
+  x509: { rooms: BASE, packages: ['@peculiar/x509', 'node-forge', 'reflect-metadata', 'yauzl'] },
+  // The client package carries audit/ and sealed/, so they stand on core/ alone.
+  audit: { rooms: BASE, packages: [] },
+  sealed: { rooms: BASE, packages: [] },
+  access: { rooms: [...BASE, 'x509'], packages: ['yaml', 'zod'] },
+  partner: { rooms: [...BASE, 'x509'], packages: ['yaml', 'zod'] },
+  keystore: { rooms: DOMAIN, packages: [] },
+  issuer: { rooms: DOMAIN, packages: [] },
+  ledger: { rooms: DOMAIN, packages: ['kysely'] },
+  tls: { rooms: DOMAIN, packages: ['@peculiar/x509', 'reflect-metadata'] },
+  credential: { rooms: [...DOMAIN, ...PORTS], packages: [] },
+  server: {
+    rooms: USE_CASES,
+    // The wire format is the client's; the compiler checks the server's schemas against it.
+    types: ['client'],
+    packages: ['@fastify/busboy', 'express', 'pino', 'prom-client', 'zod', 'zod-openapi'],
+  },
+  client: { rooms: [...BASE, 'audit', 'sealed'], packages: [] },
+  cli: {
+    rooms: [...BASE, 'audit', 'sealed', 'x509', 'client'],
+    dynamic: ['compose'],
+    packages: ['@clack/prompts', 'commander', 'yaml', 'zod'],
+  },
+  compose: { rooms: [...USE_CASES, 'server', 'client'], packages: ['pino', 'yaml', 'zod'] },
+};
+
+export const LIMITS = { linesOfCode: 250, filesPerFolder: 10 } as const;
