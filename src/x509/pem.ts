@@ -143,7 +143,8 @@ function refuseStray(text: Buffer, line: Line): void {
 function lineAt(text: Buffer, at: number): Line {
   let end = at;
   while (end < text.length && text[end] !== 0x0a && text[end] !== 0x0d) end++;
-  const next = Math.min(end + 1, text.length);
+  const lineEnd = text[end] === 0x0d && text[end + 1] === 0x0a ? 2 : 1;
+  const next = Math.min(end + lineEnd, text.length);
   let start = at;
   // A byte-order mark stands at the start of the text, and of each file when files were joined.
   if (text[start] === 0xef && text[start + 1] === 0xbb && text[start + 2] === 0xbf) start += 3;

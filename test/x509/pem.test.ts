@@ -36,10 +36,9 @@ describe('PEM as people save it', () => {
     expect(blocks.map(({ label }) => label)).toEqual(['CERTIFICATE', 'CERTIFICATE', 'PUBLIC KEY']);
   });
 
-  test('header lines of the old form are told apart from the body', () => {
-    const [block] = read(
-      '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-CBC,00\n\nMIIB\n-----END RSA PRIVATE KEY-----\n',
-    );
+  test.each(['\n', '\r\n', '\r'])('header lines of the old form are told apart from the body, line end %j', (end) => {
+    const head = ['-----BEGIN RSA PRIVATE KEY-----', 'Proc-Type: 4,ENCRYPTED', 'DEK-Info: DES-CBC,00', ''];
+    const [block] = read([...head, 'MIIB', '-----END RSA PRIVATE KEY-----'].join(end));
     expect([...block!.headers]).toEqual([
       ['Proc-Type', '4,ENCRYPTED'],
       ['DEK-Info', 'DES-CBC,00'],
