@@ -35,7 +35,7 @@ function installPackages() {
 /** What the installed packages depend on. `npm ci` empties node_modules, and the stamp goes with it. */
 function stampOf() {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch}\n`);
-  for (const file of ['package.json', 'package-lock.json', '.npmrc']) hash.update(readFileSync(join(ROOT, file)));
+  for (const file of ['package-lock.json', '.npmrc']) hash.update(readFileSync(join(ROOT, file)));
   return `${hash.digest('hex')}\n`;
 }
 
