@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { isAbsolute, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { parseDuration } from '../core/duration.ts';
+import { KeyturnError } from '../core/errors.ts';
+
+/** Name of the configuration file in an instance's folder. Paths inside are relative to that folder. */
+export const CONFIG_FILE = 'keyturn.yaml';
+
+const path = z.string().min(1).max(1000);
+const duration = z.string().transform((text, context) => {
+  try {
+    return parseDuration(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'not a duration such as 15m' });
+    return z.NEVER;
+  }
+});
+
+const masterKey = z.union([
+  z.strictObject({ file: path }),
+  z.strictObject({ passphrase: z.literal('prompt') }),
+  z.strictObject({ 'passphrase-file': path }),
+  z.strictObject({ 'systemd-credential': z.string().regex(/^[A-Za-z0-9._-]{1,64}$/) }),
+]);
+
+const certificate = z.union([
+  z.strictObject({ ca: path }),
+  z.strictObject({ certificate: path, key: path, 'client-ca': path }),
+]);
+
+const schema = z.strictObject({
+  listen: z.strictObject({
+    host: z.string().default('127.0.0.1'),
+    port: z.int().min(0).max(65_535).default(8443),
+    /** DNS names and IP addresses that clients call this server by. */
+    names: z.array(z.string()).min(1).default(['localhost', '127.0.0.1']),
+  }),
+  /** What goes into connection files; default: the first name and the port. */
+  urls: z.array(z.url({ protocol: /^https$/ })).optional(),
+  certificate,
+  log: z.strictObject({
+    origin: z
+      .string()
+      .min(1)
+      .max(200)
+      .regex(/^[^\s+]+$/),
+  }),
+  ledger: z.strictObject({ path }),
+  journal: z.strictObject({ path }),
+  checkpoint: z.strictObject({ path }),
+  keystore: z.strictObject({ path, 'master-key': masterKey }),
+  policies: z.strictObject({ access: path, partners: path }),
+  socket: z.strictObject({ path }),
+  leases: z
+    .strictObject({ default: duration.default(900), maximum: duration.default(3_600) })
+    .default({ default: 900, maximum: 3_600 }),
+});
+
+export type MasterKeySetting = z.infer<typeof masterKey>;
+
+/** The configuration as parsed once: absolute paths, seconds. */
+export interface Config {
+  readonly home: string;
+  readonly listen: { readonly host: string; readonly port: number; readonly names: readonly string[] };
+  readonly urls: readonly string[] | null;
+  readonly certificate:
+    | { readonly ca: string }
+    | { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  readonly origin: string;
+  readonly ledger: string;
+  readonly journal: string;
+  readonly checkpoint: string;
+  readonly keystore: string;
+  readonly masterKey: MasterKeySetting;
+  readonly accessPolicies: string;
+  readonly partnerProfiles: string;
+  readonly socket: string;
+  readonly leases: { readonly defaultSeconds: number; readonly maximumSeconds: number };
+}
+
+/**
+ * Reads `keyturn.yaml` in `home`.
+ * @throws KeyturnError `config_invalid`: which member, what is wrong, what to do.
+ */
+export async function loadConfig(home: string): Promise<Config> {
+  const file = resolve(home, CONFIG_FILE);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    throw new KeyturnError('config_invalid', `There is no readable ${file}.`, {
+      fix: `Make an instance: keyturn init --home ${home}`,
+    });
+  }
+  return parseConfig(home, text, file);
+}
+
+/** @throws KeyturnError `config_invalid`. */
+export function parseConfig(home: string, text: string, file: string): Config {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch {
+    throw new KeyturnError('config_invalid', `${file} is not valid YAML.`, {
+      fix: 'Correct its indentation and quotes.',
+    });
+  }
+  const result = schema.safeParse(document);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    const member = issue?.path.map(String).join('.') || '(top level)';
+    throw new KeyturnError('config_invalid', `${file}: ${member}: ${issue?.message ?? 'is not valid'}.`, {
+      fix: 'Correct this member; docs/design/configuration.md lists them all.',
+    });
+  }
+  return absolute(home, result.data);
+}
+
+function absolute(home: string, data: z.infer<typeof schema>): Config {
+  const at = (relative: string) => (isAbsolute(relative) ? relative : resolve(home, relative));
+  const { certificate: tls, keystore } = data;
+  const master = keystore['master-key'];
+  return {
+    home: resolve(home),
+    listen: data.listen,
+    urls: data.urls ?? null,
+    certificate:
+      'ca' in tls
+        ? { ca: at(tls.ca) }
+        : { certificate: at(tls.certificate), key: at(tls.key), clientCa: at(tls['client-ca']) },
+    origin: data.log.origin,
+    ledger: at(data.ledger.path),
+    journal: at(data.journal.path),
+    checkpoint: at(data.checkpoint.path),
+    keystore: at(keystore.path),
+    masterKey:
+      'file' in master
+        ? { file: at(master.file) }
+        : 'passphrase-file' in master
+          ? { 'passphrase-file': at(master['passphrase-file']) }
+          : master,
+    accessPolicies: at(data.policies.access),
+    partnerProfiles: at(data.policies.partners),
+    socket: at(data.socket.path),
+    leases: { defaultSeconds: data.leases.default, maximumSeconds: data.leases.maximum },
+  };
+}

@@ -1,0 +1,182 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { principalOf } from '../access/principal.ts';
+import { KeyturnError } from '../core/errors.ts';
+import { SecretBytes } from '../core/secret-bytes.ts';
+import { tokenEntry, tokenRow } from '../credential/token.ts';
+import { createFileStore } from '../keystore/file/file-store.ts';
+import { generateKeyFile } from '../keystore/file/master/generate.ts';
+import { KeyStore } from '../keystore/keystore.ts';
+import { systemRecord } from '../keystore/record-name.ts';
+import { openSqliteLedger } from '../ledger/sqlite/open.ts';
+import { createServerCa } from '../tls/ca.ts';
+import { CONFIG_FILE, type Config, type MasterKeySetting, parseConfig } from './config.ts';
+import { connectionFacts } from './connection.ts';
+import { exists } from './exists.ts';
+import { type AskSecret, masterKeySource } from './master-key.ts';
+import { FILE_STORE } from './open.ts';
+
+export interface InitOptions {
+  readonly home: string;
+  /** The person who gets the first token, e.g. `alice`. */
+  readonly administrator: string;
+  /** Default: a generated key file in `master/`. */
+  readonly masterKey?: MasterKeySetting;
+  readonly host?: string;
+  readonly port?: number;
+  readonly names?: readonly string[];
+  /** Name of the log for ever; default `keyturn/<host name>/<random>`. */
+  readonly origin?: string;
+  readonly ask: AskSecret;
+  readonly now?: number;
+}
+
+export interface Initialised {
+  readonly config: Config;
+  readonly connectionFile: string;
+  readonly tokenFile: string;
+  readonly administrator: string;
+  /** The log's public key in vkey form: keep a copy elsewhere, it is what verifies the audit log. */
+  readonly logKey: string;
+}
+
+const SHIPPED_POLICIES = fileURLToPath(new URL('../../policies/', import.meta.url));
+const FIRST_TOKEN_SECONDS = 90 * 86_400;
+
+/**
+ * Makes a new instance in a folder: master key, key store with the log's and the CA's keys, ledger with its first
+ * entries, shipped policies, and the first administrator's token. `keyturn.yaml` is written last: a folder without it
+ * is not an instance, so an interrupted init is repeated in an empty folder.
+ * @throws KeyturnError `conflict` if the folder holds an instance or parts of one.
+ */
+export async function initInstance(options: InitOptions): Promise<Initialised> {
+  const home = resolve(options.home);
+  const text = configText(options);
+  const config = parseConfig(home, text, join(home, CONFIG_FILE));
+  await makeFolders(home);
+  await copyPolicies(config, options.administrator);
+  const store = await makeStore(config, options.ask);
+  try {
+    const logKey = await makeSystemKeys(config, store, options.now ?? Date.now());
+    const { connectionFile, tokenFile, vkey } = await makeLedger(config, store, logKey, options);
+    await writeFile(join(home, CONFIG_FILE), text, { mode: 0o600, flag: 'wx' });
+    return { config, connectionFile, tokenFile, administrator: options.administrator, logKey: vkey };
+  } finally {
+    await store.close();
+  }
+}
+
+function configText(options: InitOptions): string {
+  const names = options.names ?? ['localhost', '127.0.0.1'];
+  const origin =
+    options.origin ?? `keyturn/${hostname().replaceAll(/[^A-Za-z0-9.-]/g, '-')}/${randomBytes(4).toString('hex')}`;
+  return stringify({
+    listen: { host: options.host ?? '127.0.0.1', port: options.port ?? 8443, names: [...names] },
+    certificate: { ca: 'listener/ca.crt' },
+    log: { origin },
+    ledger: { path: 'ledger/ledger.db' },
+    journal: { path: 'journal/freeze.journal' },
+    checkpoint: { path: 'checkpoint/checkpoint' },
+    keystore: { path: 'keys/keys.ktn', 'master-key': options.masterKey ?? { file: 'master/master.key' } },
+    policies: { access: 'policies/access', partners: 'policies/partners' },
+    socket: { path: 'run/keyturn.sock' },
+    leases: { default: '15m', maximum: '1h' },
+  });
+}
+
+async function makeFolders(home: string): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  for (const taken of [CONFIG_FILE, 'keys', 'ledger', 'master']) {
+    if (await exists(join(home, taken))) {
+      throw new KeyturnError('conflict', `${home} already holds ${taken}.`, {
+        fix: 'Choose another folder with --home, or remove what a failed init left behind.',
+      });
+    }
+  }
+  for (const folder of ['keys', 'master', 'ledger', 'journal', 'checkpoint', 'listener', 'policies', 'run', 'admin']) {
+    await mkdir(join(home, folder), { recursive: true, mode: 0o700 });
+  }
+}
+
+/** The shipped files, and bindings for the first administrator. */
+async function copyPolicies(config: Config, administrator: string): Promise<void> {
+  const { id } = principalOf(`person:${administrator}`);
+  await cp(join(SHIPPED_POLICIES, 'access'), config.accessPolicies, { recursive: true });
+  await cp(join(SHIPPED_POLICIES, 'partners'), config.partnerProfiles, { recursive: true });
+  const bindings = ['administrator', 'operator', 'approver', 'auditor'].map((role) => ({
+    id: `${administrator}-${role}`,
+    role,
+    principals: [id],
+    credentials: ['**'],
+    comment: 'First administrator, made by keyturn init. Narrow this once others have their roles.',
+  }));
+  await writeFile(join(config.accessPolicies, 'bindings.yaml'), stringify({ bindings }), { mode: 0o600 });
+}
+
+async function makeStore(config: Config, ask: AskSecret): Promise<KeyStore> {
+  if ('file' in config.masterKey && !(await exists(config.masterKey.file))) {
+    await generateKeyFile(config.masterKey.file, config.keystore);
+  }
+  const driver = await createFileStore({ path: config.keystore, master: masterKeySource(config.masterKey, ask) });
+  return new KeyStore(FILE_STORE, driver);
+}
+
+/** The log's signing key and the CA's key; both rest in the key store alone. */
+async function makeSystemKeys(config: Config, store: KeyStore, now: number) {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  using logOctets = SecretBytes.own(privateKey.export({ format: 'der', type: 'pkcs8' }));
+  await store.write(systemRecord('log', 1), logOctets);
+  if ('ca' in config.certificate) {
+    const ca = await createServerCa({ commonName: `Keyturn CA of ${config.listen.names[0]}`, now });
+    using caKey = ca.privateKey;
+    await store.write(systemRecord('ca', 1), caKey);
+    await writeFile(config.certificate.ca, ca.certificatePem, { mode: 0o644, flag: 'wx' });
+  }
+  return privateKey;
+}
+
+async function makeLedger(
+  config: Config,
+  store: KeyStore,
+  privateKey: Parameters<typeof openSqliteLedger>[0]['signer']['privateKey'],
+  options: InitOptions,
+) {
+  const now = options.now ?? Date.now();
+  const ledger = await openSqliteLedger({ path: config.ledger, signer: { origin: config.origin, privateKey } });
+  try {
+    const facts = await connectionFacts(config, privateKey);
+    const attested = await store.attest();
+    await ledger.commit({
+      writes: attested === null ? [] : [{ put: 'stores', row: { store: store.name, ...attested } }],
+      entry: { kind: 'log.started', actor: 'system', data: { origin: config.origin, key: facts.log.keys[0] ?? '' } },
+    });
+    const first = tokenRow(
+      {
+        principal: `person:${options.administrator}`,
+        ttlSeconds: FIRST_TOKEN_SECONDS,
+        comment: 'first administrator, made by keyturn init',
+      },
+      'system',
+      now,
+    );
+    using token = first.token;
+    await ledger.commit({
+      writes: [{ insert: 'tokens', row: first.row }],
+      entry: tokenEntry('token.created', 'system', first.row),
+    });
+    const connectionFile = join(config.home, 'admin', 'connection.json');
+    const tokenFile = join(config.home, 'admin', 'token');
+    await writeFile(connectionFile, `${JSON.stringify({ keyturn: 1, ...facts }, null, 2)}\n`, {
+      mode: 0o644,
+      flag: 'wx',
+    });
+    await writeFile(tokenFile, token.bytes, { mode: 0o600, flag: 'wx' });
+    return { connectionFile, tokenFile, vkey: facts.log.keys[0] ?? '' };
+  } finally {
+    await ledger.close();
+  }
+}

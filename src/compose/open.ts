@@ -1,0 +1,174 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import type { Policy } from '../access/policy.ts';
+import { loadPolicy } from '../access/policy-files/load.ts';
+import { LogSigner, LogVerifier } from '../audit/checkpoint.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { KeyturnError } from '../core/errors.ts';
+import { settleCompanions } from '../credential/companion.ts';
+import type { Desk } from '../credential/desk.ts';
+import { HoldSwitch } from '../credential/hold/hold-switch.ts';
+import { replayHolds } from '../credential/hold/replay.ts';
+import { TokenBook } from '../credential/token-book.ts';
+import { explainStore } from '../credential/version/attest.ts';
+import { settlePending } from '../credential/version/settle.ts';
+import { StoreQueue } from '../credential/version/store-queue.ts';
+import { openFileStore } from '../keystore/file/file-store.ts';
+import { KeyStore } from '../keystore/keystore.ts';
+import { systemRecord } from '../keystore/record-name.ts';
+import { CheckpointFile } from '../ledger/checkpoint-file.ts';
+import { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { openSqliteLedger } from '../ledger/sqlite/open.ts';
+import { loadProfiles, type Profiles } from '../partner/profile.ts';
+import type { Config } from './config.ts';
+import { type AskSecret, masterKeySource } from './master-key.ts';
+
+export interface OpenOptions {
+  readonly ask: AskSecret;
+  readonly clock?: Clock;
+  /** The checkpoint outside could not be written; releases go on. */
+  readonly onCheckpointFailure?: (error: KeyturnError) => void;
+  /** Called for each key store call: for metrics. */
+  readonly observeStore?: (store: string, verb: string, ok: boolean, seconds: number) => void;
+}
+
+/** Everything that one instance is made of, open and checked: ready to release keys. */
+export interface Instance {
+  readonly config: Config;
+  readonly desk: Desk;
+  readonly book: TokenBook;
+  readonly journal: EmergencyJournal;
+  readonly signer: LogSigner;
+  readonly logKey: KeyObject;
+  readonly store: KeyStore;
+  /** Loads policy and profiles anew, whole or not at all, and records it. */
+  readonly reload: (actor: string, request?: string) => Promise<Policy>;
+  close(): Promise<void>;
+}
+
+/** Name of the one key store of an instance on embedded defaults. */
+export const FILE_STORE = 'file';
+
+/**
+ * Opens an instance in the order that lets nothing slip: key store → log key → ledger → the store is what the ledger
+ * knew → policy → holds, the emergency journal's included → interrupted writes settled.
+ * @throws KeyturnError of whatever stands in the way; then everything opened is closed again.
+ */
+export async function openInstance(config: Config, options: OpenOptions): Promise<Instance> {
+  await using opened = new AsyncDisposableStack();
+  const clock = options.clock ?? systemClock;
+  const store = await openStore(config, options);
+  opened.defer(() => store.close());
+  const logKey = await readLogKey(store);
+  const signer = LogSigner.create(config.origin, logKey);
+  const { ledger, checkpointFile } = await openLedger(config, logKey, signer, options);
+  opened.defer(() => checkpointFile.settled());
+  opened.defer(() => ledger.close());
+  await explainStore(ledger, store);
+  const journal = await EmergencyJournal.open(config.journal);
+  opened.defer(() => journal.close());
+
+  let rules = await loadRules(config);
+  const desk: Desk = {
+    ledger,
+    policy: () => rules.policy,
+    profiles: () => rules.profiles,
+    stores: new Map([[store.name, store]]),
+    defaultStore: store,
+    storeQueue: new StoreQueue(),
+    holds: new HoldSwitch(),
+    clock,
+    leaseLimits: config.leases,
+  };
+  const reload = async (actor: string, request?: string): Promise<Policy> => {
+    const next = await loadRules(config);
+    await recordPolicy(ledger, clock, next.policy, actor, request);
+    rules = next;
+    return next.policy;
+  };
+  await recordPolicy(ledger, clock, rules.policy, 'system');
+  await replayHolds(desk, journal);
+  await settlePending(desk);
+  await settleCompanions(desk);
+  const book = await TokenBook.load(ledger);
+  const parts = opened.move();
+  return {
+    config,
+    desk,
+    book,
+    journal,
+    signer,
+    logKey,
+    store,
+    reload,
+    close: () => parts.disposeAsync(),
+  };
+}
+
+async function openStore(config: Config, options: OpenOptions): Promise<KeyStore> {
+  const driver = await openFileStore({ path: config.keystore, master: masterKeySource(config.masterKey, options.ask) });
+  const { observeStore } = options;
+  return new KeyStore(
+    FILE_STORE,
+    driver,
+    observeStore === undefined ? {} : { observe: (verb, ok, seconds) => observeStore(FILE_STORE, verb, ok, seconds) },
+  );
+}
+
+async function readLogKey(store: KeyStore): Promise<KeyObject> {
+  using octets = await store.read(systemRecord('log', 1));
+  return createPrivateKey({ key: octets.bytes, format: 'der', type: 'pkcs8' });
+}
+
+/** The ledger, held against the checkpoint outside before anything is released. */
+async function openLedger(config: Config, privateKey: KeyObject, signer: LogSigner, options: OpenOptions) {
+  const { origin } = config;
+  const checkpointFile = new CheckpointFile({
+    path: config.checkpoint,
+    verifier: new LogVerifier({ origin, keys: [signer.vkey] }),
+    onFailure: (error) => options.onCheckpointFailure?.(error),
+  });
+  const ledger = await openSqliteLedger({
+    path: config.ledger,
+    signer: { origin, privateKey },
+    clock: options.clock ?? systemClock,
+    onCheckpoint: (note, size) => checkpointFile.offer(note, size),
+  });
+  try {
+    await checkpointFile.start(ledger);
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+  return { ledger, checkpointFile };
+}
+
+async function loadRules(config: Config): Promise<{ policy: Policy; profiles: Profiles }> {
+  const [policy, profiles] = await Promise.all([
+    loadPolicy(config.accessPolicies),
+    loadProfiles(config.partnerProfiles),
+  ]);
+  return { policy, profiles };
+}
+
+async function recordPolicy(
+  ledger: Ledger,
+  clock: Clock,
+  policy: Policy,
+  actor: string,
+  request?: string,
+): Promise<void> {
+  const { digest } = policy;
+  const [known] = await ledger.find('policies', { id: 'current' });
+  if (known?.digest === digest) return;
+  const outcome = await ledger.commit({
+    writes: [{ put: 'policies', row: { id: 'current', digest, loaded_at: clock.now() } }],
+    entry: {
+      kind: 'policy.loaded',
+      actor,
+      ...(request === undefined ? {} : { request }),
+      data: { digest, before: known?.digest ?? null },
+    },
+  });
+  if (!outcome.committed) throw new KeyturnError('internal', 'The policy could not be recorded.');
+}

@@ -1,0 +1,36 @@
+import type { Metrics } from '../server/metrics.ts';
+import { describeApi } from '../server/openapi.ts';
+import type { Route } from '../server/route.ts';
+import { accessRoutes } from '../server/routes/access.ts';
+import { auditRoutes } from '../server/routes/audit.ts';
+import { credentialRoutes } from '../server/routes/credentials.ts';
+import { healthRoutes } from '../server/routes/health.ts';
+import { holdRoutes } from '../server/routes/holds.ts';
+import { leaseRoutes } from '../server/routes/leases.ts';
+import { type ConnectionFacts, tokenRoutes } from '../server/routes/tokens.ts';
+import type { Instance } from './open.ts';
+
+/** Version of the API description. */
+const API_VERSION = '1';
+
+/** Every route of the API over one instance. */
+export function allRoutes(instance: Instance, metrics: Metrics, connection: () => ConnectionFacts): Route[] {
+  const { desk, book, journal, config } = instance;
+  let description: string | null = null;
+  const routes: Route[] = [
+    ...credentialRoutes(desk),
+    ...leaseRoutes(desk),
+    ...holdRoutes(desk, journal),
+    ...tokenRoutes(desk, book, connection),
+    ...auditRoutes(desk, config.origin),
+    ...accessRoutes(desk, async (caller) => {
+      const policy = await instance.reload(caller.principal.id, caller.request);
+      return { digest: policy.digest };
+    }),
+    ...healthRoutes(desk, metrics, () => {
+      description ??= describeApi(routes, API_VERSION);
+      return description;
+    }),
+  ];
+  return routes;
+}

@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises';
+import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { KeyturnError } from '../core/errors.ts';
+import { expireLeases } from '../credential/lease/end.ts';
+import { systemRecord } from '../keystore/record-name.ts';
+import { createApp } from '../server/app.ts';
+import { openLocalSocket } from '../server/local-socket.ts';
+import { ServerLog } from '../server/log.ts';
+import { Metrics } from '../server/metrics.ts';
+import { StrangerLog } from '../server/stranger-log.ts';
+import { openServerCa } from '../tls/ca.ts';
+import { caSource } from '../tls/ca-source.ts';
+import { fileSource } from '../tls/file-source.ts';
+import { createListener, LISTENER_CONTEXT } from '../tls/listener.ts';
+import { ListenerCertificate } from '../tls/listener-certificate.ts';
+import type { ServerIdentitySource } from '../tls/server-identity.ts';
+import type { Config } from './config.ts';
+import { connectionFacts } from './connection.ts';
+import { type AskSecret, cannotAsk } from './master-key.ts';
+import { type Instance, openInstance } from './open.ts';
+import { allRoutes } from './routes.ts';
+
+/** How often overdue leases are marked and counted strangers written, milliseconds. */
+const CHORES_EVERY_MS = 10_000;
+/** How long requests under way may take at shutdown, milliseconds. */
+const GRACE_MS = 10_000;
+
+export interface Serving {
+  /** `https://…`, as in connection files. */
+  readonly url: string;
+  readonly port: number;
+  readonly instance: Instance;
+  /** Stops taking requests, lets those under way finish, closes all. */
+  stop(): Promise<void>;
+}
+
+export interface ServeOptions {
+  /** Asks for a passphrase; default: cannot ask. */
+  readonly ask?: AskSecret;
+  /** Default: JSON lines on standard error. */
+  readonly log?: ServerLog;
+}
+
+/** Opens an instance and serves its API: over TLS for all, on the local socket for freezing alone. */
+export async function serve(config: Config, options: ServeOptions = {}): Promise<Serving> {
+  await using opened = new AsyncDisposableStack();
+  const metrics = new Metrics();
+  const log = options.log ?? new ServerLog();
+  let checkpointFailures = 0;
+  const instance = await openInstance(config, {
+    ask: options.ask ?? cannotAsk,
+    onCheckpointFailure: ({ message }) => {
+      checkpointFailures += 1;
+      log.warning('outside-checkpoint-failed', { message });
+    },
+    observeStore: (store, verb, ok, seconds) =>
+      metrics.storeSeconds.observe({ store, verb, result: ok ? 'ok' : 'error' }, seconds),
+  });
+  opened.defer(() => instance.close());
+  const { desk } = instance;
+  const strangers = new StrangerLog(desk.ledger, desk.clock);
+  opened.defer(() => strangers.tick(true));
+
+  let connection = await connectionFacts(config, instance.logKey);
+  const routes = allRoutes(instance, metrics, () => connection);
+  const gate = { book: instance.book, strangers, metrics, log, clock: desk.clock };
+  const listener = createListener(createApp(gate, routes));
+  const certificate = opened.use(await attachCertificate(listener, instance, log));
+  metrics.watch(desk, {
+    listenerNotAfter: () => certificate.notAfter / 1000,
+    checkpointFailures: () => checkpointFailures,
+  });
+
+  const socket = await openLocalSocket(config.socket, desk, instance.journal);
+  opened.defer(() => closeServer(socket));
+  const chores = setInterval(() => doChores(instance, strangers, log), CHORES_EVERY_MS).unref();
+  opened.defer(() => clearInterval(chores));
+  const port = await listen(listener, config);
+  opened.defer(() => closeServer(listener));
+  connection = await connectionFacts(config, instance.logKey, port);
+  log.notice('listening', { port, origin: config.origin });
+  const parts = opened.move();
+  return { url: connection.servers[0] ?? '', port, instance, stop: () => parts.disposeAsync() };
+}
+
+async function attachCertificate(
+  listener: HttpsServer,
+  instance: Instance,
+  log: ServerLog,
+): Promise<ListenerCertificate> {
+  return ListenerCertificate.attach(listener, LISTENER_CONTEXT, {
+    source: await identitySource(instance),
+    clock: instance.desk.clock,
+    onEvent: (event) =>
+      event.kind === 'renewed'
+        ? log.notice('listener-certificate-renewed', { notAfter: event.notAfter })
+        : log.warning('listener-certificate-failed', { retryInMs: event.retryInMs }),
+  });
+}
+
+/** Our own small CA with its key from the key store, or the operator's certificate files. */
+async function identitySource({ config, store }: Instance): Promise<ServerIdentitySource> {
+  if ('certificate' in config.certificate) return fileSource(config.certificate);
+  using key = await store.read(systemRecord('ca', 1));
+  const ca = openServerCa(await readFile(config.certificate.ca, 'utf8'), key);
+  return caSource({ ca, names: config.listen.names });
+}
+
+function doChores(instance: Instance, strangers: StrangerLog, log: ServerLog): void {
+  strangers.tick();
+  expireLeases(instance.desk).catch((error: unknown) => {
+    log.warning('chores-failed', { code: error instanceof KeyturnError ? error.code : 'internal' });
+  });
+}
+
+function listen(server: HttpsServer, { listen: { host, port } }: Config): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        new KeyturnError('config_invalid', `Cannot listen on ${host}:${port} (${error.code ?? 'unknown'}).`, {
+          fix: 'Choose another port with listen.port in keyturn.yaml, or stop what uses it.',
+        }),
+      );
+    });
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** Idle connections are closed at once, others when their request is answered or the grace is over. */
+function closeServer(server: HttpServer | HttpsServer): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,30 @@
+import type { Policy } from '../access/policy.ts';
+import type { Clock } from '../core/clock.ts';
+import type { KeyStore } from '../keystore/keystore.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Profiles } from '../partner/profile.ts';
+import type { HoldSwitch } from './hold/hold-switch.ts';
+import type { StoreQueue } from './version/store-queue.ts';
+
+/** Bounds of a lease's life, seconds. */
+export interface LeaseLimits {
+  readonly defaultSeconds: number;
+  readonly maximumSeconds: number;
+}
+
+/**
+ * What every use case works with. `policy` and `profiles` are asked anew for each request, since an operator may
+ * have loaded others; a decision made on an old policy cannot commit (the commit checks the policy's digest).
+ */
+export interface Desk {
+  readonly ledger: Ledger;
+  readonly policy: () => Policy;
+  readonly profiles: () => Profiles;
+  /** Every key store by name; `defaultStore` takes new keys. */
+  readonly stores: ReadonlyMap<string, KeyStore>;
+  readonly defaultStore: KeyStore;
+  readonly storeQueue: StoreQueue;
+  readonly holds: HoldSwitch;
+  readonly clock: Clock;
+  readonly leaseLimits: LeaseLimits;
+}

@@ -1,0 +1,11 @@
+import type { Check } from '../../ledger/change.ts';
+import { subjectsOf, type Touched } from './hold-switch.ts';
+
+/** Checks that no hold in force stands on anything touched. */
+export function noHolds(touched: Touched): Check[] {
+  return subjectsOf(touched).map(([target, subject]) => ({
+    rule: `hold-on-${target}`,
+    table: 'holds',
+    none: { target, subject, lifted_at: null },
+  }));
+}

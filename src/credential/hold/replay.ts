@@ -1,0 +1,58 @@
+import { KeyturnError } from '../../core/errors.ts';
+import type { EmergencyJournal } from '../../ledger/journal/emergency-journal.ts';
+import type { HoldRow, HoldTarget } from '../../ledger/tables.ts';
+import type { Desk } from '../desk.ts';
+import { holdChange } from './freeze.ts';
+
+const TARGETS: readonly HoldTarget[] = ['version', 'credential', 'principal', 'host', 'store'];
+
+/**
+ * At start, before the first release: holds in the ledger are put into the switch, then those of the emergency journal
+ * are brought into the ledger (each once, by id), and the journal is emptied.
+ * @throws KeyturnError `ledger_unavailable`, `journal_unavailable`: then nothing may be released.
+ */
+export async function replayHolds(desk: Desk, journal: EmergencyJournal): Promise<{ replayed: number }> {
+  const inForce = await desk.ledger.find('holds', { lifted_at: null }, { limit: 1_000_000 });
+  for (const { id, target, subject } of inForce) desk.holds.place(id, target, subject);
+  const records = await journal.records();
+  let replayed = 0;
+  for (const record of records) {
+    const row = holdRowOf(record);
+    const outcome = await desk.ledger.commit(holdChange(row));
+    if (!outcome.committed) continue;
+    desk.holds.place(row.id, row.target, row.subject);
+    replayed += 1;
+  }
+  if (records.length > 0) await journal.clear();
+  return { replayed };
+}
+
+/** The journal is a file on disk: what it holds is parsed as strictly as a request. */
+function holdRowOf(record: Readonly<Record<string, unknown>>): HoldRow {
+  const { id, target, subject, reason, placed_by, placed_at } = record;
+  const known = TARGETS.find((each) => each === target);
+  if (
+    known === undefined ||
+    typeof id !== 'string' ||
+    typeof subject !== 'string' ||
+    typeof reason !== 'string' ||
+    typeof placed_by !== 'string' ||
+    typeof placed_at !== 'number'
+  ) {
+    throw new KeyturnError('journal_unavailable', 'The emergency journal holds a record that is not a hold.', {
+      fix: 'Keep a copy of the file, freeze again what it should have frozen, then remove it.',
+    });
+  }
+  return {
+    id,
+    target: known,
+    subject,
+    reason,
+    placed_by,
+    placed_at,
+    thaw_asked_by: null,
+    thaw_asked_at: null,
+    lifted_by: null,
+    lifted_at: null,
+  };
+}

@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { credentialName } from '../../access/credential-name.ts';
+import type { Receipt } from '../../audit/receipt.ts';
+import type { JsonObject } from '../../core/canonical-json.ts';
+import { timestamp } from '../../core/clock.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import { newId } from '../../core/ids.ts';
+import type { Check, Write } from '../../ledger/change.ts';
+import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
+import { AnswerSealer, type NamedSecret } from '../../sealed/answer.ts';
+import { type Authority, authorise, denial } from '../authorise.ts';
+import type { Caller } from '../caller.ts';
+import type { Desk } from '../desk.ts';
+import { noHolds } from '../hold/checks.ts';
+import type { Touched } from '../hold/hold-switch.ts';
+import { refused } from '../refusal.ts';
+import type { Lease, LeaseWish } from './lease.ts';
+import { disposeAll, readMaterial } from './material.ts';
+
+/** How often a decision is made anew when the ground moved under it (promotion, policy) before the caller is told. */
+const ATTEMPTS = 3;
+
+/**
+ * Lends the current version to the caller: decide → read the key → commit lease and entry, which re-checks all →
+ * seal. The key leaves this function sealed, and only after its entry is durable.
+ * @throws KeyturnError `permission_denied`, `held`, `no_current_version`, `certificate_expired`, `ledger_unavailable`,
+ * `keystore_unavailable`.
+ */
+export async function grantLease(desk: Desk, caller: Caller, name: string, wish: LeaseWish): Promise<Lease> {
+  const credential = credentialName(name);
+  for (let attempt = 1; ; attempt += 1) {
+    const authority = await authorise(desk, caller, 'credential:lease', credential);
+    const version = await currentVersion(desk, credential);
+    try {
+      return await lend(desk, caller, { authority, version, wish, replaces: null });
+    } catch (error) {
+      if (!isGroundMoved(error) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** True when another decision on fresh state may succeed. */
+export function isGroundMoved(error: unknown): boolean {
+  return error instanceof KeyturnError && error.code === 'conflict' && error.facts['rule'] !== undefined;
+}
+
+/** @throws KeyturnError `no_current_version`. */
+export async function currentVersion(desk: Desk, credential: string): Promise<VersionRow> {
+  const [row] = await desk.ledger.find('versions', { credential, state: 'current' });
+  if (row !== undefined) return row;
+  throw new KeyturnError('no_current_version', `${credential} has no current version.`, {
+    fix: `Import one: keyturn import ${credential} --zip FILE --chain FILE`,
+  });
+}
+
+export function currentCompanions(desk: Desk, credential: string): Promise<CompanionRow[]> {
+  return desk.ledger.find('companions', { credential, state: 'current' }, { orderBy: 'name' });
+}
+
+export interface Lending {
+  readonly authority: Authority;
+  readonly version: VersionRow;
+  readonly wish: LeaseWish;
+  /** The caller's lease on an older version, which ends with this one. */
+  readonly replaces: LeaseRow | null;
+}
+
+export async function lend(desk: Desk, caller: Caller, lending: Lending): Promise<Lease> {
+  const { version, wish } = lending;
+  const now = desk.clock.now();
+  const row = leaseRow(desk, caller, lending, now);
+  const companions = await currentCompanions(desk, version.credential);
+  const secrets = await readMaterial(desk, version, companions);
+  try {
+    const touched = touchedBy(caller, version);
+    const receipt = await record(desk, caller, lending, row, companions, touched);
+    desk.holds.refuse(touched);
+    const secondsLeft = Math.max(0, Math.floor((row.expires_at - desk.clock.now()) / 1000));
+    return { row, version, secondsLeft, sealed: seal(wish.hpkePublicKey, row, version, secrets), receipt };
+  } finally {
+    disposeAll(secrets);
+  }
+}
+
+function leaseRow(desk: Desk, caller: Caller, { authority, version, wish }: Lending, now: number): LeaseRow {
+  if (version.not_after <= now) {
+    throw new KeyturnError('certificate_expired', `The current certificate of ${version.credential} has expired.`, {
+      fix: 'Import and promote a new certificate.',
+    });
+  }
+  return {
+    id: newId('lease', now),
+    credential: version.credential,
+    version: version.version,
+    principal: caller.principal.id,
+    token: caller.token.id,
+    state: 'live',
+    granted_at: now,
+    renewed_at: null,
+    expires_at: leaseEnd(desk, caller, authority, version, wish.ttlSeconds),
+    uses: null,
+  };
+}
+
+/** A lease ends with whatever ends first: its wished or allowed life, the grant, the token, the certificate. */
+export function leaseEnd(
+  desk: Desk,
+  caller: Caller,
+  authority: Authority,
+  version: VersionRow,
+  ttlSeconds: number | undefined,
+): number {
+  const { defaultSeconds, maximumSeconds } = desk.leaseLimits;
+  const wished = Math.min(ttlSeconds ?? defaultSeconds, maximumSeconds);
+  return Math.min(
+    desk.clock.now() + wished * 1000,
+    authority.decision.expiresAt ?? Number.POSITIVE_INFINITY,
+    caller.token.expiresAt,
+    version.not_after,
+  );
+}
+
+export function touchedBy(caller: Caller, version: VersionRow): Touched {
+  return {
+    credential: version.credential,
+    version: version.version,
+    principal: caller.principal.id,
+    host: caller.host,
+    store: version.store,
+  };
+}
+
+async function record(
+  desk: Desk,
+  caller: Caller,
+  lending: Lending,
+  row: LeaseRow,
+  companions: readonly CompanionRow[],
+  touched: Touched,
+): Promise<Receipt> {
+  const { authority, version, wish, replaces } = lending;
+  const outcome = await desk.ledger.commit({
+    checks: [
+      ...authority.checks,
+      {
+        rule: 'version-current',
+        table: 'versions',
+        some: { credential: row.credential, version: row.version, state: 'current' },
+      },
+      ...noHolds(touched),
+      ...companionChecks(companions),
+    ],
+    writes: [...endOf(replaces), { insert: 'leases', row }],
+    entry: {
+      kind: 'lease.granted',
+      actor: caller.principal.id,
+      request: caller.request,
+      credential: row.credential,
+      version: row.version,
+      data: leaseFacts(row, version, wish, {
+        grant: authority.decision.rule,
+        host: caller.host,
+        companions: companions.map(({ name, generation }) => ({ name, generation })),
+        ...(replaces === null ? {} : { replaces: replaces.id }),
+      }),
+    },
+    refusal: denial(caller, 'credential:lease', row.credential, 'at-commit', { version: row.version }),
+    receipt: { seen: wish.seen },
+  });
+  if (!outcome.committed) throw refused(outcome.rule);
+  if (outcome.receipt === null) throw new KeyturnError('internal', 'The ledger gave no receipt.');
+  return outcome.receipt;
+}
+
+/** The facts of a lease that its receipt proves; the client compares each with its answer. */
+export function leaseFacts(row: LeaseRow, version: VersionRow, wish: LeaseWish, more: JsonObject): JsonObject {
+  return {
+    ...more,
+    lease: row.id,
+    spki: version.spki,
+    serial: version.serial,
+    expiresAt: timestamp(row.expires_at),
+    token: row.token,
+    client: createHash('sha256').update(wish.hpkePublicKey).digest('hex'),
+  };
+}
+
+function companionChecks(companions: readonly CompanionRow[]): Check[] {
+  return companions.map(({ credential, name, generation }) => ({
+    rule: 'companion-current',
+    table: 'companions',
+    some: { credential, name, generation, state: 'current' },
+  }));
+}
+
+function endOf(lease: LeaseRow | null): Write[] {
+  return lease === null ? [] : [{ update: 'leases', where: { id: lease.id, state: 'live' }, set: { state: 'ended' } }];
+}
+
+/** One context an answer; the wire format lets a context carry many. */
+export function seal(
+  hpkePublicKey: Buffer,
+  row: Pick<LeaseRow, 'id' | 'credential' | 'version' | 'expires_at'>,
+  version: VersionRow,
+  secrets: readonly NamedSecret[],
+) {
+  return AnswerSealer.to(hpkePublicKey).seal(
+    {
+      lease: row.id,
+      credential: row.credential,
+      version: row.version,
+      spki: version.spki,
+      expiresAt: timestamp(row.expires_at),
+    },
+    secrets,
+  );
+}

@@ -1,0 +1,150 @@
+import type { JsonValue } from '../../core/canonical-json.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
+import { type Authority, authorise, denial } from '../authorise.ts';
+import type { Caller } from '../caller.ts';
+import type { Desk } from '../desk.ts';
+import { noHolds } from '../hold/checks.ts';
+import { refused } from '../refusal.ts';
+import {
+  currentCompanions,
+  currentVersion,
+  isGroundMoved,
+  leaseEnd,
+  leaseFacts,
+  lend,
+  seal,
+  touchedBy,
+} from './grant.ts';
+import type { Lease, LeaseWish } from './lease.ts';
+import { disposeAll, readMaterial } from './material.ts';
+
+/** What a client process says it used since its last report. */
+export interface ReportedUse {
+  readonly version: number;
+  readonly host: string;
+  readonly requests: number;
+}
+
+/**
+ * Decides anew. A lease on the current version lives on, without key octets; one on an older version is never
+ * extended: it ends, and a lease on the current version takes its place in the same commit.
+ * @throws KeyturnError as `grantLease`; `lease_ended` when the lease is over; `not_found` for another's lease.
+ */
+export async function renewLease(
+  desk: Desk,
+  caller: Caller,
+  id: string,
+  wish: LeaseWish & { readonly uses: readonly ReportedUse[] },
+): Promise<Lease> {
+  for (let attempt = 1; ; attempt += 1) {
+    const lease = await ownLease(desk, caller, id);
+    const authority = await authorise(desk, caller, 'credential:lease', lease.credential);
+    refuseEnded(desk, lease);
+    const version = await currentVersion(desk, lease.credential);
+    try {
+      return version.version === lease.version
+        ? await extend(desk, caller, { authority, lease, version, wish })
+        : await lend(desk, caller, { authority, version, wish, replaces: lease });
+    } catch (error) {
+      if (!isGroundMoved(error) || attempt === 3) throw error;
+    }
+  }
+}
+
+/** A lease of the caller's own. Another's lease is `not_found`: an id alone gives no right (and tells nothing). */
+export async function ownLease(desk: Desk, caller: Caller, id: string): Promise<LeaseRow> {
+  const [lease] = await desk.ledger.find('leases', { id, principal: caller.principal.id });
+  if (lease !== undefined) return lease;
+  throw new KeyturnError('not_found', 'There is no such lease of yours.', { fix: 'Ask for a new lease.' });
+}
+
+function refuseEnded(desk: Desk, lease: LeaseRow): void {
+  if (lease.state === 'live' && lease.expires_at > desk.clock.now()) return;
+  throw new KeyturnError('lease_ended', `The lease is over (${lease.state === 'live' ? 'expired' : lease.state}).`, {
+    fix: 'Ask for a new lease.',
+  });
+}
+
+interface Extension {
+  readonly authority: Authority;
+  readonly lease: LeaseRow;
+  readonly version: VersionRow;
+  readonly wish: LeaseWish & { readonly uses: readonly ReportedUse[] };
+}
+
+async function extend(desk: Desk, caller: Caller, extension: Extension): Promise<Lease> {
+  const { authority, lease, version, wish } = extension;
+  const companions = await newCompanions(desk, lease);
+  const secrets = await readMaterial(desk, null, companions);
+  try {
+    const now = desk.clock.now();
+    const expiresAt = leaseEnd(desk, caller, authority, version, wish.ttlSeconds);
+    const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses) };
+    const receipt = await record(desk, caller, extension, row, companions);
+    desk.holds.refuse(touchedBy(caller, version));
+    const secondsLeft = Math.max(0, Math.floor((expiresAt - desk.clock.now()) / 1000));
+    const sealed = secrets.length === 0 ? null : seal(wish.hpkePublicKey, row, version, secrets);
+    return { row, version, secondsLeft, sealed, receipt };
+  } finally {
+    disposeAll(secrets);
+  }
+}
+
+/** A companion's row may become visible this long after the instant it bears. Sending one twice harms nobody. */
+const VISIBILITY_LAG_MS = 60_000;
+
+/** Companions that were set after this lease last carried them. */
+async function newCompanions(desk: Desk, lease: LeaseRow): Promise<CompanionRow[]> {
+  const since = (lease.renewed_at ?? lease.granted_at) - VISIBILITY_LAG_MS;
+  const companions = await currentCompanions(desk, lease.credential);
+  return companions.filter(({ created_at }) => created_at >= since);
+}
+
+async function record(
+  desk: Desk,
+  caller: Caller,
+  { authority, lease, version, wish }: Extension,
+  row: LeaseRow,
+  companions: readonly CompanionRow[],
+) {
+  const outcome = await desk.ledger.commit({
+    checks: [
+      ...authority.checks,
+      { rule: 'lease-live', table: 'leases', some: { id: lease.id, state: 'live' } },
+      { rule: 'lease-expired', notAfter: lease.expires_at },
+      {
+        rule: 'version-current',
+        table: 'versions',
+        some: { credential: row.credential, version: row.version, state: 'current' },
+      },
+      ...noHolds(touchedBy(caller, version)),
+    ],
+    writes: [
+      {
+        update: 'leases',
+        where: { id: row.id },
+        set: { renewed_at: row.renewed_at, expires_at: row.expires_at, uses: row.uses, token: caller.token.id },
+        rows: 1,
+      },
+    ],
+    entry: {
+      kind: 'lease.renewed',
+      actor: caller.principal.id,
+      request: caller.request,
+      credential: row.credential,
+      version: row.version,
+      data: leaseFacts({ ...row, token: caller.token.id }, version, wish, {
+        grant: authority.decision.rule,
+        host: caller.host,
+        companions: companions.map(({ name, generation }) => ({ name, generation })),
+        uses: wish.uses as unknown as JsonValue,
+      }),
+    },
+    refusal: denial(caller, 'credential:lease', row.credential, 'at-commit', { lease: lease.id, version: row.version }),
+    receipt: { seen: wish.seen },
+  });
+  if (!outcome.committed) throw refused(outcome.rule);
+  if (outcome.receipt === null) throw new KeyturnError('internal', 'The ledger gave no receipt.');
+  return outcome.receipt;
+}

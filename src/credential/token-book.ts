@@ -1,0 +1,63 @@
+import type { Principal } from '../access/permission.ts';
+import { principalOf } from '../access/principal.ts';
+import { matchesHash, parseToken } from '../access/token.ts';
+import { KeyturnError } from '../core/errors.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { TokenRow } from '../ledger/tables.ts';
+
+/** A token's owner, as far as this process knows; the commit of whatever they do checks the row again. */
+export interface Bearer {
+  readonly principal: Principal;
+  readonly token: { readonly id: string; readonly expiresAt: number };
+}
+
+/**
+ * The API tokens of this ledger, kept in memory so that a freeze can be authenticated while the ledger is down.
+ * A stale book can't release anything: each commit checks that the token is not revoked.
+ */
+export class TokenBook {
+  readonly #ledger: Ledger;
+  readonly #rows = new Map<string, TokenRow>();
+
+  private constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  static async load(ledger: Ledger): Promise<TokenBook> {
+    const book = new TokenBook(ledger);
+    const rows = await ledger.find('tokens', { revoked_at: null }, { limit: 1_000_000 });
+    for (const row of rows) book.put(row);
+    return book;
+  }
+
+  put(row: TokenRow): void {
+    if (row.revoked_at === null) this.#rows.set(row.id, row);
+    else this.#rows.delete(row.id);
+  }
+
+  /**
+   * Who the header's bearer token belongs to.
+   * @throws KeyturnError `unauthenticated`, in the same words and time for an unknown, wrong, revoked or expired token.
+   */
+  async authenticate(authorization: string | undefined, now: number): Promise<Bearer> {
+    const parsed = parseToken(authorization);
+    const row = parsed === null ? undefined : (this.#rows.get(parsed.id) ?? (await this.#look(parsed.id)));
+    const matches = matchesHash(parsed?.secret ?? null, row?.hash ?? null);
+    if (!matches || row === undefined || row.expires_at <= now || row.revoked_at !== null) throw unauthenticated();
+    return { principal: principalOf(row.principal), token: { id: row.id, expiresAt: row.expires_at } };
+  }
+
+  /** Another server of this ledger may have made it. */
+  async #look(id: string): Promise<TokenRow | undefined> {
+    if (this.#ledger.status().state !== 'ready') return undefined;
+    const [row] = await this.#ledger.find('tokens', { id, revoked_at: null });
+    if (row !== undefined) this.put(row);
+    return row;
+  }
+}
+
+function unauthenticated(): KeyturnError {
+  return new KeyturnError('unauthenticated', 'No valid API token came with the request.', {
+    fix: 'Send "authorization: Bearer TOKEN"; for a new one: keyturn token create.',
+  });
+}

@@ -1,0 +1,37 @@
+import { KeyturnError } from '../../core/errors.ts';
+import type { KeyStore } from '../../keystore/keystore.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+
+/**
+ * At start: does the store hold what the ledger last knew? Explained differences are one record whose write was
+ * under way when the process ended (see StoreQueue). Anything else is a rollback, a swap or a splice.
+ * @throws KeyturnError `keystore_rollback`, saying which side is behind.
+ */
+export async function explainStore(ledger: Ledger, store: KeyStore): Promise<void> {
+  const now = await store.attest();
+  if (now === null) return;
+  const [known] = await ledger.find('stores', { store: store.name });
+  if (known === undefined) throw mismatch(store, 'the ledger has never known this store');
+  if (now.generation < known.generation) {
+    throw mismatch(store, `it is at generation ${now.generation}, the ledger knows ${known.generation}: an older copy`);
+  }
+  // Equal digests mean equal content: a new master key alone moves the generation on.
+  if (known.digest === now.digest) return;
+  for (const record of await pendingRecords(ledger, store.name)) {
+    const without = await store.attest([record]);
+    if (without?.digest === known.digest) return;
+  }
+  throw mismatch(store, `its content at generation ${now.generation} is not what the ledger recorded`);
+}
+
+async function pendingRecords(ledger: Ledger, store: string): Promise<string[]> {
+  const versions = await ledger.find('versions', { store, state: 'pending' });
+  const companions = await ledger.find('companions', { store, state: 'pending' });
+  return [...versions, ...companions].map((row) => row.record);
+}
+
+function mismatch(store: KeyStore, what: string): KeyturnError {
+  return new KeyturnError('keystore_rollback', `The key store ${store.name} does not match the ledger: ${what}.`, {
+    fix: 'Put back the store file and the ledger that belong together. Do not delete either: keys made by a partner cannot be fetched again.',
+  });
+}

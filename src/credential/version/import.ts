@@ -1,0 +1,204 @@
+import { credentialName } from '../../access/credential-name.ts';
+import type { JsonObject } from '../../core/canonical-json.ts';
+import { timestamp } from '../../core/clock.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import { newId } from '../../core/ids.ts';
+import type { SecretBytes } from '../../core/secret-bytes.ts';
+import { versionRecord } from '../../keystore/record-name.ts';
+import type { VersionRow } from '../../ledger/tables.ts';
+import { type Judgement, judgeClientCredential } from '../../x509/judge.ts';
+import type { PrivateKeyFile } from '../../x509/private-key.ts';
+import { readUpload, type Upload } from '../../x509/upload.ts';
+import { type Authority, authorise } from '../authorise.ts';
+import type { Caller } from '../caller.ts';
+import type { Desk } from '../desk.ts';
+import { refused } from '../refusal.ts';
+import { confirmEnvironment, issuerChainFor } from './issuer-chain.ts';
+import { finishPending } from './settle.ts';
+
+export interface ImportRequest {
+  readonly credential: string;
+  /** Zips and PEM files, as uploaded. Wiped by the caller of this use case. */
+  readonly files: readonly { readonly name: string; readonly bytes: Buffer }[];
+  /** Opens an encrypted key. Wiped by the caller. */
+  readonly password?: SecretBytes;
+  /** The environment that a person confirmed, where the chain can't tell it. */
+  readonly environmentConfirmed?: string;
+  /** A person says that the partner's chain has changed and the new one was checked. */
+  readonly acceptNewChain?: boolean;
+}
+
+/** What an import leaves behind: the custody record, public facts only. */
+export interface Imported {
+  readonly credential: string;
+  readonly version: number;
+  readonly state: 'current' | 'staged';
+  readonly custody: JsonObject;
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  readonly entry: number;
+}
+
+/**
+ * Takes a partner-made key and certificate into the key store: authorise → judge → intent → write → outcome.
+ * The first version of a credential becomes current, a later one is staged.
+ * @throws KeyturnError with the code of whatever was found wrong; nothing is kept then. After
+ * `keystore_unavailable` the version is `pending` and is settled when the store answers again.
+ */
+export async function importVersion(desk: Desk, caller: Caller, request: ImportRequest): Promise<Imported> {
+  const credential = credentialName(request.credential);
+  const authority = await authorise(desk, caller, 'credential:import', credential);
+  const upload = await readUpload(request.files, request.password);
+  try {
+    const { judgement, key } = await judge(desk, credential, upload, request);
+    await refuseKnownKey(desk, key.spki);
+    const custody = custodyRecord(desk, caller, upload, judgement, request);
+    const row = await recordIntent(desk, caller, authority, { credential, key, judgement, custody });
+    const { state, entry } = await desk.storeQueue.run(row.store, () => store(desk, caller, row, key.pkcs8));
+    return { credential, version: row.version, state, custody, warnings: judgement.warnings, entry };
+  } finally {
+    upload.key?.pkcs8.dispose();
+  }
+}
+
+async function judge(
+  desk: Desk,
+  credential: string,
+  upload: Upload,
+  request: ImportRequest,
+): Promise<{ judgement: Judgement; key: PrivateKeyFile }> {
+  if (upload.key === null) {
+    throw new KeyturnError('key_missing', 'The upload holds no private key.', {
+      fix: 'Upload the zip or PEM file that holds the key beside its certificate.',
+    });
+  }
+  const issuerChain = await issuerChainFor(desk, credential, upload, request.acceptNewChain ?? false);
+  const judgement = judgeClientCredential({
+    key: upload.key,
+    certificates: upload.certificates,
+    issuerChain,
+    now: desk.clock.now(),
+  });
+  confirmEnvironment(desk, credential, judgement.chain, request.environmentConfirmed);
+  return { judgement, key: upload.key };
+}
+
+/** A key is one version's for ever: an old or leaked key never comes back under a new number. */
+async function refuseKnownKey(desk: Desk, spki: string): Promise<void> {
+  const [known] = await desk.ledger.find('versions', { spki, state: { not: 'abandoned' } });
+  if (known === undefined) return;
+  throw new KeyturnError(
+    'key_seen_before',
+    `This key is already known as version ${known.version} of ${known.credential} (${known.state}).`,
+    {
+      fix: 'Generate a new certificate with a new key at the partner and import that.',
+      facts: { spki, credential: known.credential, version: known.version },
+    },
+  );
+}
+
+function custodyRecord(
+  desk: Desk,
+  caller: Caller,
+  upload: Upload,
+  judgement: Judgement,
+  request: ImportRequest,
+): JsonObject {
+  const { leaf } = judgement;
+  return {
+    importedBy: caller.principal.id,
+    importedAt: timestamp(desk.clock.now()),
+    uploadSha256: upload.sha256,
+    subject: leaf.subject,
+    issuer: leaf.issuer,
+    serial: leaf.serial,
+    spki: leaf.spki,
+    fingerprint: leaf.fingerprint,
+    notBefore: timestamp(leaf.notBefore),
+    notAfter: timestamp(leaf.notAfter),
+    keyOrigin: 'partner',
+    environment: {
+      name: environmentOf(request.credential),
+      toldBy: request.environmentConfirmed === undefined ? 'chain' : 'person',
+    },
+  };
+}
+
+interface Accepted {
+  readonly credential: string;
+  readonly key: PrivateKeyFile;
+  readonly judgement: Judgement;
+  readonly custody: JsonObject;
+}
+
+async function recordIntent(desk: Desk, caller: Caller, authority: Authority, accepted: Accepted): Promise<VersionRow> {
+  const row = await pendingRow(desk, accepted);
+  const [known] = await desk.ledger.find('credentials', { name: row.credential });
+  const outcome = await desk.ledger.commit({
+    checks: [
+      ...authority.checks,
+      { rule: 'key-unseen', table: 'versions', none: { spki: row.spki, state: { not: 'abandoned' } } },
+    ],
+    writes: [
+      ...(known === undefined ? [{ insert: 'credentials', row: credentialRow(desk, row.credential) } as const] : []),
+      { insert: 'versions', row },
+    ],
+    entry: {
+      kind: 'version.import-intended',
+      actor: caller.principal.id,
+      request: caller.request,
+      credential: row.credential,
+      version: row.version,
+      data: { store: row.store, record: row.record, custody: accepted.custody },
+    },
+  });
+  if (!outcome.committed) throw refused(outcome.rule);
+  return row;
+}
+
+async function pendingRow(desk: Desk, { credential, key, judgement, custody }: Accepted): Promise<VersionRow> {
+  const [newest] = await desk.ledger.find(
+    'versions',
+    { credential },
+    { orderBy: 'version', descending: true, limit: 1 },
+  );
+  const version = (newest?.version ?? 0) + 1;
+  const { leaf, chain } = judgement;
+  const now = desk.clock.now();
+  return {
+    credential,
+    version,
+    state: 'pending',
+    spki: key.spki,
+    serial: leaf.serial,
+    subject: leaf.subject,
+    issuer: leaf.issuer,
+    not_before: leaf.notBefore,
+    not_after: leaf.notAfter,
+    certificate: leaf.pem,
+    chain: chain.map((certificate) => certificate.pem).join(''),
+    store: desk.defaultStore.name,
+    record: versionRecord(credential, version),
+    custody: JSON.stringify({ ...custody, importId: newId('import', now) }),
+    created_at: now,
+    changed_at: now,
+  };
+}
+
+function credentialRow(desk: Desk, name: string) {
+  const [partner = '', environment = ''] = name.split('/');
+  return { name, partner, environment, created_at: desk.clock.now() };
+}
+
+function environmentOf(credential: string): string {
+  return credential.split('/')[1] ?? '';
+}
+
+async function store(
+  desk: Desk,
+  caller: Caller,
+  row: VersionRow,
+  pkcs8: SecretBytes,
+): Promise<{ state: 'current' | 'staged'; entry: number }> {
+  await desk.defaultStore.write(row.record, pkcs8);
+  return finishPending(desk, caller.principal.id, row, caller.request);
+}

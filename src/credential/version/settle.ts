@@ -1,0 +1,106 @@
+import { KeyturnError } from '../../core/errors.ts';
+import type { KeyStore } from '../../keystore/keystore.ts';
+import type { Write } from '../../ledger/change.ts';
+import type { VersionRow } from '../../ledger/tables.ts';
+import { spkiOfPkcs8 } from '../../x509/private-key.ts';
+import type { Desk } from '../desk.ts';
+import { refused } from '../refusal.ts';
+
+/**
+ * Settles every `pending` version by reading the store: the same key is there → finish; nothing is there → abandon;
+ * anything else → quarantine. Never deletes. A store that doesn't answer leaves its versions pending.
+ */
+export async function settlePending(desk: Desk): Promise<{ settled: number; left: number }> {
+  const pending = await desk.ledger.find('versions', { state: 'pending' });
+  let left = 0;
+  for (const row of pending) {
+    const store = desk.stores.get(row.store);
+    const settled = store !== undefined && (await desk.storeQueue.run(row.store, () => settleOne(desk, store, row)));
+    if (!settled) left += 1;
+  }
+  return { settled: pending.length - left, left };
+}
+
+async function settleOne(desk: Desk, store: KeyStore, row: VersionRow): Promise<boolean> {
+  const found = await look(store, row);
+  if (found === 'unknown') return false;
+  if (found === 'same') await finishPending(desk, 'system', row);
+  else await setAside(desk, row, found === 'absent' ? 'abandoned' : 'quarantined');
+  return true;
+}
+
+async function look(store: KeyStore, row: VersionRow): Promise<'same' | 'absent' | 'other' | 'unknown'> {
+  try {
+    using octets = await store.tryRead(row.record);
+    if (octets === null) return 'absent';
+    return spkiOfPkcs8(octets) === row.spki ? 'same' : 'other';
+  } catch (error) {
+    if (error instanceof KeyturnError && error.code === 'keystore_unavailable') return 'unknown';
+    return 'other';
+  }
+}
+
+/** Commits the outcome of a store write: the version becomes current if there is none yet, else staged. */
+export async function finishPending(
+  desk: Desk,
+  actor: string,
+  row: VersionRow,
+  request?: string,
+): Promise<{ state: 'current' | 'staged'; entry: number }> {
+  for (const state of ['current', 'staged'] as const) {
+    const outcome = await desk.ledger.commit({
+      checks: [
+        { rule: 'version-pending', table: 'versions', some: { ...keyOf(row), state: 'pending' } },
+        ...(state === 'current'
+          ? [
+              {
+                rule: 'first-version',
+                table: 'versions',
+                none: { credential: row.credential, state: 'current' },
+              } as const,
+            ]
+          : []),
+      ],
+      writes: [move(desk, row, state), ...(await attested(desk, row.store))],
+      entry: {
+        kind: 'version.imported',
+        actor,
+        credential: row.credential,
+        version: row.version,
+        ...(request === undefined ? {} : { request }),
+        data: { state, spki: row.spki, serial: row.serial, store: row.store, record: row.record },
+      },
+    });
+    if (outcome.committed) return { state, entry: outcome.index };
+    if (outcome.rule !== 'first-version') throw refused(outcome.rule);
+  }
+  throw new KeyturnError('internal', 'A version could be neither the first nor a later one.');
+}
+
+async function setAside(desk: Desk, row: VersionRow, state: 'abandoned' | 'quarantined'): Promise<void> {
+  await desk.ledger.commit({
+    checks: [{ rule: 'version-pending', table: 'versions', some: { ...keyOf(row), state: 'pending' } }],
+    writes: [move(desk, row, state)],
+    entry: {
+      kind: `version.${state}`,
+      actor: 'system',
+      credential: row.credential,
+      version: row.version,
+      data: { spki: row.spki, store: row.store, record: row.record },
+    },
+  });
+}
+
+function move(desk: Desk, row: VersionRow, state: VersionRow['state']): Write {
+  return { update: 'versions', where: keyOf(row), set: { state, changed_at: desk.clock.now() }, rows: 1 };
+}
+
+function keyOf(row: VersionRow) {
+  return { credential: row.credential, version: row.version };
+}
+
+/** The write that records what the store now attests to; none for a store that can't attest. */
+export async function attested(desk: Desk, store: string): Promise<Write[]> {
+  const state = await desk.stores.get(store)?.attest();
+  return state === null || state === undefined ? [] : [{ put: 'stores', row: { store, ...state } }];
+}

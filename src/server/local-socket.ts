@@ -1,0 +1,80 @@
+import { chmod, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createConnection } from 'node:net';
+import { KeyturnError } from '../core/errors.ts';
+import { newId } from '../core/ids.ts';
+import type { Desk } from '../credential/desk.ts';
+import { freeze, LOCAL_OPERATOR } from '../credential/hold/freeze.ts';
+import type { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
+import { problemOf } from './problem.ts';
+import { readBody } from './read-body.ts';
+import { freezeRequest } from './schemas.ts';
+
+/**
+ * The host-local way to freeze: HTTP on a Unix socket of mode 0600, so that whoever can run as this user can stop a
+ * key without a token, a network or a healthy ledger. It can do nothing else.
+ * @throws KeyturnError `config_invalid` when the socket can't be made or another process listens on it.
+ */
+export async function openLocalSocket(path: string, desk: Desk, journal: EmergencyJournal): Promise<Server> {
+  await removeStale(path);
+  const server = createServer(async (request, response) => {
+    const id = newId('request');
+    const answer = (status: number, body: unknown) => {
+      response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+      response.end(JSON.stringify(body));
+    };
+    try {
+      if (request.method !== 'POST' || request.url !== '/v1/holds') {
+        throw new KeyturnError('not_found', 'This socket takes POST /v1/holds alone.', {
+          fix: 'Use the network for the rest.',
+        });
+      }
+      const { json } = await readBody(request, { kind: 'json', schema: freezeRequest });
+      const parsed = freezeRequest.safeParse(json);
+      if (!parsed.success)
+        throw new KeyturnError('invalid_input', 'That is not a freeze.', { fix: 'See keyturn freeze --help.' });
+      const { version, ...rest } = parsed.data;
+      answer(201, await freeze(desk, journal, LOCAL_OPERATOR, version === undefined ? rest : { ...rest, version }));
+    } catch (error) {
+      const problem = problemOf(error, id);
+      answer(problem.status, problem);
+    }
+  });
+  server.requestTimeout = 5_000;
+  server.maxConnections = 16;
+  await listen(server, path);
+  return server;
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const mask = process.umask(0o177);
+    server.once('error', () => {
+      reject(
+        new KeyturnError('config_invalid', `The socket ${path} can't be made.`, {
+          fix: 'Its folder must exist and belong to this user; a socket path has at most 107 bytes.',
+        }),
+      );
+    });
+    server.listen(path, () => chmod(path, 0o600).then(resolve, reject));
+    process.umask(mask);
+  });
+}
+
+/** A socket that nobody listens on is left over from a crash; one that answers belongs to another process. */
+async function removeStale(path: string): Promise<void> {
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = createConnection(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+  if (alive) {
+    throw new KeyturnError('config_invalid', `Another process listens on ${path}.`, {
+      fix: 'Stop that server first, or give this one a home of its own.',
+    });
+  }
+  await rm(path, { force: true });
+}

@@ -1,0 +1,100 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Desk } from '../credential/desk.ts';
+
+/** Gauges that are read when somebody scrapes. */
+export interface Readings {
+  readonly listenerNotAfter: () => number;
+  /** Times that the checkpoint outside could not be written since the start. */
+  readonly checkpointFailures: () => number;
+}
+
+/** Everything the server measures, in a registry of its own; base units, no names of principals. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly requests = new Counter({
+    name: 'keyturn_http_requests_total',
+    help: 'Requests answered, by operation and status.',
+    labelNames: ['operation', 'status'],
+    registers: [this.registry],
+  });
+  readonly seconds = new Histogram({
+    name: 'keyturn_http_request_duration_seconds',
+    help: 'Time to answer, by operation.',
+    labelNames: ['operation'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    registers: [this.registry],
+  });
+  readonly access = new Counter({
+    name: 'keyturn_access_total',
+    help: 'Key accesses, by operation and outcome code.',
+    labelNames: ['operation', 'outcome'],
+    registers: [this.registry],
+  });
+  readonly storeSeconds = new Histogram({
+    name: 'keyturn_store_request_duration_seconds',
+    help: 'Key store calls, by store, verb and result.',
+    labelNames: ['store', 'verb', 'result'],
+    buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 10],
+    registers: [this.registry],
+  });
+
+  /** Adds the gauges that look at the running instance. */
+  watch(desk: Desk, readings: Readings): void {
+    const gauge = (name: string, help: string, read: () => number) => {
+      new Gauge({
+        name,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    };
+    gauge('keyturn_ledger_ready', '1 while the ledger can commit.', () =>
+      desk.ledger.status().state === 'ready' ? 1 : 0,
+    );
+    gauge('keyturn_ledger_pending', 'Changes waiting for a durable commit.', () => desk.ledger.status().pending);
+    gauge('keyturn_log_size', 'Entries on the log.', () => desk.ledger.status().size);
+    gauge(
+      'keyturn_listener_not_after_timestamp_seconds',
+      'End of the listener certificate.',
+      readings.listenerNotAfter,
+    );
+    gauge(
+      'keyturn_outside_checkpoint_failures',
+      'Failed writes of the outside checkpoint.',
+      readings.checkpointFailures,
+    );
+    this.#watchCertificates(desk);
+    this.#watchStores(desk);
+  }
+
+  #watchCertificates(desk: Desk): void {
+    new Gauge({
+      name: 'keyturn_credential_not_after_timestamp_seconds',
+      help: 'End of each usable version of a credential.',
+      labelNames: ['credential', 'version', 'state'],
+      registers: [this.registry],
+      async collect() {
+        if (desk.ledger.status().state !== 'ready') return;
+        const rows = await desk.ledger.find('versions', { state: { in: ['staged', 'current', 'previous'] } });
+        this.reset();
+        for (const row of rows) {
+          this.set({ credential: row.credential, version: row.version, state: row.state }, row.not_after / 1000);
+        }
+      },
+    });
+  }
+
+  #watchStores(desk: Desk): void {
+    new Gauge({
+      name: 'keyturn_store_up',
+      help: '1 while the key store answers.',
+      labelNames: ['store'],
+      registers: [this.registry],
+      async collect() {
+        for (const [name, store] of desk.stores) this.set({ store: name }, (await store.health()).ready ? 1 : 0);
+      },
+    });
+  }
+}

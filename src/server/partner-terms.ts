@@ -1,0 +1,17 @@
+import type { LeaseAnswer } from '../client/wire.ts';
+import type { VersionRow } from '../ledger/tables.ts';
+import { hostsOf, type Profiles, serverTrustOf } from '../partner/profile.ts';
+
+/** What a lease says about the partner: whom the client may call, whom it trusts there, what a refusal looks like. */
+export function partnerTerms(
+  profiles: Profiles,
+  version: Pick<VersionRow, 'credential' | 'chain'>,
+): Pick<LeaseAnswer, 'endpoints' | 'trust' | 'refusals'> {
+  const [partner = '', name = ''] = version.credential.split('/');
+  const environment = profiles.environment(partner, name);
+  return {
+    endpoints: hostsOf(environment),
+    trust: serverTrustOf(environment, version.chain),
+    refusals: environment.refusals,
+  };
+}

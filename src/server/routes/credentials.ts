@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { timestamp } from '../../core/clock.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import { SecretBytes } from '../../core/secret-bytes.ts';
+import { setCompanion } from '../../credential/companion.ts';
+import type { Desk } from '../../credential/desk.ts';
+import { type CredentialView, listCredentials, showCredential } from '../../credential/inventory.ts';
+import { reveal } from '../../credential/reveal.ts';
+import { importVersion } from '../../credential/version/import.ts';
+import { promote } from '../../credential/version/promote.ts';
+import { ok, type Route, route, type UploadedFile } from '../route.ts';
+import { credentialParam, revealRequest } from '../schemas.ts';
+
+const versionParams = credentialParam.extend({ version: z.coerce.number().int().min(1) });
+const companionParams = credentialParam.extend({ companion: z.string().max(64) });
+
+/** What a person sees of a credential: public facts, times as RFC 3339. */
+function shown({ credential, versions, companions, holds, liveLeases }: CredentialView) {
+  return {
+    name: credential.name,
+    partner: credential.partner,
+    environment: credential.environment,
+    createdAt: timestamp(credential.created_at),
+    current: versions.find(({ state }) => state === 'current')?.version ?? null,
+    frozen: holds.length > 0,
+    versions: versions.map((row) => ({
+      version: row.version,
+      state: row.state,
+      subject: row.subject,
+      issuer: row.issuer,
+      serial: row.serial,
+      spki: row.spki,
+      notBefore: timestamp(row.not_before),
+      notAfter: timestamp(row.not_after),
+      store: row.store,
+      certificate: row.certificate,
+      custody: JSON.parse(row.custody) as unknown,
+      changedAt: timestamp(row.changed_at),
+    })),
+    companions: companions.map(({ name, generation, created_at }) => ({
+      name,
+      generation,
+      setAt: timestamp(created_at),
+    })),
+    holds: holds.map(({ id, target, subject, reason, placed_by, placed_at }) => ({
+      id,
+      target,
+      subject,
+      reason,
+      placedBy: placed_by,
+      placedAt: timestamp(placed_at),
+    })),
+    leases: liveLeases.map((lease) => ({ ...lease, expiresAt: timestamp(lease.expiresAt) })),
+  };
+}
+
+/** Everything under `/v1/credentials` but leases. */
+export function credentialRoutes(desk: Desk): Route[] {
+  return [
+    route({
+      id: 'listCredentials',
+      method: 'get',
+      path: '/v1/credentials',
+      summary: 'Credentials that you may list',
+      success: { status: 200, description: 'Sorted by name' },
+      problems: ['unauthenticated', 'ledger_unavailable'],
+      handle: async (_input, caller) => ok({ items: (await listCredentials(desk, caller)).map(shown) }),
+    }),
+    route({
+      id: 'showCredential',
+      method: 'get',
+      path: '/v1/credentials/{name}',
+      summary: 'One credential with its versions, companions, holds and live leases',
+      params: credentialParam,
+      success: { status: 200, description: 'Public facts only' },
+      problems: ['unauthenticated', 'permission_denied', 'not_found', 'ledger_unavailable'],
+      handle: async ({ params }, caller) => ok(shown(await showCredential(desk, caller, params.name))),
+    }),
+    route({
+      id: 'importVersion',
+      method: 'post',
+      path: '/v1/credentials/{name}/versions',
+      summary: 'Import a key and certificate that the partner made (zip or PEM files, multipart/form-data)',
+      params: credentialParam,
+      body: { kind: 'upload' },
+      success: { status: 201, description: 'The custody record' },
+      problems: [
+        'key_mismatch',
+        'chain_untrusted',
+        'certificate_expired',
+        'archive_rejected',
+        'key_seen_before',
+        'environment_required',
+      ],
+      handle: async ({ params, files, fields }, caller) =>
+        ok(await importVersion(desk, caller, { credential: params.name, ...uploadOf(files, fields) }), 201),
+    }),
+    route({
+      id: 'promoteVersion',
+      method: 'post',
+      path: '/v1/credentials/{name}/versions/{version}/promote',
+      summary: 'Make a staged or the previous version current',
+      params: versionParams,
+      success: { status: 200, description: 'What was promoted, and what was current before' },
+      problems: ['permission_denied', 'not_found', 'version_state', 'held', 'conflict'],
+      handle: async ({ params }, caller) => ok(await promote(desk, caller, params.name, params.version)),
+    }),
+    revealRoute(desk),
+    companionRoute(desk),
+  ];
+}
+
+function revealRoute(desk: Desk): Route {
+  return route({
+    id: 'revealKey',
+    method: 'post',
+    path: '/v1/credentials/{name}/versions/{version}/reveal',
+    summary: 'Hand the private key to a person, sealed to their process; audited as such',
+    params: versionParams,
+    json: revealRequest,
+    success: { status: 200, description: 'Certificate, chain and the sealed key' },
+    problems: ['permission_denied', 'not_found', 'version_state', 'held'],
+    handle: async ({ params, body }, caller) => {
+      const { version, expiresAt, sealed, receipt } = await reveal(desk, caller, {
+        credential: params.name,
+        version: params.version,
+        reason: body.reason,
+        hpkePublicKey: Buffer.from(body.hpkePublicKey, 'base64url'),
+      });
+      const { certificate, chain, spki } = version;
+      return ok({
+        request: caller.request,
+        credential: version.credential,
+        version: version.version,
+        spki,
+        expiresAt,
+        certificate,
+        chain,
+        sealed,
+        receipt,
+      });
+    },
+  });
+}
+
+function companionRoute(desk: Desk): Route {
+  return route({
+    id: 'setCompanion',
+    method: 'put',
+    path: '/v1/credentials/{name}/companions/{companion}',
+    summary: 'Set a companion secret (raw octets)',
+    params: companionParams,
+    body: { kind: 'octets', limit: 8_192 },
+    success: { status: 200, description: 'Its generation' },
+    problems: ['permission_denied', 'not_found', 'invalid_input', 'payload_too_large'],
+    handle: async ({ params, octets }, caller) => {
+      if (octets === null)
+        throw new KeyturnError('invalid_input', 'The body holds no secret.', { fix: 'Send its octets.' });
+      return ok(await setCompanion(desk, caller, { credential: params.name, name: params.companion }, octets));
+    },
+  });
+}
+
+/** Form fields: any number of files, `password` as a file part, `environment`, `acceptNewChain`. */
+function uploadOf(files: readonly UploadedFile[], fields: Readonly<Record<string, string>>) {
+  for (const name of Object.keys(fields)) {
+    if (!['environment', 'acceptNewChain'].includes(name)) {
+      throw new KeyturnError('invalid_input', 'The form has a field that this operation does not know.', {
+        fix: 'Fields are environment and acceptNewChain; a password is sent as a file part named password.',
+      });
+    }
+  }
+  const password = files.find(({ field }) => field === 'password');
+  return {
+    files: files.filter(({ field }) => field !== 'password').map(({ name, bytes }) => ({ name, bytes })),
+    ...(password === undefined ? {} : { password: SecretBytes.own(password.bytes) }),
+    ...(fields['environment'] === undefined ? {} : { environmentConfirmed: fields['environment'] }),
+    acceptNewChain: fields['acceptNewChain'] === 'true',
+  };
+}

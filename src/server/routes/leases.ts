@@ -1,0 +1,84 @@
+import type { LeaseAnswer } from '../../client/wire.ts';
+import { timestamp } from '../../core/clock.ts';
+import type { Desk } from '../../credential/desk.ts';
+import { returnLease } from '../../credential/lease/end.ts';
+import { grantLease } from '../../credential/lease/grant.ts';
+import type { Lease } from '../../credential/lease/lease.ts';
+import { renewLease } from '../../credential/lease/renew.ts';
+import { partnerTerms } from '../partner-terms.ts';
+import { ok, type Route, route } from '../route.ts';
+import { credentialParam, idParam, leaseAnswer, leaseRequest, renewRequest } from '../schemas.ts';
+
+/** Grant, renew and return. */
+export function leaseRoutes(desk: Desk): Route[] {
+  return [
+    route({
+      id: 'grantLease',
+      method: 'post',
+      path: '/v1/credentials/{name}/leases',
+      summary: 'Borrow the current version for a while; the key comes sealed to your process',
+      params: credentialParam,
+      json: leaseRequest,
+      success: { status: 201, description: 'The lease with its receipt', schema: leaseAnswer },
+      problems: [
+        'unauthenticated',
+        'permission_denied',
+        'held',
+        'no_current_version',
+        'ledger_unavailable',
+        'keystore_unavailable',
+      ],
+      handle: async ({ params, body }, caller) =>
+        ok(answerOf(desk, await grantLease(desk, caller, params.name, wishOf(body))), 201),
+    }),
+    route({
+      id: 'renewLease',
+      method: 'post',
+      path: '/v1/leases/{id}/renew',
+      summary: 'Extend a lease; answers with a new one when another version is current',
+      params: idParam,
+      json: renewRequest,
+      success: { status: 200, description: 'The lease; sealed only when there is something new', schema: leaseAnswer },
+      problems: ['unauthenticated', 'permission_denied', 'held', 'lease_ended', 'not_found', 'ledger_unavailable'],
+      handle: async ({ params, body }, caller) =>
+        ok(answerOf(desk, await renewLease(desk, caller, params.id, { ...wishOf(body), uses: body.uses }))),
+    }),
+    route({
+      id: 'returnLease',
+      method: 'delete',
+      path: '/v1/leases/{id}',
+      summary: 'Give a lease back',
+      params: idParam,
+      success: { status: 204, description: 'It is over' },
+      problems: ['unauthenticated', 'not_found', 'ledger_unavailable'],
+      handle: async ({ params }, caller) => {
+        await returnLease(desk, caller, params.id);
+        return { status: 204 };
+      },
+    }),
+  ];
+}
+
+function wishOf(body: { hpkePublicKey: string; seen: number; ttlSeconds?: number | undefined }) {
+  return {
+    hpkePublicKey: Buffer.from(body.hpkePublicKey, 'base64url'),
+    seen: body.seen,
+    ...(body.ttlSeconds === undefined ? {} : { ttlSeconds: body.ttlSeconds }),
+  };
+}
+
+function answerOf(desk: Desk, { row, version, secondsLeft, sealed, receipt }: Lease): LeaseAnswer {
+  return {
+    lease: row.id,
+    credential: row.credential,
+    version: row.version,
+    spki: version.spki,
+    secondsLeft,
+    expiresAt: timestamp(row.expires_at),
+    certificate: version.certificate,
+    chain: version.chain,
+    ...partnerTerms(desk.profiles(), version),
+    sealed,
+    receipt,
+  };
+}

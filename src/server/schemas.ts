@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import type { LeaseAnswer, LeaseRequest, RenewRequest } from '../client/wire.ts';
+
+/** Names as they appear in a path. What they mean is checked by the use case, which refuses any other spelling. */
+export const credentialParam = z.object({ name: z.string().min(3).max(100) });
+export const idParam = z.object({ id: z.string().regex(/^[a-z]+_[0-9a-f]{32}$/) });
+
+const base64Url32 = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+export const treeSize = z.int().min(0);
+const reason = z.string().trim().min(1).max(500);
+const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const leaseFields = {
+  hpkePublicKey: base64Url32,
+  seen: treeSize,
+  ttlSeconds: z.int().min(10).max(86_400).optional(),
+};
+
+const use = z.strictObject({
+  version: z.int().min(1),
+  host: z.string().max(260),
+  requests: z.int().min(0),
+});
+
+export const leaseRequest = z.strictObject(leaseFields).meta({ id: 'LeaseRequest' });
+export const renewRequest = z.strictObject({ ...leaseFields, uses: z.array(use).max(64) }).meta({ id: 'RenewRequest' });
+
+const receipt = z
+  .object({
+    index: treeSize,
+    entry: z.string(),
+    inclusion: z.array(z.string()),
+    checkpoint: z.string(),
+    consistency: z.object({ from: treeSize, path: z.array(z.string()) }).optional(),
+  })
+  .meta({ id: 'Receipt' });
+
+const sealed = z.object({ enc: z.string(), seq: treeSize, ct: z.string() }).meta({ id: 'SealedAnswer' });
+
+export const leaseAnswer = z
+  .object({
+    lease: z.string(),
+    credential: z.string(),
+    version: z.int(),
+    spki: hex64,
+    secondsLeft: z.int(),
+    expiresAt: z.iso.datetime(),
+    certificate: z.string(),
+    chain: z.string(),
+    trust: z.object({ mode: z.enum(['pinned', 'system', 'both']), pem: z.string() }),
+    endpoints: z.array(z.string()),
+    refusals: z.array(
+      z.union([
+        z.object({ kind: z.literal('alert') }),
+        z.object({ kind: z.literal('close') }),
+        z.object({ kind: z.literal('status'), status: z.int() }),
+      ]),
+    ),
+    sealed: sealed.nullable(),
+    receipt,
+  })
+  .meta({ id: 'LeaseAnswer' });
+
+// The client's plain types and these schemas are one contract: the compiler compares them.
+type Same<A, B> = [A] extends [B] ? true : never;
+export const CONTRACT: readonly [
+  Same<z.infer<typeof leaseRequest>, { [K in keyof LeaseRequest]: LeaseRequest[K] | undefined }>,
+  Same<z.infer<typeof renewRequest>['uses'][number], RenewRequest['uses'][number]>,
+  Same<LeaseAnswer['sealed'], z.infer<typeof leaseAnswer>['sealed']>,
+] = [true, true, true];
+
+export const freezeRequest = z
+  .strictObject({
+    target: z.enum(['version', 'credential', 'principal', 'host', 'store']),
+    subject: z.string().min(1).max(260),
+    version: z.int().min(1).optional(),
+    reason,
+  })
+  .meta({ id: 'FreezeRequest' });
+
+export const tokenRequest = z
+  .strictObject({
+    principal: z.string().min(3).max(120),
+    ttlSeconds: z.int().min(60),
+    comment: z.string().trim().min(1).max(200),
+  })
+  .meta({ id: 'TokenRequest' });
+
+export const revealRequest = z.strictObject({ reason, hpkePublicKey: base64Url32 }).meta({ id: 'RevealRequest' });
+
+export const canIRequest = z
+  .strictObject({
+    principal: z.string().min(3).max(120).optional(),
+    permission: z.string().min(3).max(60),
+    credential: z.string().max(100).optional(),
+  })
+  .meta({ id: 'CanIRequest' });
+
+export const auditQuery = z.object({
+  from: z.coerce.number().int().min(0).optional(),
+  kind: z.string().max(60).optional(),
+  actor: z.string().max(120).optional(),
+  credential: z.string().max(100).optional(),
+  since: z.iso.datetime({ offset: true }).optional(),
+  until: z.iso.datetime({ offset: true }).optional(),
+  newest: z.enum(['true', 'false']).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).optional(),
+});
