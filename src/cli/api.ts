@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
-import { type ConnectionFile, parseConnection } from '../client/connection-file.ts';
+import { type Connection, readConnection } from '../client/connection-file.ts';
 import { type ErrorCode, KeyturnError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 
@@ -26,11 +26,11 @@ const TIMEOUT_MS = 30_000;
 
 /** The CLI's way to a server: pinned CA, token from a file, problem documents turned back into errors. */
 export class Api {
-  readonly connection: ConnectionFile;
+  readonly connection: Connection;
   readonly #token: Buffer;
   readonly #agent: Agent;
 
-  private constructor(connection: ConnectionFile, token: Buffer) {
+  private constructor(connection: Connection, token: Buffer) {
     this.connection = connection;
     this.#token = token;
     this.#agent = new Agent({ ca: connection.ca, keepAlive: true, maxCachedSessions: 0, minVersion: 'TLSv1.2' });
@@ -39,7 +39,7 @@ export class Api {
   /** @throws KeyturnError `connection_file_invalid`, `unauthenticated` when there is no token file. */
   static async open(where: Whereabouts): Promise<Api> {
     const { connectionPath, tokenPath } = pathsOf(where);
-    const connection = parseConnection(await readText(connectionPath, 'connection file'));
+    const connection = await readConnection(connectionPath);
     return new Api(connection, await readToken(tokenPath));
   }
 
@@ -60,7 +60,7 @@ export class Api {
     let last: unknown;
     for (const server of this.connection.servers) {
       try {
-        return await this.callServer(server, call);
+        return await this.callServer(server.href, call);
       } catch (error) {
         if (!(error instanceof KeyturnError) || error.code !== 'server_unreachable') throw error;
         last = error;
@@ -117,16 +117,6 @@ function pathsOf({ home, connection, tokenFile }: Whereabouts): { connectionPath
     connectionPath: connection ?? process.env['KEYTURN_CONNECTION'] ?? join(home, 'admin', 'connection.json'),
     tokenPath: tokenFile ?? process.env['KEYTURN_TOKEN_FILE'] ?? join(home, 'admin', 'token'),
   };
-}
-
-async function readText(path: string, what: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch {
-    throw new KeyturnError('connection_file_invalid', `The ${what} ${path} can't be read.`, {
-      fix: 'Name one with --connection, or run the command with --home of an instance.',
-    });
-  }
 }
 
 async function readToken(path: string): Promise<Buffer> {

@@ -22,10 +22,7 @@ export interface Context {
 export const DEFAULT_HOME = '.keyturn';
 
 /** Runs one command: opens what it asks for, closes it, turns an error into a message and an exit code. */
-export async function run(
-  options: GlobalOptions,
-  command: (context: Context) => Promise<number | void>,
-): Promise<void> {
+export async function run(options: GlobalOptions, command: (context: Context) => Promise<unknown>): Promise<void> {
   const home = resolve(options.home ?? process.env['KEYTURN_HOME'] ?? DEFAULT_HOME);
   const terminal = new Terminal({ json: options.json ?? false });
   const where: Whereabouts = {
@@ -40,7 +37,8 @@ export async function run(
     return one;
   };
   try {
-    process.exitCode = (await command({ home, where, terminal, api })) ?? 0;
+    const code = await command({ home, where, terminal, api });
+    process.exitCode = typeof code === 'number' ? code : 0;
   } catch (error) {
     process.exitCode = terminal.fail(error);
   } finally {

@@ -3,7 +3,7 @@ import { DEFAULT_HOME, type GlobalOptions, run } from './context.ts';
 import { EXIT, EXIT_HELP } from './exit.ts';
 
 /** Adds a command whose code is loaded only when it runs, so that `--help` stays quick. */
-type Load = () => Promise<{ default: (...args: never[]) => Promise<number | undefined> }>;
+type Load = () => Promise<{ default: (...args: never[]) => Promise<unknown> }>;
 
 const program = new Command('keyturn');
 

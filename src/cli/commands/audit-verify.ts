@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { LogVerifier } from '../../audit/checkpoint.ts';
 import { readLines } from '../../audit/export.ts';
 import { type Report, verifyExport } from '../../audit/verify.ts';
-import { parseConnection } from '../../client/connection-file.ts';
+import { readConnection } from '../../client/connection-file.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
@@ -17,8 +17,11 @@ interface Options {
 /** Exit code 0: intact; 1: not. Reads nothing but files; no server is asked. */
 export default async function auditVerify(context: Context, options: Options, path: string): Promise<number> {
   const { terminal } = context;
-  const keys = options.key ?? (await keysOfConnection(context));
-  const verifier = new LogVerifier({ origin: originOf(keys[0] ?? ''), keys });
+  const { key: keys } = options;
+  const verifier =
+    keys === undefined
+      ? await verifierOfConnection(context)
+      : new LogVerifier({ origin: originOf(keys[0] ?? ''), keys });
   const since = await Promise.all((options.since ?? []).map(readCheckpoint));
   const chunks = createReadStream(path);
   const report = await verifyExport(readLines(unreadable(chunks, path)), verifier, { since });
@@ -34,10 +37,10 @@ async function* unreadable(chunks: AsyncIterable<Buffer>, path: string): AsyncIt
   }
 }
 
-async function keysOfConnection({ where }: Context): Promise<readonly string[]> {
+async function verifierOfConnection({ where }: Context): Promise<LogVerifier> {
   const path = where.connection ?? process.env['KEYTURN_CONNECTION'] ?? join(where.home, 'admin', 'connection.json');
   try {
-    return parseConnection(await readFile(path, 'utf8')).log.keys;
+    return (await readConnection(path)).log;
   } catch {
     throw new KeyturnError('invalid_input', 'No public key to verify with.', {
       fix: 'Give --key with the log key that keyturn init printed, or --connection with a connection file.',

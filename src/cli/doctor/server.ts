@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import { LogVerifier } from '../../audit/checkpoint.ts';
 import type { Api } from '../api.ts';
 import type { Shown } from '../commands/credential-show.ts';
 import type { Context } from '../context.ts';
@@ -58,7 +57,7 @@ async function reachable(api: Api): Promise<Check[]> {
           `${Math.round(skew / 1000)} s apart from the server`,
           'Set both clocks by NTP: leases end by the earlier one.',
         );
-  return [ok('server', `${api.connection.servers[0] ?? ''} answered in ${took} ms`), clock];
+  return [ok('server', `${api.connection.servers[0]?.origin ?? ''} answered in ${took} ms`), clock];
 }
 
 async function token(api: Api): Promise<Check[]> {
@@ -81,7 +80,7 @@ async function ready(api: Api): Promise<Check[]> {
 
 async function log(api: Api): Promise<Check[]> {
   const note = await api.text({ method: 'GET', path: '/v1/audit/checkpoint' });
-  const { size } = new LogVerifier(api.connection.log).open(note);
+  const { size } = api.connection.log.open(note);
   return [ok('audit log', `${size} entries, signed by the pinned key`)];
 }
 
