@@ -10,9 +10,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const VECTORS = 'test/vectors/';
 
 const PEM_KEY = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:\\r|\\n|\s|[\w-]+: [^\n]*)*[A-Za-z0-9+/=]{40}/;
-/** How PKCS#8 and SEC1 keys begin in base64: P-256, RSA-2048, Ed25519, X25519, SEC1 of P-256. */
+/** How PKCS#8 and SEC1 keys begin in base64 (P-256, RSA, SEC1 of P-256; Ed25519 and X25519), and at least as much as follows. */
 const DER_KEY =
-  /(?:MIG[A-Za-z0-9+/]AgEAMB[A-Z]GByqGSM49|MII[A-Za-z0-9+/]{3}IBADANBgkqhkiG9w0BAQEFAASC|MC4CAQAwBQYDK2V|MHcCAQEE)[A-Za-z0-9+/]{20}/;
+  /(?:MIG[A-Za-z0-9+/]AgEAMB[A-Z]GByqGSM49|MII[A-Za-z0-9+/]{3}IBADANBgkqhkiG9w0BAQEFAASC|MHcCAQEE)(?:[A-Za-z0-9+/]|\\n|\s){100}|MC4CAQAwBQYDK2V[A-Za-z0-9+/]{48}/;
 const KEY_FILE = /\.(?:p12|pfx|jks|key|keystore)$/i;
 
 function holdsKey(text: string): boolean {
@@ -41,5 +41,6 @@ test('a key is recognised in PEM, in a string literal, encrypted, and as bare ba
   expect(holdsKey(ec.export({ format: 'pem', type: 'sec1' }) as string)).toBe(true);
   const legacy = rsa.export({ format: 'pem', type: 'pkcs1', cipher: 'aes-256-cbc', passphrase: 'a' }) as string;
   expect(holdsKey(legacy)).toBe(true);
+  expect(holdsKey(ec.export({ format: 'der', type: 'sec1' }).toString('base64'))).toBe(true);
   expect(holdsKey('a header alone: -----BEGIN PRIVATE KEY----- is no key')).toBe(false);
 });
