@@ -1,0 +1,150 @@
+import { open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Checkpoint, LogVerifier } from '../audit/checkpoint.ts';
+import { isKeyturnError, KeyturnError } from '../core/errors.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface CheckpointFileOptions {
+  /** Outside the ledger's folder, best on another machine's disk: whoever rolls the ledger back should not reach it. */
+  readonly path: string;
+  readonly verifier: LogVerifier;
+  /**
+   * Start although the file says that the ledger was rolled back, and overwrite it. Only after the loss was looked
+   * into: clients that saw the lost entries will still raise an alarm. Default false.
+   */
+  readonly acceptRollback?: boolean;
+  /** A write failed; releases go on. The next checkpoint is tried anew, with a new descriptor. */
+  readonly onFailure?: (error: KeyturnError) => void;
+}
+
+type Signed = { readonly note: string; readonly size: number };
+
+/**
+ * The newest checkpoint in a file outside. One write at a time, the newest of what came meanwhile next; nothing ever
+ * waits for it, and a larger checkpoint is never replaced by a smaller one.
+ */
+export class CheckpointFile {
+  readonly #options: CheckpointFileOptions;
+  #started = false;
+  /** Size of the checkpoint in the file; -1 for none. */
+  #written = -1;
+  #next: Signed | null = null;
+  #writing: Promise<void> | null = null;
+
+  constructor(options: CheckpointFileOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Compares the file with the ledger, once, before anything is released; then writes the ledger's head.
+   * @throws KeyturnError `ledger_corrupt` when the file is ahead of the ledger, contradicts it, or is not of its log.
+   */
+  async start(ledger: Pick<Ledger, 'head' | 'checkpoints'>): Promise<void> {
+    const outside = await this.#read();
+    if (outside !== null && this.#options.acceptRollback !== true) {
+      await assertContinues(ledger, this.#verified(outside), this.#options);
+      this.#written = this.#verified(outside).size;
+    }
+    this.#started = true;
+    const { size, checkpoint } = await ledger.head();
+    this.offer(checkpoint, size);
+    await this.settled();
+  }
+
+  /** Returns at once. Before `start` the newest one is kept. */
+  offer(note: string, size: number): void {
+    if (size <= Math.max(this.#written, this.#next?.size ?? -1)) return;
+    this.#next = { note, size };
+    if (this.#started) this.#writing ??= this.#writeAll();
+  }
+
+  /** Resolves when no write is under way; whether it worked, `onFailure` said. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let next = this.#next; next !== null; next = this.#next) {
+      this.#next = null;
+      try {
+        await replaceFile(this.#options.path, next.note);
+        this.#written = next.size;
+      } catch (error) {
+        this.#options.onFailure?.(notWritten(this.#options.path, error));
+      }
+    }
+    this.#writing = null;
+  }
+
+  async #read(): Promise<string | null> {
+    try {
+      return await readFile(this.#options.path, 'utf8');
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return null;
+      throw new KeyturnError('ledger_unavailable', `The checkpoint outside cannot be read: ${codeOf(error)}.`, {
+        fix: `Make ${this.#options.path} readable, or name another path.`,
+      });
+    }
+  }
+
+  #verified(note: string): Checkpoint {
+    try {
+      return this.#options.verifier.open(note);
+    } catch (error) {
+      if (!isKeyturnError(error)) throw error;
+      throw rolledBack(`${this.#options.path} is not a checkpoint of this log`);
+    }
+  }
+}
+
+/** Every checkpoint that ever went outside stands in the ledger, with the same root. */
+async function assertContinues(
+  ledger: Pick<Ledger, 'head' | 'checkpoints'>,
+  outside: Checkpoint,
+  { verifier, path }: CheckpointFileOptions,
+): Promise<void> {
+  const { size } = await ledger.head();
+  if (outside.size > size) throw rolledBack(`${path} has seen ${outside.size} entries, the ledger has ${size}`);
+  const [same] = await ledger.checkpoints(outside.size - 1, 1);
+  if (same === undefined || same.size !== outside.size || !verifier.open(same.checkpoint).root.equals(outside.root)) {
+    throw rolledBack(`the ledger's first ${outside.size} entries are not those that ${path} has seen`);
+  }
+}
+
+/** Whole and durable, or not at all. */
+async function replaceFile(path: string, note: string): Promise<void> {
+  const made = `${path}.new`;
+  const octets = Buffer.from(note, 'utf8');
+  const file = await open(made, 'w', 0o644);
+  try {
+    const { bytesWritten } = await file.write(octets, 0, octets.length, 0);
+    if (bytesWritten !== octets.length) throw new KeyturnError('ledger_unavailable', 'The disk is full.');
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(made, path);
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function rolledBack(what: string): KeyturnError {
+  return new KeyturnError('ledger_corrupt', `The ledger was rolled back or replaced: ${what}.`, {
+    fix: 'Restore the newest ledger. If its loss is known and accepted, start once with the rollback accepted.',
+  });
+}
+
+function notWritten(path: string, error: unknown): KeyturnError {
+  const why = isKeyturnError(error) ? 'the disk is full' : codeOf(error);
+  return new KeyturnError('ledger_unavailable', `The checkpoint was not written to ${path}: ${why}.`, {
+    fix: 'Look after the disk of that path; releases go on meanwhile.',
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}
