@@ -12,7 +12,7 @@ export const instanceCommands: readonly Spec[] = [
     options: [
       ['--admin <name>', 'the first administrator (default: your login name)'],
       ['--host <address>', 'address to listen on (default 127.0.0.1)'],
-      ['--port <number>', 'port to listen on (default 8443)'],
+      ['--port <number>', 'port to listen on (default 8443; 0 picks a free one now)'],
       ['--passphrase', 'lock the key store with a passphrase, asked for at each start, instead of a key file'],
       ['--master-key-file <file>', 'where to put (or find) the master key file, outside the instance for real use'],
       ['--systemd-credential <name>', 'master key handed over by systemd'],

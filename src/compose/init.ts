@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +28,7 @@ export interface InitOptions {
   /** Default: a generated key file in `master/`. */
   readonly masterKey?: MasterKeySetting;
   readonly host?: string;
+  /** Default 8443; 0 picks one that is free now. */
   readonly port?: number;
   readonly names?: readonly string[];
   /** Name of the log for ever; default `keyturn/<host name>/<random>`. */
@@ -55,7 +57,7 @@ const FIRST_TOKEN_SECONDS = 90 * 86_400;
  */
 export async function initInstance(options: InitOptions): Promise<Initialised> {
   const home = resolve(options.home);
-  const text = configText(options);
+  const text = configText(options, options.port === 0 ? await freePort() : (options.port ?? 8443));
   const config = parseConfig(home, text, join(home, CONFIG_FILE));
   await makeFolders(home);
   await copyPolicies(config, options.administrator);
@@ -70,12 +72,24 @@ export async function initInstance(options: InitOptions): Promise<Initialised> {
   }
 }
 
-function configText(options: InitOptions): string {
+/** A port that nobody listens on at this moment. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function configText(options: InitOptions, port: number): string {
   const names = options.names ?? ['localhost', '127.0.0.1'];
   const origin =
     options.origin ?? `keyturn/${hostname().replaceAll(/[^A-Za-z0-9.-]/g, '-')}/${randomBytes(4).toString('hex')}`;
   return stringify({
-    listen: { host: options.host ?? '127.0.0.1', port: options.port ?? 8443, names: [...names] },
+    listen: { host: options.host ?? '127.0.0.1', port, names: [...names] },
     certificate: { ca: 'listener/ca.crt' },
     log: { origin },
     ledger: { path: 'ledger/ledger.db' },
