@@ -1,9 +1,10 @@
-import fc from 'fast-check';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { pipeline, Transform } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { daysFromNow, TestCa } from './ca.ts';
 import { call, failure, type Identity } from './call.ts';
 import { type Partner, type PartnerOptions, startPartner } from './partner/partner.ts';
-import { RecordReader } from './partner/tls/records.ts';
 import { folderWith, type Ran, run, startOpensslServer } from './programs.ts';
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
@@ -171,24 +172,43 @@ test('a large answer passes the gate unharmed, many times over one connection', 
   }
 });
 
-test('records are cut the same however the bytes arrive', () => {
-  const record = fc.tuple(fc.integer({ min: 20, max: 24 }), fc.uint8Array({ maxLength: 400 }));
-  const cuts = fc.array(fc.nat({ max: 600 }), { maxLength: 40 });
-  fc.assert(
-    fc.property(fc.array(record, { maxLength: 10 }), cuts, fc.uint8Array({ maxLength: 4 }), (records, sizes, tail) => {
-      const whole = records.map(([type, body]) =>
-        Buffer.from([type, 3, 3, body.length >> 8, body.length & 255, ...body]),
-      );
-      const stream = Buffer.concat([...whole, Buffer.from(tail)]);
-      const reader = new RecordReader();
-      const got: Buffer[] = [];
-      let at = 0;
-      for (const size of [...sizes, stream.length]) {
-        got.push(...reader.feed(stream.subarray(at, at + size)));
-        at += size;
-      }
-      expect(got).toEqual(whole);
-      expect([...reader.rest()]).toEqual([...tail]);
-    }),
+test('a ClientHello in single bytes passes the gate', async () => {
+  await using partner = await partnerThat('TLSv1.3', 'alert');
+  const bad = (await identityWith('revoked', partner, 'ec-p256'))!;
+  const { port } = new URL(partner.mtlsUrl);
+  await using drip = await startDrip(Number(port));
+  const options = { ca: partner.chainPem, identity: bad };
+  expect((await failure(call(`https://localhost:${drip.port}/whoami`, options))).reason).toBe(
+    'ssl/tls alert certificate revoked',
   );
 });
+
+/** A proxy that hands the client's first 60 bytes on one at a time. */
+async function startDrip(target: number): Promise<{ port: number; [Symbol.asyncDispose](): Promise<void> }> {
+  const server = createServer((client) => {
+    const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
+    let dripped = 0;
+    const drip = new Transform({
+      async transform(chunk: Buffer, _encoding, done) {
+        const slow = Math.min(chunk.length, 60 - dripped);
+        dripped += slow;
+        for (let i = 0; i < slow; i += 1) {
+          this.push(chunk.subarray(i, i + 1));
+          await new Promise(setImmediate);
+        }
+        done(null, chunk.subarray(slow));
+      },
+    });
+    pipeline(client, drip, upstream, () => {});
+    pipeline(upstream, client, () => {});
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const closed = once(server, 'close');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await closed;
+    },
+  };
+}

@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import type { Agent } from 'node:https';
 import { describe, expect, test } from 'vitest';
 import { type Answer, agentFor, call, type Identity } from './call.ts';
+import { PartnerAuthority } from './partner/authority.ts';
 import { type Partner, startPartner } from './partner/partner.ts';
+import { serverContext } from './partner/tls/context.ts';
+import { MtlsListener } from './partner/tls/mtls-listener.ts';
 import { folderWith, run } from './programs.ts';
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
@@ -164,6 +167,28 @@ test('an unknown serial is not revoked, and revoking twice is revoking once', as
   expect(await partner.revoke(made.serial)).toBe(true);
   expect(await partner.revoke(made.serial.toUpperCase())).toBe(true);
   expect((await whoami(partner, { identity: made })).status).toBe(400);
+});
+
+test('the guard kills by fingerprint where no CRL is in force, on new connections and on live ones', async () => {
+  const authority = await PartnerAuthority.create('sandbox', 'ec-p256');
+  const [dead, dying] = [await authority.issueClient(), await authority.issueClient()];
+  const revoked = new Set([dead.fingerprint]);
+  const context = { ...(await authority.issueServer('ec-p256')), ca: authority.chainPem, resumption: false };
+  const listener = new MtlsListener({
+    context: serverContext(context),
+    refuseBy: () => 'status',
+    isDead: (fingerprint) => revoked.has(fingerprint),
+    onRefused: () => {},
+    onRequest: (_request, response) => void response.end(),
+  });
+  const url = `https://localhost:${await listener.listen()}`;
+  expect((await call(url, { ca: authority.chainPem, identity: dead })).status).toBe(400);
+  const agent = agentFor({ ca: authority.chainPem, identity: dying }, true);
+  expect((await call(url, { ca: '', agent })).status).toBe(200);
+  revoked.add(dying.fingerprint);
+  await expect(call(url, { ca: '', agent })).rejects.toMatchObject({ code: 'ECONNRESET' });
+  agent.destroy();
+  await listener.stop();
 });
 
 /** Settled when a request of this certificate has reached the API. */

@@ -118,7 +118,6 @@ export class MtlsListener {
     }
     this.#peers.set(socket, peer);
     socket.on('close', () => this.#peers.delete(socket));
-    this.#exits.get(socket)?.gate.open();
     this.#http.emit('connection', socket);
   }
 
