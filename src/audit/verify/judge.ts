@@ -81,7 +81,7 @@ export class ExportJudge {
     if (this.#at.ended) this.#note('unreadable', this.#at.expected, `Line ${this.#at.line} stands behind the end.`);
     else if (read.kind === 'entry') this.#judgeEntry(read, next);
     else if (read.kind === 'checkpoint') this.#judgeCheckpoint(read, next);
-    else if (read.kind === 'end') this.#judgeEndLine(read.position);
+    else if (read.kind === 'end') this.#judgeEndLine(read.size);
     else if (this.#at.line > 1) {
       this.#note('unreadable', this.#at.expected, `Line ${this.#at.line} is not a line of an export.`);
     }

@@ -4,9 +4,11 @@ import { type ExportLine, parseExportLine } from '../export.ts';
 import { leafHash } from '../merkle.ts';
 import { parseEntry } from '../recorded.ts';
 
+type EntryLine = Extract<ExportLine, { kind: 'entry' }>;
+
 /**
  * A line of an export as far as it can be judged by itself. `position` is where it says it belongs: an entry at its
- * index, a checkpoint or the end behind that many entries; null when that cannot be known.
+ * index, a checkpoint behind that many entries; null when that cannot be known.
  */
 export type ReadLine = ReadEntry | ReadCheckpoint | ReadEnd | ReadHeader | { kind: 'unreadable'; position: null };
 
@@ -34,7 +36,9 @@ export interface ReadCheckpoint {
 
 export interface ReadEnd {
   readonly kind: 'end';
-  readonly position: number;
+  /** Nobody signed it, so it does not tell where a line before it belongs. */
+  readonly position: null;
+  readonly size: number;
 }
 
 export interface ReadHeader {
@@ -54,7 +58,6 @@ export function readLine(text: string, verifier: CheckpointOpener): ReadLine {
       return { kind: 'checkpoint', position: checkpoint?.size ?? null, checkpoint };
     }
     case 'end':
-      return { kind: 'end', position: line.size };
     case 'header':
     case 'unreadable':
       return { ...line, position: null };
@@ -70,21 +73,27 @@ export function openOrNull(verifier: CheckpointOpener, note: string): Checkpoint
   }
 }
 
-function readEntry(line: Extract<ExportLine, { kind: 'entry' }>): ReadEntry {
+function readEntry(line: EntryLine): ReadEntry {
   // The exact octets, not what a parser makes of them.
   const recomputed = leafHash(Buffer.from(line.json, 'utf8'));
   const intact = line.leafHash?.equals(recomputed) === true;
   const entry = parseOrNull(line.json);
   return {
     kind: 'entry',
-    // While the leaf hash stands, the recorded text itself says where it belongs; else the number in front of it does.
-    position: intact && entry !== null ? entry.index : line.index,
+    position: positionOf(line, intact, entry),
     numbered: line.index,
     stored: line.leafHash,
     recomputed,
     intact,
     entry,
   };
+}
+
+function positionOf(line: EntryLine, intact: boolean, entry: AuditEntry | null): number | null {
+  // While the leaf hash stands, the recorded text itself says where it belongs; else the number in front of it does,
+  // unless nothing else in the line can be read: then the number is as doubtful as the rest.
+  if (intact && entry !== null) return entry.index;
+  return line.leafHash === null && entry === null ? null : line.index;
 }
 
 function parseOrNull(json: string): AuditEntry | null {
