@@ -63,18 +63,21 @@ describe('an API token', () => {
     const { text } = fresh();
     expect(parseToken(`bearer ${text}`)).not.toBeNull();
     const changed = [
-      ...[
-        undefined,
-        '',
-        text,
-        `Basic ${text}`,
-        `Bearer  ${text}`,
-        `Bearer\t${text}`,
-        ` Bearer ${text}`,
-        `Bearer ${text} `,
-      ],
-      ...[`Bearer ${text}\n`, `Bearer ${text},Bearer ${text}`, `Bearer ${text}=`, `Bearer ${text.toUpperCase()}`],
-      ...[`Bearer ${text.slice(0, -1)}`, `Bearer ${text.slice(0, -9)}`, `Bearer ${'k'.repeat(100_000)}`],
+      undefined,
+      '',
+      text,
+      `Basic ${text}`,
+      `Bearer  ${text}`,
+      `Bearer\t${text}`,
+      ` Bearer ${text}`,
+      `Bearer ${text} `,
+      `Bearer ${text}\n`,
+      `Bearer ${text},Bearer ${text}`,
+      `Bearer ${text}=`,
+      `Bearer ${text.toUpperCase()}`,
+      `Bearer ${text.slice(0, -1)}`,
+      `Bearer ${text.slice(0, -9)}`,
+      `Bearer ${'k'.repeat(100_000)}`,
       `Bearer ${withChecksum(`${text.slice(0, 36)}_${'A'.repeat(42)}B`)}`,
       `Bearer ${withChecksum(`${text.slice(0, 36).toUpperCase().replace('KTN', 'ktn')}_${'A'.repeat(43)}`)}`,
     ];

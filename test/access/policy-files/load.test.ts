@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,6 +79,18 @@ describe('a policy', () => {
     expect(parse(`${ROLES} # a remark`, BINDINGS).digest).toBe(base);
     expect(parse(ROLES, BINDINGS.replace('lean/*', 'lean/**')).digest).not.toBe(base);
     expect(parse(ROLES, BINDINGS, EXPECTATIONS).digest).not.toBe(base);
+  });
+
+  it('has the digest that the format page defines', () => {
+    const canonical =
+      '[[{"name":"service","permissions":["credential:lease"],"title":"Borrows"}],' +
+      '[{"comment":"Calls Lean","credentials":["lean/*"],"expiresAt":1798758000000,"id":"one",' +
+      '"principals":["person:a","service:b"],"role":"service"}],[]]';
+    const policy = parse(
+      `roles: [{ name: service, title: Borrows, permissions: ['credential:lease'] }]`,
+      withBinding({ principals: ['service:b', 'person:a'], expires: '2027-01-01T00:00:00+01:00' }),
+    );
+    expect(policy.digest).toBe(createHash('sha256').update(canonical).digest('hex'));
   });
 
   it('is refused with the file, line and place of each problem, and the way out', () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { PERMISSIONS } from '../../../src/access/permission.ts';
+import { isAboutNoCredential, isPersonOnly, PERMISSIONS } from '../../../src/access/permission.ts';
 import { loadPolicy } from '../../../src/access/policy-files/load.ts';
 import { policyFile } from '../../../src/access/policy-files/schema.ts';
 
@@ -47,5 +47,15 @@ describe('the policy that is shipped', () => {
   it('comes with a JSON Schema for editors that says what the loader says', async () => {
     const schema: unknown = JSON.parse(await readFile(join(folder, 'policy.schema.json'), 'utf8'));
     expect(schema).toEqual(JSON.parse(JSON.stringify(z.toJSONSchema(policyFile))));
+  });
+
+  it('is told by the format page with the same permissions, person by person and ** by **', async () => {
+    const page = await readFile(join(folder, '../../docs/formats/policy.md'), 'utf8');
+    const rows = [...page.matchAll(/^\| (`[a-z]+:[a-z]+`(?:, `[a-z]+:[a-z]+`)*) \|.*\| *(yes)? *\| *(yes)? *\|$/gm)];
+    const told = rows.flatMap(([, names = '', person, everything]) =>
+      names.split(', ').map((name) => [name.slice(1, -1), person === 'yes', everything === 'yes']),
+    );
+    const sort = (list: unknown[][]) => list.toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1));
+    expect(sort(told)).toEqual(sort(PERMISSIONS.map((name) => [name, isPersonOnly(name), isAboutNoCredential(name)])));
   });
 });
