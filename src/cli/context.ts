@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { Api, type Whereabouts } from './api.ts';
-import { Terminal } from './terminal.ts';
+import { Api, type Whereabouts } from './api/api.ts';
+import { Terminal } from './terminal/terminal.ts';
 
 /** Options that every command takes. */
 export interface GlobalOptions {

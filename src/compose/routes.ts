@@ -1,6 +1,6 @@
+import { describeApi } from '../server/http/openapi.ts';
+import type { Route } from '../server/http/route.ts';
 import type { Metrics } from '../server/metrics.ts';
-import { describeApi } from '../server/openapi.ts';
-import type { Route } from '../server/route.ts';
 import { accessRoutes } from '../server/routes/access.ts';
 import { auditRoutes } from '../server/routes/audit.ts';
 import { credentialRoutes } from '../server/routes/credentials.ts';

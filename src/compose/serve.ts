@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { KeyturnError } from '../core/errors.ts';
 import { expireLeases } from '../credential/lease/end.ts';
 import { systemRecord } from '../keystore/record-name.ts';
-import { createApp } from '../server/app.ts';
+import { createApp } from '../server/http/app.ts';
 import { openLocalSocket } from '../server/local-socket.ts';
 import { ServerLog } from '../server/log.ts';
 import { Metrics } from '../server/metrics.ts';

@@ -91,5 +91,5 @@ export async function revokeToken(desk: Desk, book: TokenBook, caller: Caller, i
 export async function listTokens(desk: Desk, caller: Caller): Promise<Omit<TokenRow, 'hash'>[]> {
   await authorise(desk, caller, 'token:list', null);
   const rows = await desk.ledger.find('tokens', { revoked_at: null }, { orderBy: 'created_at', limit: 10_000 });
-  return rows.map(({ hash: _, ...row }) => row);
+  return rows.map(({ hash: _hash, ...row }) => row);
 }

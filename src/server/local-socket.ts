@@ -6,8 +6,8 @@ import { newId } from '../core/ids.ts';
 import type { Desk } from '../credential/desk.ts';
 import { freeze, LOCAL_OPERATOR } from '../credential/hold/freeze.ts';
 import type { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
-import { problemOf } from './problem.ts';
-import { readBody } from './read-body.ts';
+import { problemOf } from './http/problem.ts';
+import { readBody } from './http/read-body.ts';
 import { freezeRequest } from './schemas.ts';
 
 /**

@@ -101,7 +101,7 @@ export class TestInstance {
     files: Readonly<Record<string, Buffer>>,
     fields: Readonly<Record<string, string>> = {},
   ): Promise<Reply> {
-    const { multipart } = await import('../../src/cli/form.ts');
+    const { multipart } = await import('../../src/cli/api/form.ts');
     const form = multipart(
       Object.entries(files).map(([name, bytes]) => ({ field: name === 'password' ? 'password' : 'file', name, bytes })),
       { environment: credential.split('/')[1] ?? '', ...fields },

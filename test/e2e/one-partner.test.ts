@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { LeaseAnswer } from '../../src/client/wire.ts';
 import { AnswerOpener } from '../../src/sealed/answer.ts';
 import { type Partner, startPartner } from '../fakes/partner/partner.ts';
 import { TestInstance } from './instance.ts';
@@ -29,7 +30,8 @@ test('a partner’s two zips are imported, lent to a service, and the trail tell
     json: { hpkePublicKey: opener.publicKey, seen: 0 },
   });
   expect(lease).toMatchObject({ status: 201, body: { version: 1 } });
-  const { sealed, lease: id, credential, version, spki, expiresAt } = lease.body as never as Record<string, never>;
+  const { sealed, lease: id, credential, version, spki, expiresAt } = lease.body as unknown as LeaseAnswer;
+  if (sealed === null) throw new Error('nothing sealed');
   const secrets = opener.open(sealed, { lease: id, credential, version, spki, expiresAt });
   expect([...secrets.keys()]).toEqual(['key']);
   expect(await keyturn.entries('lease.granted')).toMatchObject([

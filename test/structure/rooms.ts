@@ -36,8 +36,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   client: { rooms: [...BASE, 'audit', 'sealed'], packages: [] },
   cli: {
-    rooms: [...BASE, 'audit', 'sealed', 'x509', 'client'],
-    dynamic: ['compose'],
+    // Commands are loaded one by one when they run, so what they import does not slow the help.
+    rooms: [...BASE, 'audit', 'sealed', 'x509', 'client', 'compose'],
+    // Shapes of what the API answers.
+    types: ['access'],
     packages: ['@clack/prompts', 'commander', 'yaml', 'zod'],
   },
   compose: { rooms: [...USE_CASES, 'server', 'client'], packages: ['pino', 'yaml', 'zod'] },

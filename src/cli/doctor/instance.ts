@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { loadPolicy } from '../../access/policy-files/load.ts';
+import { checkRules } from '../../compose/check-rules.ts';
 import { type Config, loadConfig } from '../../compose/config.ts';
 import { KeyturnError } from '../../core/errors.ts';
-import { loadProfiles } from '../../partner/profile.ts';
 import { attention, broken, type Check, ok } from './check.ts';
 
 /** What can be seen of an instance from its folder, on the server's own host. */
@@ -19,11 +18,7 @@ export async function checkInstance(home: string): Promise<Check[]> {
     await checkPrivate('key store', config.keystore),
     ...('file' in config.masterKey ? [await checkPrivate('master key', config.masterKey.file), apart(config)] : []),
     await checkPrivate('ledger', config.ledger),
-    await attempt('access policy', async () => (await loadPolicy(config.accessPolicies)).digest.slice(0, 16)),
-    await attempt('partner profiles', async () => {
-      await loadProfiles(config.partnerProfiles);
-      return config.partnerProfiles;
-    }),
+    await attempt('policies', async () => `access policy ${(await checkRules(config)).digest.slice(0, 16)}`),
     await checkpointApart(config),
   ];
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import type { Api } from '../api.ts';
-import type { Shown } from '../commands/credential-show.ts';
+import type { Api } from '../api/api.ts';
+import type { Shown } from '../commands/credential/show.ts';
 import type { Context } from '../context.ts';
 import { attention, broken, type Check, ok } from './check.ts';
 import { asBroken } from './instance.ts';

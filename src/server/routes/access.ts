@@ -4,7 +4,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import { authorise } from '../../credential/authorise.ts';
 import type { Caller } from '../../credential/caller.ts';
 import type { Desk } from '../../credential/desk.ts';
-import { ok, type Route, route } from '../route.ts';
+import { ok, type Route, route } from '../http/route.ts';
 import { canIRequest } from '../schemas.ts';
 
 /** Loads the policy files anew: whole or not at all; resolves when the ledger knows the new digest. */

@@ -3,7 +3,7 @@ import { type ExportedEntry, exportLines, type SignedSize } from '../../audit/ex
 import { authorise } from '../../credential/authorise.ts';
 import type { Desk } from '../../credential/desk.ts';
 import type { EntryQuery, Ledger } from '../../ledger/ledger.ts';
-import { ok, type Route, route } from '../route.ts';
+import { ok, type Route, route } from '../http/route.ts';
 import { auditQuery } from '../schemas.ts';
 
 /** Entries fetched at a time while exporting. */

@@ -8,7 +8,7 @@ import { type CredentialView, listCredentials, showCredential } from '../../cred
 import { reveal } from '../../credential/reveal.ts';
 import { importVersion } from '../../credential/version/import.ts';
 import { promote } from '../../credential/version/promote.ts';
-import { ok, type Route, route, type UploadedFile } from '../route.ts';
+import { ok, type Route, route, type UploadedFile } from '../http/route.ts';
 import { credentialParam, revealRequest } from '../schemas.ts';
 
 const versionParams = credentialParam.extend({ version: z.coerce.number().int().min(1) });

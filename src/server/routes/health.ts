@@ -1,6 +1,6 @@
 import type { Desk } from '../../credential/desk.ts';
+import { ok, type Route, route } from '../http/route.ts';
 import type { Metrics } from '../metrics.ts';
-import { ok, type Route, route } from '../route.ts';
 
 /** Something that readiness depends on. */
 export interface Readiness {

@@ -4,7 +4,7 @@ import { freeze } from '../../credential/hold/freeze.ts';
 import { thaw } from '../../credential/hold/thaw.ts';
 import { listHolds } from '../../credential/inventory.ts';
 import type { EmergencyJournal } from '../../ledger/journal/emergency-journal.ts';
-import { ok, type Route, route } from '../route.ts';
+import { ok, type Route, route } from '../http/route.ts';
 import { freezeRequest, idParam } from '../schemas.ts';
 
 /** Freeze, thaw and list. */

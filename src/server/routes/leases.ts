@@ -5,8 +5,8 @@ import { returnLease } from '../../credential/lease/end.ts';
 import { grantLease } from '../../credential/lease/grant.ts';
 import type { Lease } from '../../credential/lease/lease.ts';
 import { renewLease } from '../../credential/lease/renew.ts';
+import { ok, type Route, route } from '../http/route.ts';
 import { partnerTerms } from '../partner-terms.ts';
-import { ok, type Route, route } from '../route.ts';
 import { credentialParam, idParam, leaseAnswer, leaseRequest, renewRequest } from '../schemas.ts';
 
 /** Grant, renew and return. */

@@ -2,7 +2,7 @@ import { timestamp } from '../../core/clock.ts';
 import type { Desk } from '../../credential/desk.ts';
 import { createToken, listTokens, revokeToken } from '../../credential/token.ts';
 import type { TokenBook } from '../../credential/token-book.ts';
-import { ok, type Route, route } from '../route.ts';
+import { ok, type Route, route } from '../http/route.ts';
 import { idParam, tokenRequest } from '../schemas.ts';
 
 /** What a client needs beside its token: where the servers are and what to trust. Written by `token create`. */

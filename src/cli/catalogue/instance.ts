@@ -1,0 +1,49 @@
+import type { Spec } from './spec.ts';
+
+/** The instance itself. */
+export const instanceCommands: readonly Spec[] = [
+  {
+    name: 'init',
+    about: 'Make a new instance: master key, key store, CA, ledger, policies, first administrator',
+    example: 'keyturn init --home /var/lib/keyturn --admin alice --name keyturn.internal',
+    load: () => import('../commands/instance/init.ts'),
+    options: [
+      ['--admin <name>', 'the first administrator (default: your login name)'],
+      ['--host <address>', 'address to listen on (default 127.0.0.1)'],
+      ['--port <number>', 'port to listen on (default 8443; 0 picks a free one now)'],
+      ['--passphrase', 'lock the key store with a passphrase, asked for at each start, instead of a key file'],
+      ['--master-key-file <file>', 'where to put (or find) the master key file, outside the instance for real use'],
+      ['--systemd-credential <name>', 'master key handed over by systemd'],
+      ['--origin <name>', 'name of the audit log, for ever'],
+    ],
+    lists: [['--name <name>', 'DNS name or IP address that clients call; repeat it for several']],
+  },
+  {
+    name: 'server',
+    about: 'Serve the API of an instance',
+    example: 'keyturn server --home /var/lib/keyturn',
+    load: () => import('../commands/instance/server.ts'),
+  },
+  {
+    name: 'doctor',
+    about: 'Check everything that is commonly wrong, with the command that mends it',
+    example: 'keyturn doctor',
+    load: () => import('../commands/instance/doctor.ts'),
+  },
+  {
+    name: 'can-i <permission> [credential]',
+    about: 'Would this be allowed, and why',
+    example: 'keyturn can-i credential:lease lean/sandbox --as service:payments --explain',
+    load: () => import('../commands/policy/can-i.ts'),
+    options: [
+      ['--as <principal>', 'ask for another principal (needs audit:read)'],
+      ['--explain', 'show every binding that was considered'],
+    ],
+  },
+  {
+    name: 'whoami',
+    about: 'Whom your token stands for, and which files were used',
+    example: 'keyturn whoami --json',
+    load: () => import('../commands/instance/whoami.ts'),
+  },
+];

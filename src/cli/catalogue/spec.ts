@@ -1,0 +1,16 @@
+/** Loads a command's code when it runs, so that `--help` stays quick. */
+export type Load = () => Promise<{ readonly default: (...args: never[]) => Promise<unknown> }>;
+
+/** One command: what it takes, what its help says, and where its code is. */
+export interface Spec {
+  /** Name and positional arguments, e.g. `promote <credential> <version>`. */
+  readonly name: string;
+  readonly about: string;
+  readonly example: string;
+  readonly load: Load;
+  readonly options?: readonly (readonly [flags: string, about: string])[];
+  /** Options that may be given several times. */
+  readonly lists?: readonly (readonly [flags: string, about: string])[];
+}
+
+export type Group = readonly [name: string, about: string, specs: readonly Spec[]];

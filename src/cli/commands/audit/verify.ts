@@ -1,0 +1,77 @@
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LogVerifier } from '../../../audit/checkpoint.ts';
+import { readLines } from '../../../audit/export.ts';
+import { type Report, verifyExport } from '../../../audit/verify.ts';
+import { readConnection } from '../../../client/connection-file.ts';
+import { KeyturnError } from '../../../core/errors.ts';
+import type { Context } from '../../context.ts';
+import { EXIT } from '../../terminal/exit.ts';
+
+interface Options {
+  readonly key?: string[];
+  readonly since?: string[];
+}
+
+/** Exit code 0: intact; 1: not. Reads nothing but files; no server is asked. */
+export default async function auditVerify(context: Context, options: Options, path: string): Promise<number> {
+  const { terminal } = context;
+  const { key: keys } = options;
+  const verifier =
+    keys === undefined
+      ? await verifierOfConnection(context)
+      : new LogVerifier({ origin: originOf(keys[0] ?? ''), keys });
+  const since = await Promise.all((options.since ?? []).map(readCheckpoint));
+  const chunks = createReadStream(path);
+  const report = await verifyExport(readLines(unreadable(chunks, path)), verifier, { since });
+  terminal.result(report, lines(report, since.length));
+  return report.intact ? 0 : EXIT.failure;
+}
+
+async function* unreadable(chunks: AsyncIterable<Buffer>, path: string): AsyncIterable<Buffer> {
+  try {
+    yield* chunks;
+  } catch {
+    throw new KeyturnError('invalid_input', `${path} can't be read.`, { fix: 'Check the path.' });
+  }
+}
+
+async function verifierOfConnection({ where }: Context): Promise<LogVerifier> {
+  const path = where.connection ?? process.env['KEYTURN_CONNECTION'] ?? join(where.home, 'admin', 'connection.json');
+  try {
+    return (await readConnection(path)).log;
+  } catch {
+    throw new KeyturnError('invalid_input', 'No public key to verify with.', {
+      fix: 'Give --key with the log key that keyturn init printed, or --connection with a connection file.',
+    });
+  }
+}
+
+/** A vkey is `<name>+<key id>+<key>`, and a log's key bears its origin as name. */
+function originOf(vkey: string): string {
+  return vkey.split('+')[0] ?? '';
+}
+
+async function readCheckpoint(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    throw new KeyturnError('invalid_input', `The checkpoint ${path} can't be read.`, { fix: 'Check the path.' });
+  }
+}
+
+function lines(report: Report, outside: number): string[] {
+  if (report.intact) {
+    return [
+      `Intact: ${report.entries} entries, ${report.checkpoints} signed checkpoints, ${outside} outside.`,
+      ...(outside === 0 ? ['Without --since a cut by whoever holds the log key would not show.'] : []),
+    ];
+  }
+  const { findings, more } = report;
+  return [
+    `NOT INTACT: ${findings.length + more} findings in ${report.entries} entries.`,
+    ...findings.map(({ kind, message }) => `  ${kind}: ${message}`),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ];
+}

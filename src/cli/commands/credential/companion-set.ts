@@ -1,0 +1,14 @@
+import type { Context } from '../../context.ts';
+import { secretFrom } from '../../terminal/prompt.ts';
+
+export default async function companionSet(
+  { terminal, api }: Context,
+  options: { readonly file?: string },
+  credential: string,
+  name: string,
+): Promise<void> {
+  using secret = await secretFrom(options.file, `Secret ${name} of ${credential}`);
+  const path = `/v1/credentials/${encodeURIComponent(credential)}/companions/${encodeURIComponent(name)}`;
+  const set = (await (await api()).call({ method: 'PUT', path, octets: secret })) as { generation: number };
+  terminal.result(set, [`Set ${name} of ${credential} (generation ${set.generation}).`]);
+}

@@ -1,0 +1,68 @@
+import { userInfo } from 'node:os';
+import type { MasterKeySetting } from '../../../compose/config.ts';
+import { initInstance } from '../../../compose/init.ts';
+import { KeyturnError } from '../../../core/errors.ts';
+import type { Context } from '../../context.ts';
+import { askSecret } from '../../terminal/prompt.ts';
+import { facts } from '../../terminal/terminal.ts';
+
+interface Options {
+  readonly admin?: string;
+  readonly host?: string;
+  readonly port?: string;
+  readonly passphrase?: boolean;
+  readonly masterKeyFile?: string;
+  readonly systemdCredential?: string;
+  readonly origin?: string;
+  readonly name?: string[];
+}
+
+export default async function init({ home, terminal }: Context, options: Options): Promise<void> {
+  const masterKey = masterKeyOf(options);
+  const made = await initInstance({
+    home,
+    administrator: options.admin ?? loginName(),
+    ask: askSecret,
+    ...(masterKey === undefined ? {} : { masterKey }),
+    ...(options.host === undefined ? {} : { host: options.host }),
+    ...(options.port === undefined ? {} : { port: portOf(options.port) }),
+    ...(options.name === undefined ? {} : { names: options.name }),
+    ...(options.origin === undefined ? {} : { origin: options.origin }),
+  });
+  const { config, connectionFile, tokenFile, logKey, administrator } = made;
+  terminal.result(
+    { home: config.home, connectionFile, tokenFile, administrator, logKey, masterKey: config.masterKey },
+    [
+      `Made an instance in ${config.home}`,
+      ...facts([
+        ['administrator', `person:${administrator}`],
+        ['connection file', connectionFile],
+        ['token file', tokenFile],
+        ['log key', logKey],
+        ['master key', 'file' in config.masterKey ? config.masterKey.file : (Object.keys(config.masterKey)[0] ?? '')],
+      ]),
+    ],
+  );
+  terminal.note(
+    '\nKeep the log key elsewhere (it verifies the audit log), and the master key on another disk than the store.',
+  );
+  terminal.note(`Next: keyturn server --home ${home}`);
+}
+
+function masterKeyOf(options: Options): MasterKeySetting | undefined {
+  if (options.passphrase === true) return { passphrase: 'prompt' };
+  if (options.systemdCredential !== undefined) return { 'systemd-credential': options.systemdCredential };
+  return options.masterKeyFile === undefined ? undefined : { file: options.masterKeyFile };
+}
+
+function loginName(): string {
+  return userInfo()
+    .username.toLowerCase()
+    .replaceAll(/[^a-z0-9._-]/g, '-');
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new KeyturnError('invalid_input', 'A port is a number from 0 to 65535.');
+}

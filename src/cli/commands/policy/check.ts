@@ -1,0 +1,13 @@
+import { checkRules } from '../../../compose/check-rules.ts';
+import { loadConfig } from '../../../compose/config.ts';
+import type { Context } from '../../context.ts';
+
+export default async function policyCheck({ home, terminal }: Context): Promise<void> {
+  const config = await loadConfig(home);
+  const { digest } = await checkRules(config);
+  const { accessPolicies: access, partnerProfiles: partners } = config;
+  terminal.result({ digest, access, partners }, [
+    `The access policy in ${access} and the partner profiles in ${partners} load, and every expectation holds.`,
+    `digest ${digest}`,
+  ]);
+}

@@ -1,0 +1,30 @@
+import { loadConfig } from '../../../compose/config.ts';
+import { rotateMasterKey } from '../../../compose/rotate-master-key.ts';
+import { KeyturnError } from '../../../core/errors.ts';
+import type { Context } from '../../context.ts';
+import { askSecret } from '../../terminal/prompt.ts';
+
+interface Options {
+  readonly newKeyFile?: string;
+  readonly newPassphrase?: boolean;
+}
+
+export default async function storeRotate({ home, terminal }: Context, options: Options): Promise<void> {
+  const setting =
+    options.newPassphrase === true
+      ? ({ passphrase: 'prompt' } as const)
+      : options.newKeyFile === undefined
+        ? null
+        : { file: options.newKeyFile };
+  if (setting === null) {
+    throw new KeyturnError('invalid_input', 'Name the new master key.', {
+      fix: 'Give --new-key-file FILE or --new-passphrase.',
+    });
+  }
+  const config = await loadConfig(home);
+  const { generation } = await rotateMasterKey(config, setting, askSecret);
+  terminal.result({ generation, masterKey: setting }, [
+    `The key store has a new master key (generation ${generation}); the old one opens it no more.`,
+    'Backups made before still open with the old master key: keep or destroy both together.',
+  ]);
+}

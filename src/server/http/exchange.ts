@@ -1,0 +1,167 @@
+import type { Request, Response } from 'express';
+import type { z } from 'zod';
+import type { Clock } from '../../core/clock.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import { newId } from '../../core/ids.ts';
+import type { Caller } from '../../credential/caller.ts';
+import type { TokenBook } from '../../credential/token-book.ts';
+import type { ServerLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { StrangerLog } from '../stranger-log.ts';
+import { problemOf } from './problem.ts';
+import { readBody, wipeBody } from './read-body.ts';
+import type { Answer, Parsed, Route } from './route.ts';
+
+export interface Gate {
+  readonly book: TokenBook;
+  readonly strangers: StrangerLog;
+  readonly metrics: Metrics;
+  readonly log: ServerLog;
+  readonly clock: Clock;
+}
+
+const NOBODY: Caller = {
+  principal: { id: 'unknown', kind: 'service' },
+  token: { id: '', expiresAt: 0 },
+  request: '',
+  host: '',
+};
+
+/** One request through one route: authenticate → read within limits → parse → handle → answer → wipe. */
+export function exchange(gate: Gate, route: Route) {
+  return async (request: Request, response: Response): Promise<void> => {
+    const started = gate.clock.monotonic();
+    const id = requestId(response);
+    let outcome = 'ok';
+    let body: Pick<Parsed, 'json' | 'octets' | 'files' | 'fields'> | null = null;
+    try {
+      const caller = route.auth === 'none' ? NOBODY : await authenticate(gate, request, id);
+      body = await readBody(request, route.body);
+      await send(response, await route.handle(parse(route, request, body), caller));
+    } catch (error) {
+      outcome = sendProblem(gate, response, error, id);
+    } finally {
+      if (body !== null) wipeBody(body);
+      const seconds = (gate.clock.monotonic() - started) / 1000;
+      gate.metrics.requests.inc({ operation: route.id, status: response.statusCode });
+      gate.metrics.seconds.observe({ operation: route.id }, seconds);
+      gate.metrics.access.inc({ operation: route.id, outcome });
+      gate.log.request({ id, operation: route.id, status: response.statusCode, outcome, seconds });
+    }
+  };
+}
+
+/** Every answer carries the id that its entries and log lines bear. */
+export function requestId(response: Response): string {
+  const known: unknown = response.locals['requestId'];
+  if (typeof known === 'string') return known;
+  const id = newId('request');
+  response.locals['requestId'] = id;
+  response.setHeader('x-request-id', id);
+  return id;
+}
+
+async function authenticate(gate: Gate, request: Request, id: string): Promise<Caller> {
+  const host = request.socket.remoteAddress ?? 'unknown';
+  try {
+    const bearer = await gate.book.authenticate(request.headers.authorization, gate.clock.now());
+    return { ...bearer, request: id, host };
+  } catch (error) {
+    const reason = request.headers.authorization === undefined ? 'no-token' : 'bad-token';
+    if (error instanceof KeyturnError && error.code === 'unauthenticated') gate.strangers.failed(reason, host, id);
+    throw error;
+  }
+}
+
+function parse(route: Route, request: Request, body: Pick<Parsed, 'json' | 'octets' | 'files' | 'fields'>): Parsed {
+  return {
+    ...body,
+    params: checked(route.params, request.params, 'path') as Record<string, unknown>,
+    query: checked(route.query, { ...request.query }, 'query') as Record<string, unknown>,
+    json: route.body.kind === 'json' ? checked(route.body.schema, body.json, 'body') : null,
+  };
+}
+
+/** @throws KeyturnError `invalid_input`, naming the member and the rule but never the value. */
+function checked(schema: z.ZodType | undefined, value: unknown, where: string): unknown {
+  if (schema === undefined) return {};
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const member =
+    issue === undefined || issue.path.length === 0 ? where : `${where}.${issue.path.map(String).join('.')}`;
+  const rule = issue?.code === 'custom' ? issue.message : ruleOf(issue);
+  throw new KeyturnError('invalid_input', `${member}: ${rule}.`, {
+    fix: 'See /openapi.json for what this operation takes.',
+  });
+}
+
+/** zod's own messages may quote the input; its codes never do. */
+function ruleOf(issue: z.core.$ZodIssue | undefined): string {
+  switch (issue?.code) {
+    case 'invalid_type':
+      return `expected ${issue.expected}`;
+    case 'too_big':
+      return `more than ${String(issue.maximum)}`;
+    case 'too_small':
+      return `less than ${String(issue.minimum)}`;
+    case 'unrecognized_keys':
+      return 'has a member that this operation does not know';
+    case 'invalid_format':
+      return 'has the wrong form';
+    case 'invalid_value':
+      return `must be one of ${issue.values.map(String).join(', ')}`;
+    default:
+      return 'is not valid';
+  }
+}
+
+async function send(response: Response, answer: Answer): Promise<void> {
+  response.setHeader('cache-control', 'no-store');
+  response.status(answer.status);
+  if ('json' in answer) {
+    response.json(answer.json);
+  } else if ('text' in answer) {
+    response.setHeader('content-type', answer.type);
+    if (typeof answer.text === 'string') response.send(answer.text);
+    else await sendLines(response, answer.text);
+  } else {
+    response.end();
+  }
+}
+
+async function sendLines(response: Response, lines: AsyncIterable<string>): Promise<void> {
+  for await (const line of lines) {
+    if (response.destroyed) return;
+    if (!response.write(line)) await drained(response);
+  }
+  response.end();
+}
+
+function drained(response: Response): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+  });
+}
+
+/** Answers with a problem document; returns its code. Once an answer has begun it can only be cut off. */
+export function sendProblem(gate: Pick<Gate, 'log'>, response: Response, error: unknown, id: string): string {
+  const problem = problemOf(error, id);
+  if (problem.code === 'internal') gate.log.fault(id, error);
+  if (response.headersSent) {
+    response.destroy();
+    return problem.code;
+  }
+  if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer realm="keyturn"');
+  if (problem.status === 413 || problem.status === 415) response.setHeader('connection', 'close');
+  if (problem.status === 429 || problem.status === 503) response.setHeader('retry-after', '1');
+  response.setHeader('cache-control', 'no-store');
+  response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  return problem.code;
+}
