@@ -10,7 +10,11 @@ import { StoreProcess } from './disturbed-store.ts';
 // Not write(2): the thread wakes the event loop by it, and libuv aborts when it fails. Files are written by pwrite64(2).
 const CALLS = ['openat', 'pwrite64', 'fsync', 'fdatasync', 'rename', 'statx', 'close'];
 
-async function disturbed(): Promise<{ place: TemporaryStore; child: StoreProcess; restart(): Promise<StoreProcess> }> {
+async function disturbed(): Promise<{
+  place: TemporaryStore;
+  child: StoreProcess;
+  restart: () => Promise<StoreProcess>;
+}> {
   const place = await temporaryStore({ 'versions/a/b/first': contentOf('versions/a/b/first') });
   const restart = () => StoreProcess.start(place.path, join(place.folder, '..', 'master.key'));
   return { place, child: await restart(), restart };

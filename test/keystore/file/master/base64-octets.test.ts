@@ -15,10 +15,10 @@ it('octets become the base64 that Node writes, and come back', () => {
 });
 
 it('text is read when it is what encoding gives, and refused otherwise', () => {
-  const characters = fc.constantFrom(...'AQgw/+9z=-_ \n\0é');
+  const octet = fc.constantFrom(...Buffer.from('AQgw/+9z=-_ \n\0é', 'latin1'));
   fc.assert(
-    fc.property(fc.array(characters, { maxLength: 12 }), (list) => {
-      const text = Buffer.from(list.join(''), 'latin1');
+    fc.property(fc.array(octet, { maxLength: 12 }), (list) => {
+      const text = Buffer.from(list);
       const octets = decodeBase64(text);
       if (octets !== null) expect(encodeBase64(octets)).toEqual(text);
       else
