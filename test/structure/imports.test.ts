@@ -65,7 +65,7 @@ test.each([
   ['a deep path of a package', 'server/a.ts', "import x from 'kysely/helpers/sqlite';"],
   ['a forge outside x509', 'tls/a.ts', "import forge from 'node-forge';"],
   ['more than types of the client from the server', 'server/a.ts', "import { type A, b } from '../client/b.ts';"],
-  ['compose by a static import from the CLI', 'cli/a.ts', "import { b } from '../compose.ts';"],
+  ['the ledger by the CLI', 'cli/a.ts', "import { b } from '../ledger/b.ts';"],
   ['the CLI from elsewhere', 'compose.ts', "import { b } from './cli/b.ts';"],
   ['an unknown room', 'helpers/a.ts', 'export {};'],
   ['a file outside the tree', 'core/a.ts', "import { b } from '../../test/b.ts';"],

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { checkRules } from '../../compose/check-rules.ts';
 import { type Config, loadConfig } from '../../compose/config.ts';
+import { checkRules } from '../../compose/upkeep/check-rules.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { attention, broken, type Check, ok } from './check.ts';
 

@@ -22,7 +22,9 @@ interface Imported {
   readonly credential: string;
   readonly version: number;
   readonly state: string;
-  readonly custody: Record<string, unknown>;
+  readonly custody: Readonly<
+    Record<'subject' | 'serial' | 'spki' | 'notAfter' | 'importedBy', string> & { uploadSha256: readonly string[] }
+  >;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
@@ -115,11 +117,14 @@ function report(imported: Imported, terminal: Context['terminal']): void {
   for (const { message } of warnings) terminal.warn(message);
   terminal.result(imported, [
     `Imported version ${version} of ${credential}; it is ${state}.`,
-    ...facts(
-      ['subject', 'serial', 'spki', 'notAfter', 'importedBy', 'uploadSha256'].map(
-        (name) => [name, [custody[name] ?? ''].flat().join(' ')] as const,
-      ),
-    ),
+    ...facts([
+      ['subject', custody.subject],
+      ['serial', custody.serial],
+      ['spki', custody.spki],
+      ['notAfter', custody.notAfter],
+      ['importedBy', custody.importedBy],
+      ['uploadSha256', custody.uploadSha256.join(' ')],
+    ]),
   ]);
   if (state === 'staged') terminal.note(`Next: keyturn promote ${credential} ${version}`);
 }

@@ -1,5 +1,5 @@
-import { checkRules } from '../../../compose/check-rules.ts';
 import { loadConfig } from '../../../compose/config.ts';
+import { checkRules } from '../../../compose/upkeep/check-rules.ts';
 import type { Context } from '../../context.ts';
 
 export default async function policyCheck({ home, terminal }: Context): Promise<void> {

@@ -1,5 +1,5 @@
 import { loadConfig } from '../../../compose/config.ts';
-import { rotateMasterKey } from '../../../compose/rotate-master-key.ts';
+import { rotateMasterKey } from '../../../compose/upkeep/rotate-master-key.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import type { Context } from '../../context.ts';
 import { askSecret } from '../../terminal/prompt.ts';

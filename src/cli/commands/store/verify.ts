@@ -1,5 +1,5 @@
 import { loadConfig } from '../../../compose/config.ts';
-import { verifyStore } from '../../../compose/verify-store.ts';
+import { verifyStore } from '../../../compose/upkeep/verify-store.ts';
 import type { Context } from '../../context.ts';
 import { askSecret } from '../../terminal/prompt.ts';
 import { facts } from '../../terminal/terminal.ts';

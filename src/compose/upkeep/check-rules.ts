@@ -1,6 +1,6 @@
-import { loadPolicy } from '../access/policy-files/load.ts';
-import { loadProfiles } from '../partner/profile.ts';
-import type { Config } from './config.ts';
+import { loadPolicy } from '../../access/policy-files/load.ts';
+import { loadProfiles } from '../../partner/profile.ts';
+import type { Config } from '../config.ts';
 
 /**
  * Loads access policy and partner profiles as a server would, expectations included, and keeps nothing.

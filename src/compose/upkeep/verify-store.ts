@@ -1,7 +1,7 @@
-import { type FileStoreReport, verifyFileStore } from '../keystore/file/verify.ts';
-import type { Config } from './config.ts';
-import { type AskSecret, masterKeySource } from './master-key.ts';
-import { openInstance } from './open.ts';
+import { type FileStoreReport, verifyFileStore } from '../../keystore/file/verify.ts';
+import type { Config } from '../config.ts';
+import { type AskSecret, masterKeySource } from '../master-key.ts';
+import { openInstance } from '../open.ts';
 
 /**
  * Authenticates every record of a stopped instance's key file, then opens the instance, which holds the store against

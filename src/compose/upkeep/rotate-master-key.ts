@@ -1,12 +1,12 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseDocument } from 'yaml';
-import { FileStore } from '../keystore/file/driver.ts';
-import { generateKeyFile } from '../keystore/file/master/generate.ts';
-import { CONFIG_FILE, type Config, type MasterKeySetting } from './config.ts';
-import { exists } from './exists.ts';
-import { type AskSecret, masterKeySource } from './master-key.ts';
-import { openInstance } from './open.ts';
+import { FileStore } from '../../keystore/file/driver.ts';
+import { generateKeyFile } from '../../keystore/file/master/generate.ts';
+import { CONFIG_FILE, type Config, type MasterKeySetting } from '../config.ts';
+import { exists } from '../exists.ts';
+import { type AskSecret, masterKeySource } from '../master-key.ts';
+import { openInstance } from '../open.ts';
 
 /**
  * Locks the key store of a stopped instance with a new master key: rewrap, ledger entry, configuration. Interrupted
