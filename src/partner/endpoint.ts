@@ -10,7 +10,7 @@ export function readOrigin(text: string): { readonly host: string } | { readonly
   const url = new URL(text);
   if (url.protocol !== 'https:') return { fault: 'must start with https://' };
   if (url.username !== '' || url.password !== '') return { fault: 'must not hold a user name or password' };
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || /[?#]/.test(text)) {
+  if (url.pathname !== '/' || !/^https:\/\/[^/?#\\]+\/?$/i.test(text)) {
     return { fault: 'must be an origin alone, without path, query or fragment' };
   }
   const fault = faultOfHost(url.hostname, text);

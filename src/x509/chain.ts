@@ -42,7 +42,8 @@ export function orderChain(leaf: Certificate, candidates: readonly Certificate[]
  * signatures (by node:crypto), validity of every member at `now`, basicConstraints, keyCertSign, path length, critical
  * extensions. Name constraints and policies are not evaluated, revocation is not looked up.
  *
- * A path must end in an `anchor`. Without anchors every issuer given counts as trusted, and the longest way up is taken.
+ * `anchors` are trusted; without them all issuers are. A path must end at the top of what is trusted: in a certificate
+ * that no other trusted one has issued. So an expired root is not got around by stopping below it.
  */
 export function verifyChain(
   leaf: Certificate,
@@ -52,15 +53,23 @@ export function verifyChain(
 ): ChainVerdict {
   const search: Search = {
     candidates: withoutDuplicates([...issuers, ...(anchors ?? [])]),
-    anchors: new Set((anchors ?? issuers).map(({ fingerprint }) => fingerprint)),
+    anchors: new Set(topsOf(anchors ?? issuers).map(({ fingerprint }) => fingerprint)),
     now,
     stepsLeft: MAX_STEPS,
-    reason: `no certificate given is the issuer of "${leaf.subject}", which is "${leaf.issuer}"`,
+    fault: null,
+    end: `no certificate given is the issuer of "${leaf.subject}", which is "${leaf.issuer}"`,
   };
   const fault = faultOfMember(leaf, now);
   if (fault !== null) return { ok: false, reason: fault };
   const path = climb(search, leaf, []);
-  return path === null ? { ok: false, reason: search.reason } : { ok: true, path };
+  return path === null ? { ok: false, reason: search.fault ?? search.end } : { ok: true, path };
+}
+
+function topsOf(certificates: readonly Certificate[]): Certificate[] {
+  const isBelow = (one: Certificate) =>
+    !isSelfSigned(one) &&
+    certificates.some((other) => other.fingerprint !== one.fingerprint && one.raw.checkIssued(other.raw));
+  return certificates.filter((one) => !isBelow(one));
 }
 
 interface Search {
@@ -68,7 +77,10 @@ interface Search {
   readonly anchors: ReadonlySet<string>;
   readonly now: number;
   stepsLeft: number;
-  reason: string;
+  /** What was wrong with the last certificate that could have been the issuer. */
+  fault: string | null;
+  /** Where the last way up ended. */
+  end: string;
 }
 
 /** Depth first; null when no way up from `below` ends in an anchor. */
@@ -78,13 +90,13 @@ function climb(search: Search, below: Certificate, path: readonly Certificate[])
       if (issuer === below || path.includes(issuer) || search.stepsLeft-- <= 0) continue;
       const fault = faultOfIssuer(issuer, below, path, search.now);
       if (fault === NOT_THE_ISSUER) continue;
-      if (fault !== null) search.reason = fault;
+      if (fault !== null) search.fault = fault;
       const found = fault === null ? climb(search, issuer, [...path, issuer]) : null;
       if (found !== null) return found;
     }
   }
   if (path.length > 0 && search.anchors.has(below.fingerprint)) return path;
-  if (path.length > 0) search.reason = `the chain ends at "${below.subject}", which is not a trusted issuer`;
+  if (path.length > 0) search.end = `the chain ends at "${below.subject}", which is not a trusted issuer`;
   return null;
 }
 

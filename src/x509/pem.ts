@@ -126,18 +126,25 @@ function readHeaders(text: Buffer, label: string, start: number, headers: Map<st
 
 /** RFC 7468 section 3: the label of a `-----BEGIN label-----` line; null when the line is not one. */
 function boundary(text: Buffer, line: Line, word: 'BEGIN' | 'END'): string | null {
-  if (text[line.start] !== 0x2d || line.end - line.start > MAX_LINE_OF_STRUCTURE) return null;
+  if (!startsWithDashes(text, line) || line.end - line.start > MAX_LINE_OF_STRUCTURE) return null;
   const found = /^-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ]{0,62})-----$/.exec(text.toString('latin1', line.start, line.end));
   return found?.[1] === word ? found[2]! : null;
 }
 
 /** A line with five dashes and a word of ours that is no boundary is a mistake to be told, not text to be skipped. */
 function refuseStray(text: Buffer, line: Line): void {
+  if (!startsWithDashes(text, line)) return;
   const head = text.toString('latin1', line.start, Math.min(line.end, line.start + 11));
   if (!/^-----(?:BEGIN|END)/.test(head)) return;
   throw new KeyturnError('invalid_input', 'A line starts like a PEM boundary and does not end like one.', {
     fix: 'Save the file with real line ends (not the two characters backslash and n), each BEGIN and END line alone.',
   });
+}
+
+function startsWithDashes(text: Buffer, { start, end }: Line): boolean {
+  if (end - start < 5) return false;
+  for (let i = start; i < start + 5; i++) if (text[i] !== 0x2d) return false;
+  return true;
 }
 
 function lineAt(text: Buffer, at: number): Line {

@@ -10,7 +10,7 @@ export const NOW = Date.UTC(2026, 10, 23, 12);
 const DAY_MS = 86_400_000;
 
 export interface Recipe {
-  readonly subject?: string;
+  readonly subject?: string | typed.Name;
   readonly issuer?: Made;
   /** Makes an authority; null leaves basicConstraints out. */
   readonly ca?: boolean | null;

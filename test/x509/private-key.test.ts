@@ -9,6 +9,7 @@ import { spkiFingerprint } from '../../src/x509/fingerprint.ts';
 import { type PemBlock, privateKeyPem, readPem } from '../../src/x509/pem.ts';
 import { isEncrypted, readPrivateKey, spkiOfPkcs8 } from '../../src/x509/private-key.ts';
 import { refusal } from './expect-refusal.ts';
+import { shortestMs } from './shortest.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -92,10 +93,9 @@ describe('encrypted keys', () => {
     ['scrypt with p = 2^20', scrypt(2, 1, 2 ** 20)],
     ['PBES1 with 2^31 iterations', pbes1Des(ec, 'md5', 0x7fffffff)],
   ])('%s is refused before it costs anything', (_what, pem) => {
-    const start = performance.now();
-    const { message } = refusal('key_unreadable', () => readPrivateKey(blockOf(pem), password('hunter2')));
-    expect(message).toContain('work');
-    expect(performance.now() - start).toBeLessThan(50);
+    const open = () => refusal('key_unreadable', () => readPrivateKey(blockOf(pem), password('hunter2')));
+    expect(open().message).toContain('work');
+    expect(shortestMs(open)).toBeLessThan(50);
   });
 
   test('ciphers that are not read, and a DEK-Info line that makes no sense, are named', () => {
