@@ -28,7 +28,7 @@ const vectors = z
     valid: z.array(z.strictObject({ what: z.string(), inputs, file: octets, digest: z.string() })).length(3),
     invalid: z.array(z.strictObject({ what: z.string(), master, file: octets, error: z.string() })).length(14),
   })
-  .parse(JSON.parse(readFileSync(new URL('../../../vectors/key-file/key-file.json', import.meta.url), 'utf8')));
+  .parse(JSON.parse(readFileSync(new URL('../../../vectors/key-file/v1.json', import.meta.url), 'utf8')));
 
 function sourceOf(given: z.infer<typeof master>): MasterKeySource {
   if ('octets' in given) return masterOf(given.octets);
