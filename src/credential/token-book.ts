@@ -41,8 +41,9 @@ export class TokenBook {
    */
   async authenticate(authorization: string | undefined, now: number): Promise<Bearer> {
     const parsed = parseToken(authorization);
+    using secret = parsed?.secret;
     const row = parsed === null ? undefined : (this.#rows.get(parsed.id) ?? (await this.#look(parsed.id)));
-    const matches = matchesHash(parsed?.secret ?? null, row?.hash ?? null);
+    const matches = matchesHash(secret ?? null, row?.hash ?? null);
     if (!matches || row === undefined || row.expires_at <= now || row.revoked_at !== null) throw unauthenticated();
     return { principal: principalOf(row.principal), token: { id: row.id, expiresAt: row.expires_at } };
   }

@@ -61,6 +61,7 @@ export async function thaw(desk: Desk, caller: Caller, id: string): Promise<Thaw
         target: hold.target,
         subject: hold.subject,
         askedBy: lift ? (hold.thaw_asked_by ?? '') : caller.principal.id,
+        token: caller.token.id,
       },
     },
   });

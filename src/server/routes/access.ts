@@ -66,7 +66,10 @@ async function verdict(
   }
   const principal = question.principal === undefined ? caller.principal : principalOf(question.principal);
   if (principal.id !== caller.principal.id) await authorise(desk, caller, 'audit:read', null);
-  return desk
+  const now = desk.clock.now();
+  const mayReadPolicy = desk
     .policy()
-    .explain({ principal, permission, credential: question.credential ?? null, now: desk.clock.now() });
+    .decide({ principal: caller.principal, permission: 'audit:read', credential: null, now }).allow;
+  const request = { principal, permission, credential: question.credential ?? null, now };
+  return desk.policy().explain(request, mayReadPolicy ? 'full' : 'own');
 }
