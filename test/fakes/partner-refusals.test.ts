@@ -172,6 +172,27 @@ test('a large answer passes the gate unharmed, many times over one connection', 
   }
 });
 
+test.each(VERSIONS)(
+  'over %s, each of many clients at once gets the alert or the answer that is its own',
+  async (tls) => {
+    await using partner = await partnerThat(tls, 'alert');
+    const revoked = (await identityWith('revoked', partner, 'ec-p256'))!;
+    const expired = (await identityWith('expired', partner, 'ec-p256'))!;
+    const good = await partner.portal.generate({ key: 'ec-p256' });
+    const headers = { 'lean-app-token': partner.appToken };
+    const customer = `${partner.mtlsUrl}/customers/v1`;
+    // A body that is still on its way when the server hangs up must not cost the client its alert.
+    const body = JSON.stringify({ app_user_id: 'x'.repeat(60_000) });
+    const send = async (identity: Identity) => {
+      const sent = call(customer, { ca: partner.chainPem, identity, headers, method: 'POST', body });
+      return sent.then((answer) => String(answer.status)).catch(async () => (await failure(sent)).reason);
+    };
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => [revoked, good, expired].map(send)).flat());
+    const wanted = ['ssl/tls alert certificate revoked', '200', 'ssl/tls alert certificate expired'];
+    expect(outcomes).toEqual(Array.from({ length: 20 }, () => wanted).flat());
+  },
+);
+
 test('a ClientHello in single bytes passes the gate', async () => {
   await using partner = await partnerThat('TLSv1.3', 'alert');
   const bad = (await identityWith('revoked', partner, 'ec-p256'))!;
