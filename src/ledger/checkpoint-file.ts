@@ -53,9 +53,8 @@ export class CheckpointFile {
 
   /** Returns at once. Before `start` the newest one is kept. */
   offer(note: string, size: number): void {
-    if (size <= Math.max(this.#written, this.#next?.size ?? -1)) return;
-    this.#next = { note, size };
-    if (this.#started) this.#writing ??= this.#writeAll();
+    if (size > Math.max(this.#written, this.#next?.size ?? -1)) this.#next = { note, size };
+    if (this.#started && this.#next !== null) this.#writing ??= this.#writeAll();
   }
 
   /** Resolves when no write is under way; whether it worked, `onFailure` said. */

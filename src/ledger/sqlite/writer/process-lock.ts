@@ -20,6 +20,8 @@ export class ProcessLock implements Disposable {
     prepareFile(path);
     const database = new DatabaseSync(path, { timeout: 0 });
     try {
+      // Nothing is ever written to it, so it needs no journal file beside it.
+      database.exec('PRAGMA journal_mode = MEMORY');
       database.exec('BEGIN EXCLUSIVE');
     } catch (error) {
       database.close();

@@ -1,0 +1,119 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { LogSigner } from '../../src/audit/checkpoint.ts';
+import { leafHash } from '../../src/audit/merkle.ts';
+import { TreeFrontier } from '../../src/audit/tree.ts';
+import type { KeyturnError } from '../../src/core/errors.ts';
+import { CheckpointFile, type CheckpointFileOptions } from '../../src/ledger/checkpoint-file.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
+import { change } from '../conformance/ledger-rows.ts';
+import { freshPlace, ORIGIN } from './sqlite/place.ts';
+
+let place: Awaited<ReturnType<typeof freshPlace>>;
+let folder: string;
+let path: string;
+let ledger: Ledger;
+let outside: CheckpointFile;
+let failures: KeyturnError[];
+
+const fileWith = (vary: Partial<CheckpointFileOptions> = {}) =>
+  new CheckpointFile({ path, verifier: place.verifier, onFailure: (error) => failures.push(error), ...vary });
+
+beforeEach(async () => {
+  place = await freshPlace();
+  folder = join(place.folder, 'outside');
+  path = join(folder, 'checkpoint');
+  await mkdir(folder);
+  failures = [];
+  outside = fileWith();
+  ledger = await openSqliteLedger({
+    path: place.path,
+    signer: place.signer,
+    onCheckpoint: (note, size) => outside.offer(note, size),
+  });
+});
+afterEach(async () => {
+  await ledger.close();
+  await place.remove();
+});
+
+const grow = async (count: number) => {
+  for (let n = 0; n < count; n += 1) await ledger.commit(change('a.change'));
+};
+const written = () => readFile(path, 'utf8');
+const corrupt = { code: 'ledger_corrupt' };
+
+test('the head is written at start, and the newest one afterwards', async () => {
+  await grow(2);
+  await outside.start(ledger);
+  expect(await written()).toBe((await ledger.head()).checkpoint);
+  await grow(5);
+  await outside.settled();
+  expect(await written()).toBe((await ledger.head()).checkpoint);
+  expect(await readdir(folder)).toEqual(['checkpoint']);
+  await fileWith().start(ledger);
+  expect(failures).toEqual([]);
+});
+
+test('a smaller checkpoint never takes the place of a larger one', async () => {
+  await grow(3);
+  await outside.start(ledger);
+  const [first] = await ledger.checkpoints(0, 1);
+  outside.offer(first?.checkpoint ?? '', 1);
+  await outside.settled();
+  expect(place.verifier.open(await written()).size).toBe(3);
+});
+
+test('what comes while a write is under way is written as one, the newest', async () => {
+  await outside.start(ledger);
+  outside.offer('one', 1);
+  for (let size = 2; size < 500; size += 1) outside.offer(`note ${size}`, size);
+  await outside.settled();
+  expect(await written()).toBe('note 499');
+});
+
+test('a ledger that is behind the file was rolled back, unless the loss is accepted', async () => {
+  await outside.start(ledger);
+  await ledger.close();
+  const { privateKey } = place.signer;
+  const frontier = TreeFrontier.empty();
+  for (let n = 0; n < 5; n += 1) frontier.append(leafHash(Buffer.of(n)));
+  await writeFile(path, LogSigner.create(ORIGIN, privateKey).sign({ size: 5, root: frontier.root() }));
+  ledger = await openSqliteLedger({ path: place.path, signer: place.signer });
+  await expect(fileWith().start(ledger)).rejects.toMatchObject(corrupt);
+  expect(place.verifier.open(await written()).size).toBe(5);
+  await fileWith({ acceptRollback: true }).start(ledger);
+  expect(place.verifier.open(await written()).size).toBe(0);
+});
+
+test('a ledger with as many entries, but others, was replaced', async () => {
+  await grow(5);
+  const frontier = TreeFrontier.empty();
+  for (let n = 0; n < 3; n += 1) frontier.append(leafHash(Buffer.of(n)));
+  await writeFile(path, LogSigner.create(ORIGIN, place.signer.privateKey).sign({ size: 3, root: frontier.root() }));
+  await expect(fileWith().start(ledger)).rejects.toMatchObject(corrupt);
+});
+
+test('a file that this log did not sign refuses the start', async () => {
+  const other = LogSigner.create(ORIGIN, generateKeyPairSync('ed25519').privateKey);
+  await writeFile(path, other.sign({ size: 0, root: TreeFrontier.empty().root() }));
+  await expect(fileWith().start(ledger)).rejects.toMatchObject(corrupt);
+  await writeFile(path, 'not a note');
+  await expect(fileWith().start(ledger)).rejects.toMatchObject(corrupt);
+});
+
+test('a write that fails is reported and stops nothing; the next one is tried anew', async () => {
+  await outside.start(ledger);
+  await rm(folder, { recursive: true });
+  await grow(1);
+  await outside.settled();
+  expect(failures.map(({ code }) => code)).toEqual(['ledger_unavailable']);
+  expect(ledger.status().state).toBe('ready');
+  await mkdir(folder);
+  await grow(1);
+  await outside.settled();
+  expect(await written()).toBe((await ledger.head()).checkpoint);
+});

@@ -1,0 +1,85 @@
+import { beforeEach, expect, test } from 'vitest';
+import { CommitQueue } from '../../../src/ledger/sqlite/commit-queue.ts';
+import { Health } from '../../../src/ledger/sqlite/health.ts';
+import type { BatchAnswer, ToWriter } from '../../../src/ledger/sqlite/protocol.ts';
+import { FrozenClock } from '../../conformance/ledger.ts';
+import { change } from '../../conformance/ledger-rows.ts';
+
+let health: Health;
+let queue: CommitQueue;
+let sent: Extract<ToWriter, { kind: 'batch' }>[];
+let heads: number[];
+
+beforeEach(() => {
+  health = new Health();
+  sent = [];
+  heads = [];
+  queue = new CommitQueue(health, {
+    send: (message) => {
+      if (message.kind === 'batch') sent.push(message);
+    },
+    clock: new FrozenClock(),
+    stallAfterMs: 60_000,
+    onHead: ({ size }) => heads.push(size),
+  });
+});
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function answer(count: number, size = count): BatchAnswer {
+  const outcome = { committed: true, index: 0, time: 0, receipt: null } as const;
+  return { size, checkpoint: 'note', results: Array.from({ length: count }, () => ({ outcome })) };
+}
+
+test('sends what one turn of the loop brings as one batch, and what comes meanwhile as the next', async () => {
+  const first = [queue.add(change('a.a')), queue.add(change('a.b'))];
+  await turn();
+  const second = queue.add(change('a.c'));
+  await turn();
+  expect(sent.map(({ changes }) => changes.length)).toEqual([2]);
+  expect(queue.pending).toBe(3);
+  queue.settle(answer(2));
+  await Promise.all(first);
+  await turn();
+  expect(sent.map(({ changes }) => changes.length)).toEqual([2, 1]);
+  queue.settle(answer(1, 3));
+  await second;
+  expect(heads).toEqual([2, 3]);
+});
+
+test('puts at most 256 changes into a batch', async () => {
+  const all = Array.from({ length: 300 }, () => queue.add(change('a.a')));
+  await turn();
+  queue.settle(answer(256));
+  await turn();
+  queue.settle(answer(44));
+  await Promise.all(all);
+  expect(sent.map(({ changes }) => changes.length)).toEqual([256, 44]);
+});
+
+test('says that it is busy rather than fill the memory, and stays ready', async () => {
+  const all = Array.from({ length: 4096 }, () => queue.add(change('a.a')));
+  await expect(queue.add(change('a.b'))).rejects.toMatchObject({ code: 'ledger_unavailable', facts: { busy: true } });
+  expect(health.state).toBe('ready');
+  health.end('closed', '');
+  expect((await Promise.allSettled(all)).every(({ status }) => status === 'rejected')).toBe(true);
+});
+
+test('an answer that comes after the end releases nothing', async () => {
+  const pending = queue.add(change('a.a'));
+  await turn();
+  health.end('stalled', 'the disk hangs');
+  queue.settle(answer(1));
+  await expect(pending).rejects.toMatchObject({ code: 'ledger_unavailable', facts: { state: 'stalled' } });
+  expect(heads).toEqual([]);
+  await expect(queue.add(change('a.b'))).rejects.toMatchObject({ code: 'ledger_unavailable' });
+});
+
+test('an answer to another batch ends the ledger, and nobody gets what belongs to somebody else', async () => {
+  const pending = [queue.add(change('a.a')), queue.add(change('a.b'))];
+  await turn();
+  queue.settle(answer(1));
+  for (const each of pending) await expect(each).rejects.toMatchObject({ code: 'ledger_unavailable' });
+  expect(health.state).toBe('failed');
+  expect(queue.pending).toBe(0);
+});
