@@ -104,7 +104,10 @@ describe('trees beyond 32 bits', () => {
     },
   };
   const frontierOf = (size: number) => {
-    const bits = [...size.toString(2)].flatMap((bit, at, all) => (bit === '1' ? [all.length - 1 - at] : []));
+    const bits = size
+      .toString(2)
+      .split('')
+      .flatMap((bit, at, all) => (bit === '1' ? [all.length - 1 - at] : []));
     return TreeFrontier.restore(
       size,
       bits.map((level) => byLevel[level]!),
