@@ -1,0 +1,55 @@
+import { inspect } from 'node:util';
+import { KeyturnError } from '../core/errors.ts';
+import { Credential, type CredentialOptions, type CredentialParts } from './credential.ts';
+
+const NAME = /^[a-z0-9][a-z0-9._/-]{0,199}$/;
+
+/** A connection to one Keyturn. Get one from `connect`. */
+export class KeyturnClient implements AsyncDisposable {
+  readonly #parts: Omit<CredentialParts, 'closed'>;
+  readonly #open = new Set<Credential>();
+  #closing: Promise<void> | null = null;
+
+  constructor(parts: Omit<CredentialParts, 'closed'>) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Leases a credential now, and keeps it leased until it is closed. Every call gives a lease of its own: call it
+   * once a credential and process.
+   * @throws KeyturnError why there is no lease: `permission_denied`, `held`, `unauthenticated`, `no_current_version`,
+   * `server_unreachable`, `server_untrusted`, `receipt_invalid`, `log_forked`, `sealed_answer_invalid`.
+   */
+  async credential(name: string, options: CredentialOptions = {}): Promise<Credential> {
+    if (!NAME.test(name)) {
+      throw new KeyturnError('invalid_input', 'That is not the name of a credential.', {
+        fix: 'Give a name such as lean/sandbox.',
+      });
+    }
+    if (this.#closing !== null) throw new KeyturnError('client_closed', 'The client was closed.');
+    const closed = (credential: Credential): void => void this.#open.delete(credential);
+    const credential = await Credential.lease(name, options, { ...this.#parts, closed });
+    this.#open.add(credential);
+    if (this.#closing !== null) await credential.close();
+    return credential;
+  }
+
+  /** Closes every credential and gives the leases back. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [inspect.custom](): string {
+    return `KeyturnClient { ${this.#open.size} credentials }`;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#open].map((credential) => credential.close()));
+    this.#parts.desk.servers.close();
+  }
+}

@@ -1,0 +1,10 @@
+export { type ErrorCode, isKeyturnError, KeyturnError } from '../core/errors.ts';
+export { KeyturnClient } from './client.ts';
+export { type ConnectOptions, connect } from './connect.ts';
+export type { ConnectionFile } from './connection-file.ts';
+export { Credential, type CredentialOptions, type CredentialStatus } from './credential.ts';
+export { keyturnErrorIn } from './diagnosis/explained-error.ts';
+export type { ClientEvents, ClientListeners, ClientMetrics, CredentialEvents } from './events.ts';
+export type { FetchInit } from './fetch/fetch.ts';
+export type { UndiciModule } from './partner/dispatcher.ts';
+export type { TokenOption } from './token-source.ts';

@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
+import { KeyturnError } from '../../core/errors.ts';
+import { isTrustFailure } from '../diagnosis/trust-failure.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { TokenSource } from '../token-source.ts';
+
+/** Octets of an answer that are read at most; a lease answer has about ten thousand. */
+export const MAX_ANSWER_OCTETS = 1_048_576;
+
+export interface ServerCall {
+  readonly method: 'POST' | 'DELETE';
+  /** Percent-encoded, from the root. */
+  readonly path: string;
+  /** Sent as JSON when it is given. */
+  readonly body?: object;
+}
+
+export interface ServerReply {
+  readonly status: number;
+  /** Media type in lower case, without parameters. */
+  readonly type: string;
+  readonly body: Buffer;
+}
+
+export interface ExchangeOptions {
+  /** The only roots that are trusted, PEM. */
+  readonly ca: string;
+  readonly token: TokenSource;
+  /** For connecting and the whole answer together. */
+  readonly timeoutMs: number;
+  readonly scheduler: Scheduler;
+}
+
+/** One request and its answer over TLS to a pinned Keyturn server. Never follows a redirect. */
+export class ServerExchange {
+  readonly #options: ExchangeOptions;
+  readonly #agent: Agent;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    // Leases are minutes long: a connection is not worth keeping, and a session not worth resuming.
+    this.#agent = new Agent({
+      ca: options.ca,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.2',
+      keepAlive: false,
+      maxCachedSessions: 0,
+    });
+  }
+
+  /** @throws KeyturnError `server_unreachable`, `server_untrusted`; `connection_file_invalid` for a token that is none. */
+  async send(server: URL, call: ServerCall): Promise<ServerReply> {
+    const body = call.body === undefined ? null : Buffer.from(JSON.stringify(call.body), 'utf8');
+    const options = await this.#requestOptions(call, body);
+    const sent = request(new URL(call.path, server), options);
+    const timeoutMs = this.#options.timeoutMs;
+    let late: KeyturnError | null = null;
+    const cancel = this.#options.scheduler.after(timeoutMs, () => {
+      late = new KeyturnError('server_unreachable', `${server.host} gave no answer within ${timeoutMs} ms.`);
+      sent.destroy(late);
+    });
+    // Once the answer has begun, an error reaches its reader as well; here it must only not go unheard.
+    sent.on('error', () => {});
+    try {
+      sent.end(body ?? undefined);
+      const [response] = await once(sent, 'response');
+      return await readReply(response);
+    } catch (error) {
+      throw late ?? asTrouble(error, server);
+    } finally {
+      cancel();
+      sent.destroy();
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #requestOptions(call: ServerCall, body: Buffer | null): Promise<RequestOptions> {
+    const token = await this.#options.token();
+    // A header has to be a string; the Buffer at least is not left behind.
+    const authorization = `Bearer ${token.toString('latin1')}`;
+    token.fill(0);
+    return {
+      method: call.method,
+      agent: this.#agent,
+      headers: {
+        authorization,
+        accept: 'application/json, application/problem+json',
+        ...(body === null ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
+      },
+    };
+  }
+}
+
+async function readReply(response: IncomingMessage): Promise<ServerReply> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_OCTETS) {
+      throw new KeyturnError('server_unreachable', `The answer is longer than ${MAX_ANSWER_OCTETS} octets.`);
+    }
+    chunks.push(chunk);
+  }
+  if (!response.complete) throw new KeyturnError('server_unreachable', 'The answer was cut off.');
+  const type = (response.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
+  return { status: response.statusCode ?? 0, type, body: Buffer.concat(chunks, length) };
+}
+
+function asTrouble(error: unknown, server: URL): KeyturnError {
+  if (error instanceof KeyturnError) return error;
+  const original = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  const facts = { server: server.host, original };
+  if (isTrustFailure(original)) {
+    return new KeyturnError('server_untrusted', `The certificate of ${server.host} is not trusted (${original}).`, {
+      fix: 'Compare "ca" in the connection file with the CA of this Keyturn; do not switch the check off.',
+      facts,
+    });
+  }
+  return new KeyturnError('server_unreachable', `${server.host} can't be reached (${original}).`, {
+    fix: 'Check that the server runs and that its address in the connection file is right.',
+    facts,
+  });
+}

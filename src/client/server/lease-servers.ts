@@ -1,0 +1,80 @@
+import { KeyturnError } from '../../core/errors.ts';
+import type { LeaseRequest, RenewRequest } from '../wire.ts';
+import type { ServerCall, ServerExchange } from './exchange.ts';
+import { failureOf, type ServerFailure } from './problem.ts';
+
+/** `value` is what the JSON said, not looked at yet. */
+export type ServerOutcome = { readonly kind: 'answer'; readonly value: unknown } | ServerFailure;
+
+/**
+ * The lease API at the servers of the connection file. Each call tries them in order until one answers; the first
+ * verdict counts, since every server reads the same ledger.
+ */
+export class LeaseServers {
+  readonly #servers: readonly URL[];
+  readonly #exchange: ServerExchange;
+
+  constructor(servers: readonly URL[], exchange: ServerExchange) {
+    this.#servers = servers;
+    this.#exchange = exchange;
+  }
+
+  grant(credential: string, body: LeaseRequest): Promise<ServerOutcome> {
+    const path = `/v1/credentials/${encodeURIComponent(credential)}/leases`;
+    return this.#call({ method: 'POST', path, body }, 201);
+  }
+
+  renew(lease: string, body: RenewRequest): Promise<ServerOutcome> {
+    return this.#call({ method: 'POST', path: `/v1/leases/${encodeURIComponent(lease)}/renew`, body }, 200);
+  }
+
+  /** Gives a lease back; the `value` of a good answer is null. */
+  giveBack(lease: string): Promise<ServerOutcome> {
+    return this.#call({ method: 'DELETE', path: `/v1/leases/${encodeURIComponent(lease)}` }, 204);
+  }
+
+  close(): void {
+    this.#exchange.close();
+  }
+
+  async #call(call: ServerCall, success: number): Promise<ServerOutcome> {
+    let last: ServerOutcome | null = null;
+    for (const server of this.#servers) {
+      last = await this.#ask(server, call, success);
+      if (last.kind !== 'trouble') return last;
+    }
+    return last ?? trouble(new KeyturnError('server_unreachable', 'There is no server to ask.'));
+  }
+
+  async #ask(server: URL, call: ServerCall, success: number): Promise<ServerOutcome> {
+    try {
+      const reply = await this.#exchange.send(server, call);
+      if (reply.status !== success) return failureOf(reply, server.host);
+      if (success === 204) return { kind: 'answer', value: null };
+      if (reply.type !== 'application/json') throw notJson(server);
+      return { kind: 'answer', value: parseJson(reply.body, server) };
+    } catch (error) {
+      if (error instanceof KeyturnError) return trouble(error);
+      throw error;
+    }
+  }
+}
+
+function parseJson(body: Buffer, server: URL): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    throw notJson(server);
+  }
+}
+
+function notJson(server: URL): KeyturnError {
+  return new KeyturnError('server_unreachable', `${server.host} answered with something that is not JSON.`, {
+    fix: 'Look for a proxy before the server that answers in its place.',
+    facts: { server: server.host },
+  });
+}
+
+function trouble(error: KeyturnError): ServerFailure {
+  return { kind: 'trouble', error };
+}

@@ -1,0 +1,74 @@
+import { type ErrorCode, KeyturnError } from '../../core/errors.ts';
+import type { ServerReply } from './exchange.ts';
+
+/**
+ * Codes with which the pinned server says that the lease is over now, or that there will be none. Anything else is
+ * trouble, to be ridden out until the lease ends.
+ */
+const VERDICTS = [
+  'held',
+  'lease_ended',
+  'lease_superseded',
+  'permission_denied',
+  'unauthenticated',
+  'version_state',
+] as const satisfies readonly ErrorCode[];
+
+/** Codes that are no verdict on the lease, but say more than that the server failed. */
+const KNOWN = ['not_found', 'no_current_version', 'certificate_expired', 'rate_limited'] as const satisfies ErrorCode[];
+
+export type ServerFailure = {
+  /** A verdict ends the lease at once; trouble does not. */
+  readonly kind: 'verdict' | 'trouble';
+  readonly error: KeyturnError;
+};
+
+/**
+ * What an answer that is no success means. A proxy's 401 or 403, and any 5xx, is trouble: only a problem document
+ * (RFC 9457 section 3) with a code of ours, whose status is the answer's own, is the server's word.
+ */
+export function failureOf(reply: ServerReply, host: string): ServerFailure {
+  const problem = reply.type === 'application/problem+json' && reply.status < 500 ? parseProblem(reply) : null;
+  const verdict = VERDICTS.find((code) => code === problem?.code);
+  if (problem !== null && verdict !== undefined) return { kind: 'verdict', error: spoken(verdict, problem, host) };
+  const known = KNOWN.find((code) => code === problem?.code);
+  if (problem !== null && known !== undefined) return { kind: 'trouble', error: spoken(known, problem, host) };
+  const error = new KeyturnError('server_unreachable', `${host} answered ${reply.status}, not with a lease.`, {
+    fix: 'Look at the server, and at any proxy before it.',
+    facts: { server: host, status: reply.status, ...(problem === null ? {} : { problem: problem.code }) },
+  });
+  return { kind: 'trouble', error };
+}
+
+interface Spoken {
+  readonly code: string;
+  readonly detail: string;
+  readonly fix: string | null;
+  readonly request: string | null;
+}
+
+function parseProblem(reply: ServerReply): Spoken | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(reply.body.toString('utf8'));
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  const { code, status, detail, fix, request } = Object.fromEntries(Object.entries(value));
+  if (status !== reply.status || typeof code !== 'string' || !/^[a-z_]{1,64}$/.test(code)) return null;
+  return { code, detail: text(detail) ?? 'It gave no reason.', fix: text(fix), request: text(request) };
+}
+
+/** Server text goes into an error message: one line, bounded. */
+function text(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  return value.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').slice(0, 500);
+}
+
+function spoken(code: ErrorCode, problem: Spoken, host: string): KeyturnError {
+  return new KeyturnError(code, problem.detail, {
+    ...(problem.fix === null ? {} : { fix: problem.fix }),
+    facts: { server: host, ...(problem.request === null ? {} : { request: problem.request }) },
+  });
+}
