@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSqliteLedger, type SqliteLedgerOptions } from '../../../src/ledger/sqlite/open.ts';
 import { change, hold } from '../../conformance/ledger-rows.ts';
-import { LedgerChild } from './child.ts';
+import { LedgerChild } from './faults/child.ts';
 import { freshPlace, ORIGIN } from './place.ts';
 
 let place: Awaited<ReturnType<typeof freshPlace>>;

@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
-import { isKeyturnError } from '../../../src/core/errors.ts';
-import { openSqliteLedger } from '../../../src/ledger/sqlite/open.ts';
-import { change, hold } from '../../conformance/ledger-rows.ts';
+import { isKeyturnError } from '../../../../src/core/errors.ts';
+import { openSqliteLedger } from '../../../../src/ledger/sqlite/open.ts';
+import { change, hold } from '../../../conformance/ledger-rows.ts';
 import type { ChildSetup, FromChild, ToChild } from './child-messages.ts';
 
 /** A process that holds a ledger, to be killed or to have its disk taken away. It obeys messages. */

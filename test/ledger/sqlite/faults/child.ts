@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { type freshPlace, ORIGIN } from '../place.ts';
 import type { FromChild, ToChild } from './child-messages.ts';
-import { type freshPlace, ORIGIN } from './place.ts';
 
 const SCRIPT = fileURLToPath(new URL('./fault-child.ts', import.meta.url));
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EmergencyJournal } from '../../../src/ledger/journal/emergency-journal.ts';
+import { type Detach, injectIntoSyncs } from '../sqlite/faults/strace.ts';
 import { freshPlace } from '../sqlite/place.ts';
-import { type Detach, injectIntoSyncs } from '../sqlite/strace.ts';
 
 let place: Awaited<ReturnType<typeof freshPlace>>;
 let path: string;

@@ -1,5 +1,5 @@
-import type { Receipt } from '../../../src/audit/receipt.ts';
-import type { LedgerStatus } from '../../../src/ledger/ledger.ts';
+import type { Receipt } from '../../../../src/audit/receipt.ts';
+import type { LedgerStatus } from '../../../../src/ledger/ledger.ts';
 
 export interface ChildSetup {
   readonly path: string;

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { TreeHead } from '../../../src/audit/checkpoint.ts';
-import { verifyReceipt } from '../../../src/audit/receipt.ts';
-import { openSqliteLedger } from '../../../src/ledger/sqlite/open.ts';
+import type { TreeHead } from '../../../../src/audit/checkpoint.ts';
+import { verifyReceipt } from '../../../../src/audit/receipt.ts';
+import { openSqliteLedger } from '../../../../src/ledger/sqlite/open.ts';
+import { freshPlace } from '../place.ts';
 import { LedgerChild } from './child.ts';
-import { freshPlace } from './place.ts';
 
 const ROUNDS = Number(process.env['KEYTURN_KILL_ROUNDS'] ?? 60);
 /** A process is killed this long after it began to commit, at most. */
