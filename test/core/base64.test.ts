@@ -28,9 +28,3 @@ test.each(['YQ', 'YQ=', 'YQ===', 'YR==', 'Y Q==', 'YQ==\n', ' YQ==', 'YQ==YQ==',
   '%j is refused, though a lenient decoder takes it',
   (text) => expect(decodeBase64(text)).toBeNull(),
 );
-
-test('a text too long for the wanted octets is refused before it is decoded', () => {
-  const started = performance.now();
-  for (let count = 0; count < 100; count += 1) expect(decodeBase64('A'.repeat(4_000_000), 32)).toBeNull();
-  expect(performance.now() - started).toBeLessThan(500);
-});
