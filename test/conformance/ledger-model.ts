@@ -175,7 +175,8 @@ export function modelProperty(harness: LedgerHarness): void {
 }
 
 async function runBoth(harness: LedgerHarness, batches: readonly (readonly Change[])[]): Promise<void> {
-  const { ledger, dispose } = await harness.create(new FrozenClock());
+  const subject = await harness.create(new FrozenClock());
+  const { ledger } = subject;
   try {
     const model = new Model();
     const credentials = ['a', 'b', 'c'].map((name) => ({ insert: 'credentials', row: credential(name) }) as const);
@@ -190,7 +191,7 @@ async function runBoth(harness: LedgerHarness, batches: readonly (readonly Chang
     expect(entries.map(({ json }) => JSON.parse(json).kind)).toEqual(model.kinds);
     expect((await ledger.head()).size).toBe(model.kinds.length);
   } finally {
-    await dispose();
+    await subject.dispose();
   }
 }
 
@@ -200,5 +201,5 @@ function resultOf(result: PromiseSettledResult<Outcome>): Result {
 }
 
 function sorted(rows: readonly object[]): string[] {
-  return rows.map((row) => JSON.stringify(Object.entries(row).sort())).sort();
+  return rows.map((row) => JSON.stringify(row, Object.keys(row).sort())).sort();
 }
