@@ -74,11 +74,14 @@ export async function startOpensslServer(options: OpensslServerOptions): Promise
     { stdio: ['ignore', 'pipe', 'ignore'] },
   );
   const closed = once(child, 'close');
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   const port = await acceptedPort(createInterface(child.stdout));
   return {
     url: `https://localhost:${port}`,
     async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
+      process.removeListener('exit', kill);
+      kill();
       await closed;
       await folder[Symbol.asyncDispose]();
     },
