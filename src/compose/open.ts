@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { settleCompanions } from '../credential/companion.ts';
 import type { Desk } from '../credential/desk.ts';
+import { HoldJournal } from '../credential/hold/hold-journal.ts';
 import { HoldSwitch } from '../credential/hold/hold-switch.ts';
 import { replayHolds } from '../credential/hold/replay.ts';
 import { TokenBook } from '../credential/token-book.ts';
@@ -38,6 +39,7 @@ export interface Instance {
   readonly desk: Desk;
   readonly book: TokenBook;
   readonly journal: EmergencyJournal;
+  readonly holdJournal: HoldJournal;
   readonly signer: LogSigner;
   readonly logKey: KeyObject;
   readonly store: KeyStore;
@@ -80,11 +82,17 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     clock,
     leaseLimits: config.leases,
   };
-  const reload = async (actor: string, request?: string): Promise<Policy> => {
-    const next = await loadRules(config);
-    await recordPolicy(ledger, clock, next.policy, actor, request);
-    rules = next;
-    return next.policy;
+  let reloading: Promise<unknown> = Promise.resolve();
+  /** One after the other, so that what is in force here is always what the ledger says. */
+  const reload = (actor: string, request?: string): Promise<Policy> => {
+    const mine = reloading.then(async () => {
+      const next = await loadRules(config);
+      await recordPolicy(ledger, clock, next.policy, actor, request);
+      rules = next;
+      return next.policy;
+    });
+    reloading = mine.catch(() => undefined);
+    return mine;
   };
   await recordPolicy(ledger, clock, rules.policy, 'system');
   await replayHolds(desk, journal);
@@ -97,6 +105,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     desk,
     book,
     journal,
+    holdJournal: new HoldJournal(ledger, journal),
     signer,
     logKey,
     store,

@@ -15,12 +15,12 @@ const API_VERSION = '1';
 
 /** Every route of the API over one instance. */
 export function allRoutes(instance: Instance, metrics: Metrics, connection: () => ConnectionFacts): Route[] {
-  const { desk, book, journal, config } = instance;
+  const { desk, book, holdJournal, config } = instance;
   let description: string | null = null;
   const routes: Route[] = [
     ...credentialRoutes(desk),
     ...leaseRoutes(desk),
-    ...holdRoutes(desk, journal),
+    ...holdRoutes(desk, holdJournal),
     ...tokenRoutes(desk, book, connection),
     ...auditRoutes(desk, config.origin),
     ...accessRoutes(desk, async (caller) => {

@@ -3,7 +3,9 @@ import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { KeyturnError } from '../core/errors.ts';
+import { settleCompanions } from '../credential/companion.ts';
 import { expireLeases } from '../credential/lease/end.ts';
+import { settlePending } from '../credential/version/settle.ts';
 import { systemRecord } from '../keystore/record-name.ts';
 import { createApp } from '../server/http/app.ts';
 import { openLocalSocket } from '../server/local-socket.ts';
@@ -22,7 +24,7 @@ import { type AskSecret, cannotAsk } from './master-key.ts';
 import { type Instance, openInstance } from './open.ts';
 import { allRoutes } from './routes.ts';
 
-/** How often overdue leases are marked and counted strangers written, milliseconds. */
+/** How often overdue leases are marked, failed writes settled and counted strangers written, milliseconds. */
 const CHORES_EVERY_MS = 10_000;
 /** How long requests under way may take at shutdown, milliseconds. */
 const GRACE_MS = 10_000;
@@ -73,9 +75,9 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     checkpointFailures: () => checkpointFailures,
   });
 
-  const socket = await openLocalSocket(config.socket, desk, instance.journal);
+  const socket = await openLocalSocket(config.socket, desk, instance.holdJournal);
   opened.defer(() => closeServer(socket));
-  const chores = setInterval(() => doChores(instance, strangers, log), CHORES_EVERY_MS).unref();
+  const chores = setInterval(choresOf(instance, strangers, log), CHORES_EVERY_MS).unref();
   opened.defer(() => clearInterval(chores));
   const port = await listen(listener, config);
   opened.defer(() => closeServer(listener));
@@ -108,11 +110,29 @@ async function identitySource({ config, store }: Instance): Promise<ServerIdenti
   return caSource({ ca, names: config.listen.names });
 }
 
-function doChores(instance: Instance, strangers: StrangerLog, log: ServerLog): void {
-  strangers.tick();
-  expireLeases(instance.desk).catch((error: unknown) => {
-    log.warning('chores-failed', { code: error instanceof KeyturnError ? error.code : 'internal' });
-  });
+/** What is done now and then; a round that takes long delays the next one. */
+function choresOf(instance: Instance, strangers: StrangerLog, log: ServerLog): () => void {
+  let busy = false;
+  return () => {
+    strangers.tick();
+    if (busy || instance.desk.ledger.status().state !== 'ready') return;
+    busy = true;
+    doChores(instance)
+      .catch((error: unknown) => {
+        log.warning('chores-failed', { code: error instanceof KeyturnError ? error.code : 'internal' });
+      })
+      .finally(() => {
+        busy = false;
+      });
+  };
+}
+
+/** Exported for tests, which do not wait for the timer. */
+export async function doChores({ desk, holdJournal }: Instance): Promise<void> {
+  await holdJournal.settle();
+  await expireLeases(desk);
+  await settlePending(desk);
+  await settleCompanions(desk);
 }
 
 function listen(server: HttpsServer, { listen: { host, port } }: Config): Promise<number> {

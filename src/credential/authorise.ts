@@ -30,7 +30,9 @@ export async function authorise(
     await desk.ledger.commit({ entry: denial(caller, permission, credential, decision.rule) });
     throw denied(desk, caller, permission, credential, decision);
   }
-  return { decision, checks: standingChecks(caller, policy.digest, decision.expiresAt) };
+  const checks = standingChecks(caller, policy.digest, decision.expiresAt);
+  // Lifting is left to a frozen person: else whoever may freeze could make every freeze last for ever.
+  return { decision, checks: permission === 'hold:lift' ? checks : [...checks, notFrozen(caller)] };
 }
 
 /** What must still be true at the commit for a decision of `policyDigest` in favour of `caller` to count. */
@@ -41,6 +43,12 @@ export function standingChecks(caller: Caller, policyDigest: string, grantEndsAt
     { rule: 'policy-changed', table: 'policies', some: { id: 'current', digest: policyDigest } },
     ...(grantEndsAt === null ? [] : [{ rule: 'binding-expired', notAfter: grantEndsAt }]),
   ];
+}
+
+/** A frozen principal changes nothing and gets nothing. */
+function notFrozen({ principal }: Caller): Check {
+  const rule = 'hold-on-principal';
+  return { rule, table: 'holds', none: { target: 'principal', subject: principal.id, lifted_at: null } };
 }
 
 /** The entry of a denial; `rule` names what decided. */

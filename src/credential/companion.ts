@@ -1,9 +1,10 @@
 import { credentialName } from '../access/credential-name.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
+import type { KeyStore } from '../keystore/keystore.ts';
 import { companionRecord } from '../keystore/record-name.ts';
 import type { CompanionRow } from '../ledger/tables.ts';
-import { authorise } from './authorise.ts';
+import { type Authority, authorise, denial } from './authorise.ts';
 import type { Caller } from './caller.ts';
 import type { Desk } from './desk.ts';
 import { refused } from './refusal.ts';
@@ -33,7 +34,18 @@ export async function setCompanion(
 ): Promise<CompanionSet> {
   const credential = credentialName(target.credential);
   const authority = await authorise(desk, caller, 'companion:write', credential);
-  const row = await pendingRow(desk, credential, target.name, secret);
+  refuseUnfit(target.name, secret);
+  return desk.storeQueue.run(desk.defaultStore.name, async () => {
+    const row = await pendingRow(desk, credential, target.name, secret.length);
+    await recordIntent(desk, caller, authority, row);
+    await desk.defaultStore.write(row.record, secret);
+    const entry = await finishCompanion(desk, caller.principal.id, row, caller.request);
+    return { credential, name: row.name, generation: row.generation, entry };
+  });
+}
+
+async function recordIntent(desk: Desk, caller: Caller, authority: Authority, row: CompanionRow): Promise<void> {
+  const { credential } = row;
   const intent = await desk.ledger.commit({
     checks: [...authority.checks, { rule: 'credential-known', table: 'credentials', some: { name: credential } }],
     writes: [{ insert: 'companions', row }],
@@ -44,21 +56,16 @@ export async function setCompanion(
       credential,
       data: { name: row.name, generation: row.generation, store: row.store, record: row.record },
     },
+    refusal: denial(caller, 'companion:write', credential, 'at-commit', { name: row.name }),
   });
-  if (!intent.committed) {
-    if (intent.rule !== 'credential-known') throw refused(intent.rule);
-    throw new KeyturnError('not_found', `There is no credential ${credential} yet.`, {
-      fix: `Import its certificate first: keyturn import ${credential} --zip FILE --chain FILE`,
-    });
-  }
-  const entry = await desk.storeQueue.run(row.store, async () => {
-    await desk.defaultStore.write(row.record, secret);
-    return finishCompanion(desk, caller.principal.id, row, caller.request);
+  if (intent.committed) return;
+  if (intent.rule !== 'credential-known') throw refused(intent.rule);
+  throw new KeyturnError('not_found', `There is no credential ${credential} yet.`, {
+    fix: `Import its certificate first: keyturn import ${credential} --zip FILE --chain FILE`,
   });
-  return { credential, name: row.name, generation: row.generation, entry };
 }
 
-async function pendingRow(desk: Desk, credential: string, name: string, secret: SecretBytes): Promise<CompanionRow> {
+function refuseUnfit(name: string, secret: SecretBytes): void {
   if (!NAME.test(name)) {
     throw new KeyturnError('invalid_input', 'That is not a companion name.', {
       fix: 'Use lower-case letters, digits, dot, dash and underscore, e.g. lean-app-token.',
@@ -73,6 +80,9 @@ async function pendingRow(desk: Desk, credential: string, name: string, secret: 
       },
     );
   }
+}
+
+async function pendingRow(desk: Desk, credential: string, name: string, length: number): Promise<CompanionRow> {
   const [newest] = await desk.ledger.find(
     'companions',
     { credential, name },
@@ -86,7 +96,7 @@ async function pendingRow(desk: Desk, credential: string, name: string, secret: 
     state: 'pending',
     store: desk.defaultStore.name,
     record: companionRecord(credential, name, generation),
-    length: secret.length,
+    length,
     created_at: desk.clock.now(),
   };
 }
@@ -121,26 +131,54 @@ async function finishCompanion(desk: Desk, actor: string, row: CompanionRow, req
 
 /**
  * Settles companions whose write was interrupted. Their value has no fingerprint to compare, so one that is in the
- * store was written whole (a store's writes are atomic) and counts; one that is absent is abandoned.
+ * store was written whole (a store's writes are atomic) and counts; one that is absent is abandoned. A store that
+ * doesn't answer leaves its companions pending.
  */
 export async function settleCompanions(desk: Desk): Promise<void> {
-  for (const row of await desk.ledger.find('companions', { state: 'pending' })) {
-    const store = desk.stores.get(row.store);
-    if (store === undefined) continue;
-    await desk.storeQueue.run(row.store, async () => {
-      using found = await store.tryRead(row.record);
-      if (found !== null) await finishCompanion(desk, 'system', row);
-      else await abandon(desk, row);
+  for (const store of desk.stores.values()) {
+    await desk.storeQueue.run(store.name, async () => {
+      const where = { state: 'pending', store: store.name } as const;
+      for (const row of await desk.ledger.find('companions', where, { orderBy: 'generation' })) {
+        await settleOne(desk, store, row);
+      }
     });
   }
 }
 
-async function abandon(desk: Desk, { credential, name, generation }: CompanionRow): Promise<void> {
+async function settleOne(desk: Desk, store: KeyStore, row: CompanionRow): Promise<void> {
+  const landed = await look(store, row);
+  if (landed === 'unknown') return;
+  if (landed === 'absent') await setAside(desk, row, 'abandoned');
+  else if (await isOvertaken(desk, row)) await setAside(desk, row, 'superseded');
+  else await finishCompanion(desk, 'system', row);
+}
+
+async function look(store: KeyStore, row: CompanionRow): Promise<'there' | 'absent' | 'unknown'> {
+  try {
+    using found = await store.tryRead(row.record);
+    return found === null ? 'absent' : 'there';
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** A newer value was set meanwhile; this one must not come back over it. */
+async function isOvertaken(desk: Desk, { credential, name, generation }: CompanionRow): Promise<boolean> {
+  const newer = { credential, name, generation: { gt: generation }, state: { in: ['current', 'superseded'] } };
+  const found = await desk.ledger.find('companions', newer, { limit: 1 });
+  return found.length > 0;
+}
+
+async function setAside(desk: Desk, row: CompanionRow, state: 'abandoned' | 'superseded'): Promise<void> {
+  const { credential, name, generation } = row;
   await desk.ledger.commit({
     checks: [
       { rule: 'companion-pending', table: 'companions', some: { credential, name, generation, state: 'pending' } },
     ],
-    writes: [{ update: 'companions', where: { credential, name, generation }, set: { state: 'abandoned' }, rows: 1 }],
-    entry: { kind: 'companion.abandoned', actor: 'system', credential, data: { name, generation } },
+    writes: [
+      { update: 'companions', where: { credential, name, generation }, set: { state }, rows: 1 },
+      ...(state === 'superseded' ? await attested(desk, row.store) : []),
+    ],
+    entry: { kind: `companion.${state}`, actor: 'system', credential, data: { name, generation } },
   });
 }

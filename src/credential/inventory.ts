@@ -4,7 +4,10 @@ import type { CompanionRow, CredentialRow, HoldRow, VersionRow } from '../ledger
 import { authorise } from './authorise.ts';
 import type { Caller } from './caller.ts';
 import type { Desk } from './desk.ts';
-import { credentialOf } from './hold/thaw.ts';
+import { credentialOf } from './hold/credential-of.ts';
+
+/** Past what one instance holds: a list is whole, never cut in silence. */
+const EVERY_ROW = 1_000_000;
 
 /** A credential with all that is public about it. */
 export interface CredentialView {
@@ -19,7 +22,7 @@ export interface CredentialView {
 export async function listCredentials(desk: Desk, caller: Caller): Promise<CredentialView[]> {
   const policy = desk.policy();
   const now = desk.clock.now();
-  const all = await desk.ledger.find('credentials', {}, { orderBy: 'name', limit: 100_000 });
+  const all = await desk.ledger.find('credentials', {}, { orderBy: 'name', limit: EVERY_ROW });
   const visible = all.filter(
     ({ name }) =>
       policy.decide({ principal: caller.principal, permission: 'credential:list', credential: name, now }).allow,
@@ -41,10 +44,14 @@ export async function showCredential(desk: Desk, caller: Caller, text: string): 
 async function view(desk: Desk, credential: CredentialRow): Promise<CredentialView> {
   const { name } = credential;
   const [versions, companions, leases, holds] = await Promise.all([
-    desk.ledger.find('versions', { credential: name }, { orderBy: 'version' }),
+    desk.ledger.find('versions', { credential: name }, { orderBy: 'version', limit: EVERY_ROW }),
     desk.ledger.find('companions', { credential: name, state: 'current' }, { orderBy: 'name' }),
-    desk.ledger.find('leases', { credential: name, state: 'live', expires_at: { gt: desk.clock.now() } }),
-    desk.ledger.find('holds', { lifted_at: null, target: { in: ['version', 'credential'] } }, { limit: 100_000 }),
+    desk.ledger.find(
+      'leases',
+      { credential: name, state: 'live', expires_at: { gt: desk.clock.now() } },
+      { limit: EVERY_ROW },
+    ),
+    desk.ledger.find('holds', { lifted_at: null, target: { in: ['version', 'credential'] } }, { limit: EVERY_ROW }),
   ]);
   return {
     credential,
@@ -59,7 +66,7 @@ async function view(desk: Desk, credential: CredentialRow): Promise<CredentialVi
 export async function listHolds(desk: Desk, caller: Caller): Promise<HoldRow[]> {
   const policy = desk.policy();
   const now = desk.clock.now();
-  const holds = await desk.ledger.find('holds', { lifted_at: null }, { orderBy: 'placed_at', limit: 10_000 });
+  const holds = await desk.ledger.find('holds', { lifted_at: null }, { orderBy: 'placed_at', limit: EVERY_ROW });
   return holds.filter(
     (hold) =>
       policy.decide({ principal: caller.principal, permission: 'hold:list', credential: credentialOf(hold), now })

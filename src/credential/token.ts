@@ -3,7 +3,7 @@ import { newToken } from '../access/token.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import type { TokenRow } from '../ledger/tables.ts';
-import { authorise } from './authorise.ts';
+import { authorise, denial } from './authorise.ts';
 import type { Caller } from './caller.ts';
 import type { Desk } from './desk.ts';
 import { refused } from './refusal.ts';
@@ -28,14 +28,20 @@ export async function createToken(
 ): Promise<{ token: SecretBytes; row: TokenRow; entry: number }> {
   const authority = await authorise(desk, caller, 'token:create', null);
   const { token, row } = tokenRow(request, caller.principal.id, desk.clock.now());
-  const outcome = await desk.ledger.commit({
-    checks: authority.checks,
-    writes: [{ insert: 'tokens', row }],
-    entry: tokenEntry('token.created', caller.principal.id, row, caller.request),
-  });
-  if (!outcome.committed) throw refused(outcome.rule);
-  book.put(row);
-  return { token, row, entry: outcome.index };
+  try {
+    const outcome = await desk.ledger.commit({
+      checks: authority.checks,
+      writes: [{ insert: 'tokens', row }],
+      entry: tokenEntry('token.created', caller.principal.id, row, caller.request),
+      refusal: denial(caller, 'token:create', null, 'at-commit'),
+    });
+    if (!outcome.committed) throw refused(outcome.rule);
+    book.put(row);
+    return { token, row, entry: outcome.index };
+  } catch (error) {
+    token.dispose();
+    throw error;
+  }
 }
 
 /** A row and the token it stands for. @throws KeyturnError `invalid_input`. */
@@ -81,6 +87,7 @@ export async function revokeToken(desk: Desk, book: TokenBook, caller: Caller, i
     checks: [...authority.checks, { rule: 'token-live', table: 'tokens', some: { id, revoked_at: null } }],
     writes: [{ update: 'tokens', where: { id }, set: { revoked_at: now }, rows: 1 }],
     entry: tokenEntry('token.revoked', caller.principal.id, row, caller.request),
+    refusal: denial(caller, 'token:revoke', null, 'at-commit', { about: id }),
   });
   if (!outcome.committed) throw refused(outcome.rule);
   book.put({ ...row, revoked_at: now });
@@ -90,6 +97,6 @@ export async function revokeToken(desk: Desk, book: TokenBook, caller: Caller, i
 /** Every token that has not been revoked, without its hash. */
 export async function listTokens(desk: Desk, caller: Caller): Promise<Omit<TokenRow, 'hash'>[]> {
   await authorise(desk, caller, 'token:list', null);
-  const rows = await desk.ledger.find('tokens', { revoked_at: null }, { orderBy: 'created_at', limit: 10_000 });
+  const rows = await desk.ledger.find('tokens', { revoked_at: null }, { orderBy: 'created_at', limit: 1_000_000 });
   return rows.map(({ hash: _hash, ...row }) => row);
 }

@@ -5,7 +5,7 @@ import { KeyturnError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Desk } from '../credential/desk.ts';
 import { freeze, LOCAL_OPERATOR } from '../credential/hold/freeze.ts';
-import type { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
+import type { HoldJournal } from '../credential/hold/hold-journal.ts';
 import { problemOf } from './http/problem.ts';
 import { readBody } from './http/read-body.ts';
 import { freezeRequest } from './schemas.ts';
@@ -15,7 +15,7 @@ import { freezeRequest } from './schemas.ts';
  * key without a token, a network or a healthy ledger. It can do nothing else.
  * @throws KeyturnError `config_invalid` when the socket can't be made or another process listens on it.
  */
-export async function openLocalSocket(path: string, desk: Desk, journal: EmergencyJournal): Promise<Server> {
+export async function openLocalSocket(path: string, desk: Desk, journal: HoldJournal): Promise<Server> {
   await removeStale(path);
   const server = createServer(async (request, response) => {
     const id = newId('request');

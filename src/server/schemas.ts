@@ -7,7 +7,13 @@ export const idParam = z.object({ id: z.string().regex(/^[a-z]+_[0-9a-f]{32}$/) 
 
 const base64Url32 = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 export const treeSize = z.int().min(0);
-const reason = z.string().trim().min(1).max(500);
+/** One line of text for people: no control character, no line or paragraph separator, no half of a surrogate pair. */
+const line = z
+  .string()
+  .trim()
+  .min(1)
+  .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\ufeff]*$/u);
+const reason = line.max(500);
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const leaseFields = {
@@ -18,7 +24,7 @@ const leaseFields = {
 
 const use = z.strictObject({
   version: z.int().min(1),
-  host: z.string().max(260),
+  host: line.max(260),
   requests: z.int().min(0),
 });
 
@@ -82,7 +88,7 @@ export const tokenRequest = z
   .strictObject({
     principal: z.string().min(3).max(120),
     ttlSeconds: z.int().min(60),
-    comment: z.string().trim().min(1).max(200),
+    comment: line.max(200),
   })
   .meta({ id: 'TokenRequest' });
 
@@ -96,7 +102,7 @@ export const canIRequest = z
   })
   .meta({ id: 'CanIRequest' });
 
-export const auditQuery = z.object({
+export const auditQuery = z.strictObject({
   from: z.coerce.number().int().min(0).optional(),
   kind: z.string().max(60).optional(),
   actor: z.string().max(120).optional(),

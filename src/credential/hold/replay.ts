@@ -2,7 +2,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { EmergencyJournal } from '../../ledger/journal/emergency-journal.ts';
 import type { HoldRow, HoldTarget } from '../../ledger/tables.ts';
 import type { Desk } from '../desk.ts';
-import { holdChange } from './freeze.ts';
+import { holdChange } from './hold-journal.ts';
 
 const TARGETS: readonly HoldTarget[] = ['version', 'credential', 'principal', 'host', 'store'];
 

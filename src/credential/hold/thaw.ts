@@ -1,10 +1,11 @@
 import { judgeSecondPerson } from '../../access/two-persons.ts';
-import { KeyturnError } from '../../core/errors.ts';
+import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import type { HoldRow } from '../../ledger/tables.ts';
-import { authorise } from '../authorise.ts';
+import { authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
+import { credentialOf } from './credential-of.ts';
 
 export interface Thawed {
   readonly hold: string;
@@ -22,15 +23,8 @@ export interface Thawed {
 export async function thaw(desk: Desk, caller: Caller, id: string): Promise<Thawed> {
   const hold = await findHold(desk, id);
   const authority = await authorise(desk, caller, 'hold:lift', credentialOf(hold));
-  const step = judgeSecondPerson({
-    first: hold.thaw_asked_by === null ? null : { principal: hold.thaw_asked_by, at: hold.thaw_asked_at ?? 0 },
-    second: caller.principal,
-    now: desk.clock.now(),
-    may: (principal) =>
-      desk
-        .policy()
-        .decide({ principal, permission: 'hold:lift', credential: credentialOf(hold), now: desk.clock.now() }).allow,
-  });
+  refuseLifted(hold);
+  const step = await judge(desk, caller, hold);
   const now = desk.clock.now();
   const lift = step === 'second';
   const outcome = await desk.ledger.commit({
@@ -64,6 +58,7 @@ export async function thaw(desk: Desk, caller: Caller, id: string): Promise<Thaw
         token: caller.token.id,
       },
     },
+    refusal: denial(caller, 'hold:lift', credentialOf(hold), 'at-commit', { hold: id }),
   });
   if (!outcome.committed) throw refused(outcome.rule);
   if (lift) desk.holds.lift(id);
@@ -76,19 +71,44 @@ export async function thaw(desk: Desk, caller: Caller, id: string): Promise<Thaw
   };
 }
 
+/** Whether this is the first or the second person; that the same one asks twice is a denial, and recorded as one. */
+async function judge(desk: Desk, caller: Caller, hold: HoldRow): Promise<'first' | 'second'> {
+  const [credential, now] = [credentialOf(hold), desk.clock.now()];
+  try {
+    refuseOneself(caller, hold);
+    return judgeSecondPerson({
+      first: hold.thaw_asked_by === null ? null : { principal: hold.thaw_asked_by, at: hold.thaw_asked_at ?? 0 },
+      second: caller.principal,
+      now,
+      may: (principal) => desk.policy().decide({ principal, permission: 'hold:lift', credential, now }).allow,
+    });
+  } catch (error) {
+    if (isKeyturnError(error)) {
+      const rule = typeof error.facts['rule'] === 'string' ? error.facts['rule'] : error.code;
+      await desk.ledger.commit({ entry: denial(caller, 'hold:lift', credential, rule, { hold: hold.id }) });
+    }
+    throw error;
+  }
+}
+
+/** Whoever is frozen has no part in lifting that. */
+function refuseOneself({ principal }: Caller, { target, subject }: HoldRow): void {
+  if (target !== 'principal' || subject !== principal.id) return;
+  throw new KeyturnError('second_person_required', 'Nobody helps to lift a freeze of themselves.', {
+    fix: 'Two other persons can lift it.',
+    facts: { rule: 'hold-on-oneself' },
+  });
+}
+
 async function findHold(desk: Desk, id: string): Promise<HoldRow> {
   const [hold] = await desk.ledger.find('holds', { id });
   if (hold === undefined) {
     throw new KeyturnError('not_found', 'There is no such hold.', { fix: 'See those in force: keyturn hold list' });
   }
-  if (hold.lifted_at !== null) {
-    throw new KeyturnError('conflict', `This hold was lifted by ${hold.lifted_by}.`, { fix: 'Nothing is left to do.' });
-  }
   return hold;
 }
 
-/** A hold on a version or a credential is decided for that credential; any other needs a grant on all. */
-export function credentialOf(hold: Pick<HoldRow, 'target' | 'subject'>): string | null {
-  if (hold.target === 'credential') return hold.subject;
-  return hold.target === 'version' ? (hold.subject.split('@')[0] ?? null) : null;
+function refuseLifted(hold: HoldRow): void {
+  if (hold.lifted_at === null) return;
+  throw new KeyturnError('conflict', `This hold was lifted by ${hold.lifted_by}.`, { fix: 'Nothing is left to do.' });
 }

@@ -1,7 +1,8 @@
-import type { JsonValue } from '../../core/canonical-json.ts';
+import { isKeyturnError } from '../../core/errors.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
-import { ownLease, type ReportedUse } from './renew.ts';
+import { type ReportedUse, usesOf } from './lease.ts';
+import { ownLease } from './renew.ts';
 
 /** How many expired leases one entry may sum up. */
 const SWEEP = 500;
@@ -24,7 +25,7 @@ export async function returnLease(
       request: caller.request,
       credential: lease.credential,
       version: lease.version,
-      data: { lease: id, uses: uses as unknown as JsonValue },
+      data: { lease: id, uses: usesOf(uses) },
     },
   });
 }
@@ -37,17 +38,21 @@ export async function expireLeases(desk: Desk): Promise<number> {
     const over = await desk.ledger.find('leases', { state: 'live', expires_at: { lte: now } }, { limit: SWEEP });
     if (over.length === 0) return total;
     const ids = over.map(({ id }) => id);
-    const outcome = await desk.ledger.commit({
-      writes: [
-        {
-          update: 'leases',
-          where: { id: { in: ids }, state: 'live', expires_at: { lte: now } },
-          set: { state: 'expired' },
-        },
-      ],
+    if (await markExpired(desk, ids, now)) total += ids.length;
+  }
+}
+
+/** False when one of them was returned meanwhile: the entry must name no lease that did not expire. */
+async function markExpired(desk: Desk, ids: readonly string[], now: number): Promise<boolean> {
+  try {
+    const where = { id: { in: ids }, state: 'live', expires_at: { lte: now } } as const;
+    await desk.ledger.commit({
+      writes: [{ update: 'leases', where, set: { state: 'expired' }, rows: ids.length }],
       entry: { kind: 'leases.expired', actor: 'system', data: { count: ids.length, leases: ids } },
     });
-    if (!outcome.committed) return total;
-    total += ids.length;
+    return true;
+  } catch (error) {
+    if (isKeyturnError(error, 'conflict')) return false;
+    throw error;
   }
 }

@@ -14,7 +14,7 @@ import type { Desk } from '../desk.ts';
 import { noHolds } from '../hold/checks.ts';
 import type { Touched } from '../hold/hold-switch.ts';
 import { refused } from '../refusal.ts';
-import type { Lease, LeaseWish } from './lease.ts';
+import { type Lease, type LeaseWish, type ReportedUse, usesOf } from './lease.ts';
 import { disposeAll, readMaterial } from './material.ts';
 
 /** How often a decision is made anew when the ground moved under it (promotion, policy) before the caller is told. */
@@ -61,8 +61,8 @@ export interface Lending {
   readonly authority: Authority;
   readonly version: VersionRow;
   readonly wish: LeaseWish;
-  /** The caller's lease on an older version, which ends with this one. */
-  readonly replaces: LeaseRow | null;
+  /** The caller's lease on an older version, which ends with this one, and what was last reported of it. */
+  readonly replaces: { readonly lease: LeaseRow; readonly uses: readonly ReportedUse[] } | null;
 }
 
 export async function lend(desk: Desk, caller: Caller, lending: Lending): Promise<Lease> {
@@ -149,6 +149,7 @@ async function record(
       },
       ...noHolds(touched),
       ...companionChecks(companions),
+      ...(replaces === null ? [] : stillLive(replaces.lease)),
     ],
     writes: [...endOf(replaces), { insert: 'leases', row }],
     entry: {
@@ -161,7 +162,7 @@ async function record(
         grant: authority.decision.rule,
         host: caller.host,
         companions: companions.map(({ name, generation }) => ({ name, generation })),
-        ...(replaces === null ? {} : { replaces: replaces.id }),
+        ...(replaces === null ? {} : { replaces: replaces.lease.id, uses: usesOf(replaces.uses) }),
       }),
     },
     refusal: denial(caller, 'credential:lease', row.credential, 'at-commit', { version: row.version }),
@@ -193,8 +194,18 @@ function companionChecks(companions: readonly CompanionRow[]): Check[] {
   }));
 }
 
-function endOf(lease: LeaseRow | null): Write[] {
-  return lease === null ? [] : [{ update: 'leases', where: { id: lease.id, state: 'live' }, set: { state: 'ended' } }];
+/** A renewal counts for a lease that has not ended before the commit. */
+export function stillLive({ id, expires_at }: LeaseRow): Check[] {
+  return [
+    { rule: 'lease-live', table: 'leases', some: { id, state: 'live' } },
+    { rule: 'lease-expired', notAfter: expires_at },
+  ];
+}
+
+function endOf(replaces: Lending['replaces']): Write[] {
+  if (replaces === null) return [];
+  const set = { state: 'ended', uses: JSON.stringify(replaces.uses) } as const;
+  return [{ update: 'leases', where: { id: replaces.lease.id, state: 'live' }, set, rows: 1 }];
 }
 
 /** One context an answer; the wire format lets a context carry many. */

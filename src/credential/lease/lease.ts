@@ -1,4 +1,5 @@
 import type { Receipt } from '../../audit/receipt.ts';
+import type { JsonObject } from '../../core/canonical-json.ts';
 import type { LeaseRow, VersionRow } from '../../ledger/tables.ts';
 import type { SealedAnswer } from '../../sealed/envelope.ts';
 
@@ -18,4 +19,16 @@ export interface LeaseWish {
   /** Largest tree size that the client has verified; 0 for none. */
   readonly seen: number;
   readonly ttlSeconds?: number;
+}
+
+/** What a client process says it used since its last report. */
+export interface ReportedUse {
+  readonly version: number;
+  readonly host: string;
+  readonly requests: number;
+}
+
+/** As an entry holds it. */
+export function usesOf(uses: readonly ReportedUse[]): JsonObject[] {
+  return uses.map(({ version, host, requests }) => ({ version, host, requests }));
 }

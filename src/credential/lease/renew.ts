@@ -1,4 +1,3 @@
-import type { JsonValue } from '../../core/canonical-json.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
 import { type Authority, authorise, denial } from '../authorise.ts';
@@ -14,17 +13,11 @@ import {
   leaseFacts,
   lend,
   seal,
+  stillLive,
   touchedBy,
 } from './grant.ts';
-import type { Lease, LeaseWish } from './lease.ts';
+import { type Lease, type LeaseWish, type ReportedUse, usesOf } from './lease.ts';
 import { disposeAll, readMaterial } from './material.ts';
-
-/** What a client process says it used since its last report. */
-export interface ReportedUse {
-  readonly version: number;
-  readonly host: string;
-  readonly requests: number;
-}
 
 /**
  * Decides anew. A lease on the current version lives on, without key octets; one on an older version is never
@@ -45,7 +38,7 @@ export async function renewLease(
     try {
       return version.version === lease.version
         ? await extend(desk, caller, { authority, lease, version, wish })
-        : await lend(desk, caller, { authority, version, wish, replaces: lease });
+        : await lend(desk, caller, { authority, version, wish, replaces: { lease, uses: wish.uses } });
     } catch (error) {
       if (!isGroundMoved(error) || attempt === 3) throw error;
     }
@@ -111,8 +104,7 @@ async function record(
   const outcome = await desk.ledger.commit({
     checks: [
       ...authority.checks,
-      { rule: 'lease-live', table: 'leases', some: { id: lease.id, state: 'live' } },
-      { rule: 'lease-expired', notAfter: lease.expires_at },
+      ...stillLive(lease),
       {
         rule: 'version-current',
         table: 'versions',
@@ -138,7 +130,7 @@ async function record(
         grant: authority.decision.rule,
         host: caller.host,
         companions: companions.map(({ name, generation }) => ({ name, generation })),
-        uses: wish.uses as unknown as JsonValue,
+        uses: usesOf(wish.uses),
       }),
     },
     refusal: denial(caller, 'credential:lease', row.credential, 'at-commit', { lease: lease.id, version: row.version }),

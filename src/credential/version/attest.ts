@@ -3,8 +3,9 @@ import type { KeyStore } from '../../keystore/keystore.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 
 /**
- * At start: does the store hold what the ledger last knew? Explained differences are one record whose write was
- * under way when the process ended (see StoreQueue). Anything else is a rollback, a swap or a splice.
+ * At start: does the store hold what the ledger last knew? Explained differences are records whose write was under
+ * way when the process ended (see StoreQueue) or failed with its outcome unknown. Anything else is a rollback, a swap
+ * or a splice.
  * @throws KeyturnError `keystore_rollback`, saying which side is behind.
  */
 export async function explainStore(ledger: Ledger, store: KeyStore): Promise<void> {
@@ -17,11 +18,21 @@ export async function explainStore(ledger: Ledger, store: KeyStore): Promise<voi
   }
   // Equal digests mean equal content: a new master key alone moves the generation on.
   if (known.digest === now.digest) return;
-  for (const record of await pendingRecords(ledger, store.name)) {
-    const without = await store.attest([record]);
+  for (const records of combinations(await pendingRecords(ledger, store.name))) {
+    const without = await store.attest(records);
     if (without?.digest === known.digest) return;
   }
   throw mismatch(store, `its content at generation ${now.generation} is not what the ledger recorded`);
+}
+
+/** Pending records that may have landed together are as many as writes failed before a store stopped answering. */
+const MOST_COMBINED = 8;
+
+/** Every non-empty choice of `records`; of many, each alone and all together. */
+function combinations(records: readonly string[]): string[][] {
+  if (records.length > MOST_COMBINED) return [...records.map((record) => [record]), [...records]];
+  const choices = Array.from({ length: 2 ** records.length - 1 }, (_, index) => index + 1);
+  return choices.map((choice) => records.filter((_record, at) => (choice & (1 << at)) !== 0));
 }
 
 async function pendingRecords(ledger: Ledger, store: string): Promise<string[]> {

@@ -9,7 +9,7 @@ import type { VersionRow } from '../../ledger/tables.ts';
 import { type Judgement, judgeClientCredential } from '../../x509/judge.ts';
 import type { PrivateKeyFile } from '../../x509/private-key.ts';
 import { readUpload, type Upload } from '../../x509/upload.ts';
-import { type Authority, authorise } from '../authorise.ts';
+import { type Authority, authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
@@ -52,9 +52,12 @@ export async function importVersion(desk: Desk, caller: Caller, request: ImportR
     const { judgement, key } = await judge(desk, credential, upload, request);
     await refuseKnownKey(desk, key.spki);
     const custody = custodyRecord(desk, caller, upload, judgement, request);
-    const row = await recordIntent(desk, caller, authority, { credential, key, judgement, custody });
-    const { state, entry } = await desk.storeQueue.run(row.store, () => store(desk, caller, row, key.pkcs8));
-    return { credential, version: row.version, state, custody, warnings: judgement.warnings, entry };
+    const { version, state, entry } = await desk.storeQueue.run(desk.defaultStore.name, async () => {
+      const row = await recordIntent(desk, caller, authority, { credential, key, judgement, custody });
+      await desk.defaultStore.write(row.record, key.pkcs8);
+      return { version: row.version, ...(await finishPending(desk, caller.principal.id, row, caller.request)) };
+    });
+    return { credential, version, state, custody, warnings: judgement.warnings, entry };
   } finally {
     upload.key?.pkcs8.dispose();
   }
@@ -86,6 +89,12 @@ async function judge(
 async function refuseKnownKey(desk: Desk, spki: string): Promise<void> {
   const [known] = await desk.ledger.find('versions', { spki, state: { not: 'abandoned' } });
   if (known === undefined) return;
+  if (known.state === 'pending') {
+    throw new KeyturnError('conflict', `An import of this key (${known.credential}) is not settled yet.`, {
+      fix: `Wait some seconds, then look: keyturn credential show ${known.credential}`,
+      facts: { spki },
+    });
+  }
   throw new KeyturnError(
     'key_seen_before',
     `This key is already known as version ${known.version} of ${known.credential} (${known.state}).`,
@@ -150,6 +159,7 @@ async function recordIntent(desk: Desk, caller: Caller, authority: Authority, ac
       version: row.version,
       data: { store: row.store, record: row.record, custody: accepted.custody },
     },
+    refusal: denial(caller, 'credential:import', row.credential, 'at-commit'),
   });
   if (!outcome.committed) throw refused(outcome.rule);
   return row;
@@ -191,14 +201,4 @@ function credentialRow(desk: Desk, name: string) {
 
 function environmentOf(credential: string): string {
   return credential.split('/')[1] ?? '';
-}
-
-async function store(
-  desk: Desk,
-  caller: Caller,
-  row: VersionRow,
-  pkcs8: SecretBytes,
-): Promise<{ state: 'current' | 'staged'; entry: number }> {
-  await desk.defaultStore.write(row.record, pkcs8);
-  return finishPending(desk, caller.principal.id, row, caller.request);
 }

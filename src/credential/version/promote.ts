@@ -1,7 +1,7 @@
 import { credentialName } from '../../access/credential-name.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import type { VersionRow } from '../../ledger/tables.ts';
-import { authorise } from '../authorise.ts';
+import { authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
@@ -56,6 +56,7 @@ export async function promote(desk: Desk, caller: Caller, name: string, version:
       version,
       data: { spki: row.spki, previous: current?.version ?? null },
     },
+    refusal: denial(caller, 'credential:promote', credential, 'at-commit', { version }),
   });
   if (!outcome.committed) throw refused(outcome.rule);
   return { credential, version, previous: current?.version ?? null, entry: outcome.index };

@@ -8,17 +8,21 @@ import { refused } from '../refusal.ts';
 
 /**
  * Settles every `pending` version by reading the store: the same key is there → finish; nothing is there → abandon;
- * anything else → quarantine. Never deletes. A store that doesn't answer leaves its versions pending.
+ * anything else → quarantine. Never deletes. A store that doesn't answer leaves its versions pending. Safe at any time:
+ * run at start and now and then, it also settles what failed while the process ran.
  */
 export async function settlePending(desk: Desk): Promise<{ settled: number; left: number }> {
-  const pending = await desk.ledger.find('versions', { state: 'pending' });
-  let left = 0;
-  for (const row of pending) {
-    const store = desk.stores.get(row.store);
-    const settled = store !== undefined && (await desk.storeQueue.run(row.store, () => settleOne(desk, store, row)));
-    if (!settled) left += 1;
+  const total = { settled: 0, left: 0 };
+  for (const store of desk.stores.values()) {
+    await desk.storeQueue.run(store.name, async () => {
+      // Read in turn, so that a write under way is over: what is pending now was interrupted.
+      for (const row of await desk.ledger.find('versions', { state: 'pending', store: store.name })) {
+        const settled = await settleOne(desk, store, row);
+        total[settled ? 'settled' : 'left'] += 1;
+      }
+    });
   }
-  return { settled: pending.length - left, left };
+  return total;
 }
 
 async function settleOne(desk: Desk, store: KeyStore, row: VersionRow): Promise<boolean> {

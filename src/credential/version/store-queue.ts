@@ -1,6 +1,6 @@
 /**
- * One effect at a time on each key store, from the write to the outcome's commit, so that at most one record is ever
- * in the store without the ledger knowing its outcome: what start-up has to explain stays one record.
+ * One effect at a time on each key store, from the intent's commit to the outcome's. So whoever looks in turn sees no
+ * effect half done: what is `pending` then was interrupted, and two imports never take the same number.
  */
 export class StoreQueue {
   readonly #tails = new Map<string, Promise<unknown>>();

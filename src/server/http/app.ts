@@ -22,7 +22,10 @@ export function createApp(gate: Gate, routes: readonly Route[]): Express {
     });
   });
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    sendProblem(gate, response, fromExpress(error), requestId(response));
+    const id = requestId(response);
+    const outcome = sendProblem(gate, response, fromExpress(error), id);
+    gate.metrics.requests.inc({ operation: 'none', status: response.statusCode });
+    gate.log.request({ id, operation: 'none', status: response.statusCode, outcome, seconds: 0 });
   });
   return app;
 }

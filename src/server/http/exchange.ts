@@ -4,11 +4,12 @@ import type { Clock } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { Caller } from '../../credential/caller.ts';
+import { canonicalHost } from '../../credential/hold/subject.ts';
 import type { TokenBook } from '../../credential/token-book.ts';
 import type { ServerLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { StrangerLog } from '../stranger-log.ts';
-import { problemOf } from './problem.ts';
+import { isInside, problemOf } from './problem.ts';
 import { readBody, wipeBody } from './read-body.ts';
 import type { Answer, Parsed, Route } from './route.ts';
 
@@ -62,7 +63,7 @@ export function requestId(response: Response): string {
 }
 
 async function authenticate(gate: Gate, request: Request, id: string): Promise<Caller> {
-  const host = request.socket.remoteAddress ?? 'unknown';
+  const host = canonicalHost(request.socket.remoteAddress ?? 'unknown');
   try {
     const bearer = await gate.book.authenticate(request.headers.authorization, gate.clock.now());
     return { ...bearer, request: id, host };
@@ -153,7 +154,7 @@ function drained(response: Response): Promise<void> {
 /** Answers with a problem document; returns its code. Once an answer has begun it can only be cut off. */
 export function sendProblem(gate: Pick<Gate, 'log'>, response: Response, error: unknown, id: string): string {
   const problem = problemOf(error, id);
-  if (problem.code === 'internal') gate.log.fault(id, error);
+  if (isInside(problem.code)) gate.log.fault(id, error);
   if (response.headersSent) {
     response.destroy();
     return problem.code;

@@ -57,7 +57,7 @@ function endOfString(text: string, start: number): number {
 }
 
 function refuseName(names: Set<string> | null, text: string, start: number, end: number): void {
-  if (names === null || !/^\s*:/.test(text.slice(end + 1, end + 20))) return;
+  if (names === null || !isFollowedByColon(text, end + 1)) return;
   let name: string;
   try {
     name = JSON.parse(text.slice(start, end + 1)) as string;
@@ -67,6 +67,13 @@ function refuseName(names: Set<string> | null, text: string, start: number, end:
   if (FORBIDDEN.has(name)) throw bad('has a member with a forbidden name');
   if (names.has(name)) throw bad('has a member twice');
   names.add(name);
+}
+
+/** However much white space (RFC 8259 section 2) an attacker puts between a name and its colon. */
+function isFollowedByColon(text: string, from: number): boolean {
+  let at = from;
+  while (' \t\n\r'.includes(text[at] ?? '-')) at += 1;
+  return text[at] === ':';
 }
 
 function bad(what: string): KeyturnError {

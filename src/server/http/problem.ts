@@ -88,9 +88,29 @@ export function problemOf(error: unknown, request: string): ProblemDocument {
     type: `urn:keyturn:problem:${code}`,
     title: code.replaceAll('_', ' '),
     status: STATUS_OF[code],
-    detail: known?.message ?? 'Something went wrong inside Keyturn; the server’s log has it under this request id.',
     code,
-    ...(known?.fix === undefined ? {} : { fix: known.fix }),
     request,
+    ...(known === null || isInside(code) ? inside(code) : outside(known)),
   };
+}
+
+/** True for what went wrong on the server's own host: its text may name files there, so it goes to the log alone. */
+export function isInside(code: ErrorCode): boolean {
+  return STATUS_OF[code] >= 500 && code !== 'ledger_unavailable';
+}
+
+function inside(code: ErrorCode): Pick<ProblemDocument, 'detail' | 'fix'> {
+  const later = STATUS_OF[code] === 503;
+  return {
+    detail: later
+      ? 'A part of the server that this needs is not available; its log tells why under this request id.'
+      : 'Something went wrong inside Keyturn; the server’s log has it under this request id.',
+    fix: later
+      ? 'Try again in a moment; if it stays so, tell whoever runs the server.'
+      : 'Tell whoever runs the server.',
+  };
+}
+
+function outside({ message, fix }: KeyturnError): Pick<ProblemDocument, 'detail' | 'fix'> {
+  return { detail: message, ...(fix === undefined ? {} : { fix }) };
 }

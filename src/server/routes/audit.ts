@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type ExportedEntry, exportLines, type SignedSize } from '../../audit/export.ts';
-import { authorise } from '../../credential/authorise.ts';
+import { authorise, denial } from '../../credential/authorise.ts';
 import type { Desk } from '../../credential/desk.ts';
+import { refused } from '../../credential/refusal.ts';
 import type { EntryQuery, Ledger } from '../../ledger/ledger.ts';
 import { ok, type Route, route } from '../http/route.ts';
 import { auditQuery } from '../schemas.ts';
@@ -34,10 +35,13 @@ export function auditRoutes(desk: Desk, origin: string): Route[] {
       success: { status: 200, description: 'See docs/formats/audit-export.md' },
       problems: ['permission_denied', 'ledger_unavailable'],
       handle: async (_input, caller) => {
-        await authorise(desk, caller, 'audit:read', null);
-        await desk.ledger.commit({
+        const { checks } = await authorise(desk, caller, 'audit:read', null);
+        const outcome = await desk.ledger.commit({
+          checks,
           entry: { kind: 'audit.exported', actor: caller.principal.id, request: caller.request, data: {} },
+          refusal: denial(caller, 'audit:read', null, 'at-commit'),
         });
+        if (!outcome.committed) throw refused(outcome.rule);
         return { status: 200, type: 'text/plain; charset=utf-8', text: exportText(desk.ledger, origin) };
       },
     }),

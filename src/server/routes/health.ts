@@ -1,4 +1,5 @@
 import type { Desk } from '../../credential/desk.ts';
+import type { KeyStore } from '../../keystore/keystore.ts';
 import { ok, type Route, route } from '../http/route.ts';
 import type { Metrics } from '../metrics.ts';
 
@@ -56,12 +57,26 @@ export function healthRoutes(desk: Desk, metrics: Metrics, describe: () => strin
   ];
 }
 
+/** How long a probe waits for a key store, milliseconds. */
+const STORE_PATIENCE_MS = 1_000;
+
+/** Why it does not is not told here: strangers may ask, and the reason may name files of this host. */
+async function answers(store: KeyStore): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<{ ready: false }>((resolve) => {
+    timer = setTimeout(resolve, STORE_PATIENCE_MS, { ready: false });
+  });
+  const { ready } = await Promise.race([store.health(), late]);
+  clearTimeout(timer);
+  return ready;
+}
+
 export async function readiness(desk: Desk): Promise<Readiness[]> {
   const ledger = desk.ledger.status();
   const stores = await Promise.all(
     [...desk.stores].map(async ([name, store]) => {
-      const { ready, detail } = await store.health();
-      return { name: `store ${name}`, ready, detail };
+      const ready = await answers(store);
+      return { name: `store ${name}`, ready, detail: ready ? '' : 'It does not answer; keyturn doctor tells why.' };
     }),
   );
   return [{ name: 'ledger', ready: ledger.state === 'ready', detail: ledger.detail }, ...stores];

@@ -1,14 +1,14 @@
 import { timestamp } from '../../core/clock.ts';
 import type { Desk } from '../../credential/desk.ts';
 import { freeze } from '../../credential/hold/freeze.ts';
+import type { HoldJournal } from '../../credential/hold/hold-journal.ts';
 import { thaw } from '../../credential/hold/thaw.ts';
 import { listHolds } from '../../credential/inventory.ts';
-import type { EmergencyJournal } from '../../ledger/journal/emergency-journal.ts';
 import { ok, type Route, route } from '../http/route.ts';
 import { freezeRequest, idParam } from '../schemas.ts';
 
 /** Freeze, thaw and list. */
-export function holdRoutes(desk: Desk, journal: EmergencyJournal): Route[] {
+export function holdRoutes(desk: Desk, journal: HoldJournal): Route[] {
   return [
     route({
       id: 'freeze',
