@@ -70,7 +70,7 @@ async function unpack(
 
 /** Stops at the first octet beyond the announced size, so that a lie costs no memory. */
 async function inflate(stream: Readable, entry: ArchiveEntry, source: Buffer): Promise<Buffer> {
-  const content = Buffer.allocUnsafeSlow(entry.size);
+  const content = Buffer.alloc(entry.size);
   let length = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     const fits = length + chunk.length <= content.length;

@@ -1,4 +1,4 @@
-import { deflateRawSync } from 'node:zlib';
+import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ZipFile as YazlFile } from 'yazl';
@@ -8,6 +8,8 @@ import { orRefused, refusalOf } from './expect-refusal.ts';
 
 const content = Buffer.from('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
 const file = (name: string | Buffer, more: Partial<ForgedEntry> = {}): ForgedEntry => ({ name, content, ...more });
+
+const padded = { size: 1000, crc32: crc32(Buffer.concat([content, Buffer.alloc(1000 - content.length)])) };
 
 async function names(zip: Buffer): Promise<string[]> {
   return (await readZip(zip)).map(({ name }) => name);
@@ -174,6 +176,7 @@ describe('hostile archives are refused, each by its name (Z1 to Z3)', () => {
     ['declared smaller than it is', { size: 5 }],
     ['declared empty', { size: 0 }],
     ['declared larger than it is', { size: 200 }],
+    ['declared larger, with the checksum of the zeros that would fill it', padded],
     ['of another checksum', { crc32: 1 }],
   ])('an entry %s', (_what, both) =>
     expectRejected(/size and checksum that are announced/, [file('key.pem', { both })]),
