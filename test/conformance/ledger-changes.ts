@@ -40,11 +40,11 @@ export function checksAndWrites(subject: () => Subject): void {
     });
 
     test('that meets a row with the same key conflicts, alone among its neighbours', async () => {
-      const changes = ['h1', 'h1', 'h2'].map((id) =>
+      const changes = ['h1', 'h1', 'h2'].map((id, n) =>
         commit(
           change('hold.placed', {
             writes: [
-              { put: 'stores', row: store(`beside-${id}`, 1) },
+              { put: 'stores', row: store(`beside-${n}`, 1) },
               { insert: 'holds', row: hold(id) },
             ],
           }),
@@ -54,6 +54,8 @@ export function checksAndWrites(subject: () => Subject): void {
       expect(first).toMatchObject({ status: 'fulfilled', value: { index: 0 } });
       expect(second).toMatchObject({ status: 'rejected', reason: { code: 'conflict' } });
       expect(third).toMatchObject({ status: 'fulfilled', value: { index: 1 } });
+      const stores = await subject().ledger.find('stores', {}, { orderBy: 'store' });
+      expect(stores.map((row) => row.store)).toEqual(['beside-0', 'beside-2']);
       expect((await subject().ledger.head()).size).toBe(2);
     });
 
