@@ -1,21 +1,125 @@
 import type { IncomingMessage } from 'node:http';
+import { bodyStream, readWhole, streamOf } from './message-body.ts';
 
 /** Fetch standard, "null body status". */
 const WITHOUT_BODY = new Set([101, 103, 204, 205, 304]);
 
-/** A global `Response` whose body is read from the socket as fast as the application reads it. */
-export function partnerResponse(message: IncomingMessage, url: URL, signal: AbortSignal | null): Response {
-  const status = message.statusCode ?? 0;
-  const body = WITHOUT_BODY.has(status) ? discard(message) : bodyOf(message, signal);
-  const statusText = message.statusMessage ?? '';
-  const response = new Response(body, { status, statusText, headers: headersOf(message) });
-  // A Response that is made, not fetched, has an empty url; applications log it and resolve links against it.
-  return Object.defineProperty(response, 'url', { value: url.href.split('#', 1)[0] });
+/**
+ * Bodies that say they are at most this long are taken from the socket at once, so that an application which looks at
+ * the status alone does not hold the connection. A longer one waits to be read or cancelled.
+ */
+const EAGER_OCTETS = 65_536;
+
+/** The global Response, seen as a class whose members may be accessors, as they are. */
+const GlobalResponse: new (body: null, init: ResponseInit) => object = Response;
+
+/**
+ * A global `Response` over an answer of node:https. Read as a whole (`json`, `text`,
+ * `arrayBuffer`, `bytes`) it never becomes a web stream, which would cost more than the request itself; the stream is
+ * made when `body`, `clone`, `blob` or `formData` ask for it.
+ */
+class PartnerResponse extends GlobalResponse {
+  readonly #message: IncomingMessage;
+  readonly #signal: AbortSignal | null;
+  readonly #init: ResponseInit;
+  readonly url: string;
+  #headers: Headers | null = null;
+  /** A short body on its way, or there. */
+  readonly #eager: Promise<Buffer> | null = null;
+  /** What holds the stream, once there is one. */
+  #streamed: Response | null = null;
+  #used = false;
+
+  constructor(message: IncomingMessage, url: URL, signal: AbortSignal | null) {
+    const init = { status: message.statusCode ?? 0, statusText: message.statusMessage ?? '' };
+    super(null, init);
+    this.#message = message;
+    this.#signal = signal;
+    this.#init = init;
+    this.url = url.hash === '' ? url.href : url.href.slice(0, -url.hash.length);
+    if (WITHOUT_BODY.has(init.status)) {
+      message.resume();
+      this.#streamed = new Response(null, init);
+    } else if (Number(message.headers['content-length']) <= EAGER_OCTETS) {
+      this.#eager = readWhole(message, signal);
+      // Whoever reads the body hears of it; nobody has to.
+      this.#eager.catch(() => {});
+    }
+  }
+
+  get headers(): Headers {
+    this.#headers ??= new Headers(headersOf(this.#message));
+    return this.#headers;
+  }
+
+  get body(): ReadableStream<Uint8Array> | null {
+    return this.#used ? null : this.#stream().body;
+  }
+
+  get bodyUsed(): boolean {
+    return this.#used || this.#streamed?.bodyUsed === true;
+  }
+
+  async text(): Promise<string> {
+    if (this.#streamed !== null) return this.#streamed.text();
+    const octets = await this.#whole();
+    const marked = octets[0] === 0xef && octets[1] === 0xbb && octets[2] === 0xbf;
+    return octets.toString('utf8', marked ? 3 : 0);
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer;
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    // A copy: the Buffer is a part of a larger one, which is used again.
+    return new Uint8Array(this.#streamed !== null ? await this.#streamed.arrayBuffer() : await this.#whole());
+  }
+
+  async blob(): Promise<Blob> {
+    return await this.#stream().blob();
+  }
+
+  async formData(): Promise<FormData> {
+    return await this.#stream().formData();
+  }
+
+  clone(): Response {
+    return Object.defineProperty(this.#stream().clone(), 'url', { value: this.url });
+  }
+
+  #whole(): Promise<Buffer> {
+    if (this.#used) return Promise.reject(alreadyRead());
+    this.#used = true;
+    return this.#eager ?? readWhole(this.#message, this.#signal);
+  }
+
+  #stream(): Response {
+    if (this.#used) throw alreadyRead();
+    if (this.#streamed === null) {
+      this.#streamed = new Response(this.#bodyStream(), { ...this.#init, headers: this.headers });
+    }
+    return this.#streamed;
+  }
+
+  #bodyStream(): ReadableStream<Uint8Array> {
+    return this.#eager === null ? bodyStream(this.#message, this.#signal) : streamOf(this.#eager);
+  }
 }
 
-function discard(message: IncomingMessage): null {
-  message.resume();
-  return null;
+/** @throws RangeError for a status that no Response can hold, e.g. 600. */
+export function partnerResponse(message: IncomingMessage, url: URL, signal: AbortSignal | null): Response {
+  // It is a Response by class, and has each of its members; the compiler was told less of its base.
+  return new PartnerResponse(message, url, signal) as object as Response;
+}
+
+/** As the runtime's own Response says it. */
+function alreadyRead(): TypeError {
+  return new TypeError('Body is unusable: Body has already been read');
 }
 
 function headersOf(message: IncomingMessage): [string, string][] {
@@ -23,37 +127,4 @@ function headersOf(message: IncomingMessage): [string, string][] {
   const pairs: [string, string][] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) pairs.push([rawHeaders[at]!, rawHeaders[at + 1]!]);
   return pairs;
-}
-
-function bodyOf(message: IncomingMessage, signal: AbortSignal | null): ReadableStream<Uint8Array> {
-  let ended = false;
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        message.pause();
-        message.on('data', (chunk: Buffer) => {
-          controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
-          if ((controller.desiredSize ?? 0) <= 0) message.pause();
-        });
-        message.on('end', () => {
-          ended = true;
-          controller.close();
-        });
-        const fail = (error: unknown): void => {
-          if (!ended) controller.error(signal?.aborted === true ? signal.reason : error);
-          ended = true;
-        };
-        message.on('error', fail);
-        message.on('close', () => fail(new Error('The partner broke off its answer.')));
-      },
-      pull() {
-        message.resume();
-      },
-      cancel(reason) {
-        ended = true;
-        message.destroy(reason instanceof Error ? reason : undefined);
-      },
-    },
-    { highWaterMark: 1 },
-  );
 }
