@@ -5,10 +5,11 @@ import { readUpload, type Upload } from '../../x509/upload.ts';
 import type { Desk } from '../desk.ts';
 
 /**
- * The issuer certificates that an upload is judged against: the profile's own file where it has one; else the chain
- * that came with the upload, which must be rooted where the profile or the credential's earlier versions say; else the
- * chain of the newest earlier version. Null when there is none at all.
- * @throws KeyturnError `chain_untrusted` if an uploaded chain ends in another root than before and nobody accepted that.
+ * The issuer certificates that are trusted to end an upload's chain: the profile's own file where it has one; else the
+ * roots that the profile pins by fingerprint; else the chain of the credential's earlier versions; else, for the first
+ * import (or when a person accepted a new chain), what came with the upload. Null when there is none at all. Whatever
+ * else came with the upload can only stand between the leaf and one of these.
+ * @throws KeyturnError `chain_untrusted` if the upload holds no pinned root, or nothing of the chain so far.
  */
 export async function issuerChainFor(
   desk: Desk,
@@ -21,10 +22,10 @@ export async function issuerChainFor(
   if (issuerChain.source === 'file') return issuerChain.certificates;
   const uploaded = upload.certificates.filter((certificate) => certificate.isCa);
   const earlier = await chainOfNewest(desk, credential);
-  if (uploaded.length === 0) return earlier;
-  refuseForeignRoot(uploaded, issuerChain.sha256 ?? null);
-  if (earlier !== null && !acceptNewChain) refuseNewRoot(uploaded, earlier);
-  return uploaded;
+  if (issuerChain.sha256 !== null) return pinnedAmong([...uploaded, ...(earlier ?? [])], issuerChain.sha256);
+  if (earlier === null || acceptNewChain) return uploaded.length === 0 ? earlier : uploaded;
+  if (uploaded.length > 0) refuseNewRoot(uploaded, earlier);
+  return earlier;
 }
 
 async function chainOfNewest(desk: Desk, credential: string): Promise<readonly Certificate[] | null> {
@@ -34,14 +35,15 @@ async function chainOfNewest(desk: Desk, credential: string): Promise<readonly C
   return (await readUpload([{ name: 'chain', bytes: Buffer.from(row.chain) }])).certificates;
 }
 
-function refuseForeignRoot(uploaded: readonly Certificate[], allowed: readonly string[] | null): void {
-  if (allowed === null || uploaded.some(({ fingerprint }) => allowed.includes(fingerprint))) return;
+function pinnedAmong(known: readonly Certificate[], allowed: readonly string[]): readonly Certificate[] | null {
+  const pinned = known.filter(({ fingerprint }) => allowed.includes(fingerprint));
+  if (pinned.length > 0 || known.length === 0) return pinned.length > 0 ? pinned : null;
   throw new KeyturnError(
     'chain_untrusted',
     'The uploaded chain holds none of the roots that the partner profile lists.',
     {
       fix: 'Download the chain again from the partner; if its CA has changed, have the profile’s sha256 list corrected first.',
-      facts: { found: uploaded.map(({ fingerprint }) => fingerprint).join(' ') },
+      facts: { found: known.map(({ fingerprint }) => fingerprint).join(' ') },
     },
   );
 }
