@@ -9,11 +9,15 @@ import { LedgerChild } from './faults/child.ts';
 import { freshPlace, ORIGIN } from './place.ts';
 
 let place: Awaited<ReturnType<typeof freshPlace>>;
+let child: LedgerChild | undefined;
 
 beforeEach(async () => {
   place = await freshPlace();
 });
-afterEach(() => place.remove());
+afterEach(async () => {
+  await child?.kill();
+  await place.remove();
+});
 
 const open = (vary: Partial<SqliteLedgerOptions> = {}) =>
   openSqliteLedger({ path: place.path, signer: place.signer, ...vary });
@@ -32,7 +36,7 @@ function tamper(sql: string): void {
 
 describe('one process alone writes', () => {
   test('a second one is told so, and gets the ledger when the first was killed', async () => {
-    const child = await LedgerChild.start(place);
+    child = await LedgerChild.start(place);
     await expect(open()).rejects.toMatchObject({ code: 'ledger_in_use' });
     await child.ask('commit', 'acknowledged');
     await child.kill();
