@@ -13,4 +13,13 @@ export default async function server({ home, terminal }: Context): Promise<void>
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
   await serving.stop();
+  endStuckProcess(serving.instance.desk.ledger.status().state);
+}
+
+/**
+ * A thread that waits for a disk which does not answer keeps the process from ending by itself. Nothing is lost by the
+ * hard way: what was acknowledged is durable, and what was not may not be released any more.
+ */
+function endStuckProcess(ledger: 'ready' | 'stalled' | 'failed' | 'closed'): void {
+  if (ledger === 'stalled') process.kill(process.pid, 'SIGKILL');
 }
