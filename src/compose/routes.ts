@@ -7,6 +7,7 @@ import { credentialRoutes } from '../server/routes/credentials.ts';
 import { healthRoutes } from '../server/routes/health.ts';
 import { holdRoutes } from '../server/routes/holds.ts';
 import { leaseRoutes } from '../server/routes/leases.ts';
+import { runtimeRoute } from '../server/routes/runtime.ts';
 import { type ConnectionFacts, tokenRoutes } from '../server/routes/tokens.ts';
 import type { Instance } from './open.ts';
 
@@ -27,6 +28,7 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
       const policy = await instance.reload(caller.principal.id, caller.request);
       return { digest: policy.digest };
     }),
+    runtimeRoute(),
     ...healthRoutes(desk, metrics, () => {
       description ??= describeApi(routes, API_VERSION);
       return description;

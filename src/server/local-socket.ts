@@ -20,7 +20,8 @@ export async function openLocalSocket(path: string, desk: Desk, journal: HoldJou
   const server = createServer(async (request, response) => {
     const id = newId('request');
     const answer = (status: number, body: unknown) => {
-      response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+      const type = status < 400 ? 'application/json' : 'application/problem+json';
+      response.writeHead(status, { 'content-type': type, connection: 'close' });
       response.end(JSON.stringify(body));
     };
     try {
