@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Clock } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { settleCompanions } from '../credential/companion.ts';
 import { expireLeases } from '../credential/lease/end.ts';
@@ -43,6 +44,8 @@ export interface ServeOptions {
   readonly ask?: AskSecret;
   /** Default: JSON lines on standard error. */
   readonly log?: ServerLog;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 /** Opens an instance and serves its API: over TLS for all, on the local socket for freezing alone. */
@@ -53,6 +56,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   let checkpointFailures = 0;
   const instance = await openInstance(config, {
     ask: options.ask ?? cannotAsk,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
     onCheckpointFailure: ({ message }) => {
       checkpointFailures += 1;
       log.warning('outside-checkpoint-failed', { message });

@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/compose/config.ts';
 import { initInstance } from '../../src/compose/init.ts';
 import { cannotAsk } from '../../src/compose/master-key.ts';
 import { type Serving, serve } from '../../src/compose/serve.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { ServerLog } from '../../src/server/log.ts';
 import type { Partner } from '../fakes/partner/partner.ts';
 
@@ -34,23 +35,32 @@ export class TestInstance {
   serving: Serving;
   /** Everything that the server has logged. */
   readonly log: string[];
+  readonly #clock: Clock;
 
-  private constructor(home: string, admin: string, serving: Serving, log: string[]) {
+  private constructor(home: string, clock: Clock, admin: string, serving: Serving, log: string[]) {
     this.home = home;
+    this.#clock = clock;
     this.admin = admin;
     this.serving = serving;
     this.log = log;
   }
 
   /** `alice` administers, with a token in `admin`. */
-  static async start(options: { leases?: { default: string; maximum: string } } = {}): Promise<TestInstance> {
+  static async start(
+    options: { leases?: { default: string; maximum: string }; clock?: Clock } = {},
+  ): Promise<TestInstance> {
     const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
     await initInstance({ home, administrator: 'alice', port: 0, ask: cannotAsk });
     if (options.leases !== undefined)
       await edit(join(home, 'keyturn.yaml'), (config) => ({ ...config, leases: options.leases }));
+    return TestInstance.open(home, options.clock);
+  }
+
+  /** Serves an instance that is there already. */
+  static async open(home: string, clock: Clock = systemClock): Promise<TestInstance> {
     const log: string[] = [];
-    const serving = await serveQuietly(home, log);
-    return new TestInstance(home, await readFile(join(home, 'admin', 'token'), 'utf8'), serving, log);
+    const serving = await serveQuietly(home, log, clock);
+    return new TestInstance(home, clock, await readFile(join(home, 'admin', 'token'), 'utf8'), serving, log);
   }
 
   get url(): string {
@@ -59,7 +69,7 @@ export class TestInstance {
 
   async restart(): Promise<void> {
     await this.serving.stop();
-    this.serving = await serveQuietly(this.home, this.log);
+    this.serving = await serveQuietly(this.home, this.log, this.#clock);
   }
 
   async stop(): Promise<void> {
@@ -168,14 +178,14 @@ export class TestInstance {
   }
 }
 
-async function serveQuietly(home: string, log: string[]): Promise<Serving> {
+async function serveQuietly(home: string, log: string[], clock: Clock): Promise<Serving> {
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
       log.push(chunk.toString('utf8'));
       done();
     },
   });
-  return serve(await loadConfig(home), { log: new ServerLog({ destination }) });
+  return serve(await loadConfig(home), { log: new ServerLog({ destination }), clock });
 }
 
 async function edit(path: string, change: (content: Record<string, unknown>) => unknown): Promise<void> {

@@ -1,0 +1,131 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { APPROVAL_WINDOW_MS } from '../../../src/access/two-persons.ts';
+import { gateReads, Stage } from '../stage.ts';
+
+let stage: Stage;
+let payments: string;
+let bob: string;
+let hold: string;
+beforeEach(async () => {
+  stage = await Stage.set();
+  payments = await stage.keyturn.grant('service:payments', 'service');
+  bob = await stage.keyturn.grant('person:bob', 'approver');
+  await stage.import();
+  hold = String((await stage.freeze('version', 'lean/sandbox', { version: 1 })).body['hold']);
+});
+afterEach(() => stage.strike());
+
+const thaw = (token?: string, id = hold) => stage.post(`/v1/holds/${id}/thaw`, token === undefined ? {} : { token });
+const rules = async () =>
+  (await stage.keyturn.entries('access.denied')).map(({ data }) => (data as { rule: string }).rule);
+
+test('one person stops, two release', async () => {
+  expect(await stage.lease(payments)).toMatchObject({ status: 403, body: { code: 'held' } });
+  expect(await thaw()).toMatchObject({ body: { state: 'asked', askedBy: 'person:alice', liftedBy: null } });
+  expect((await stage.lease(payments)).status).toBe(403);
+  expect(await thaw(bob)).toMatchObject({ body: { state: 'lifted', askedBy: 'person:alice', liftedBy: 'person:bob' } });
+  expect((await stage.lease(payments)).status).toBe(201);
+  const lifted = await stage.keyturn.entries('hold.lifted');
+  expect(lifted).toMatchObject([{ actor: 'person:bob', data: { hold, askedBy: 'person:alice' } }]);
+});
+
+test('the same person twice, with another token too, is refused and recorded', async () => {
+  await thaw();
+  const again = await stage.keyturn.token('person:alice');
+  for (const token of [undefined, again]) {
+    expect(await thaw(token)).toMatchObject({ status: 403, body: { code: 'second_person_required' } });
+  }
+  expect(await rules()).toEqual(['same-person', 'same-person']);
+  expect((await stage.lease(payments)).status).toBe(403);
+});
+
+test('a service is never one of the two', async () => {
+  const robot = await stage.keyturn.grant('service:robot', 'approver');
+  expect(await thaw(robot)).toMatchObject({ status: 403, body: { code: 'permission_denied' } });
+  expect(await rules()).toEqual(['person-only']);
+});
+
+test('an ask that has expired makes the next person the first again', async () => {
+  await thaw();
+  stage.clock.forward(APPROVAL_WINDOW_MS + 1_000);
+  expect(await thaw(bob)).toMatchObject({ body: { state: 'asked', askedBy: 'person:bob' } });
+  expect(await thaw()).toMatchObject({ body: { state: 'lifted' } });
+});
+
+test('an ask counts no more when its giver has lost the right', async () => {
+  expect(await thaw(bob)).toMatchObject({ body: { state: 'asked' } });
+  const path = join(stage.keyturn.home, 'policies/access/bindings.yaml');
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.replaceAll('person:bob', 'person:carol'));
+  await stage.post('/v1/policy/reload');
+  expect(await thaw()).toMatchObject({ body: { state: 'asked', askedBy: 'person:alice' } });
+  expect((await stage.lease(payments)).status).toBe(403);
+});
+
+test('the two approvals lift one hold, once: replayed, or for another hold, they do nothing', async () => {
+  const other = String((await stage.freeze('credential', 'lean/sandbox')).body['hold']);
+  await thaw();
+  await thaw(bob);
+  for (const token of [undefined, bob])
+    expect(await thaw(token)).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  expect((await stage.lease(payments)).body).toMatchObject({ code: 'held' });
+  expect(await thaw(bob, other)).toMatchObject({ body: { state: 'asked' } });
+});
+
+test('whether a hold was lifted, and by whom, is told to nobody without the right', async () => {
+  await thaw();
+  await thaw(bob);
+  const reply = await thaw(payments);
+  expect(reply.status).toBe(403);
+  expect(reply.text).not.toContain('person:bob');
+});
+
+test('two second persons at once: one lifts, the other is told', async () => {
+  const carol = await stage.keyturn.grant('person:carol', 'approver');
+  await thaw();
+  const replies = await Promise.all([thaw(bob), thaw(carol)]);
+  expect(replies.map(({ status }) => status).sort()).toEqual([200, 409]);
+  expect(await stage.keyturn.entries('hold.lifted')).toHaveLength(1);
+});
+
+test('each freeze is lifted by itself', async () => {
+  const second = String((await stage.freeze('version', 'lean/sandbox', { version: 1 })).body['hold']);
+  await thaw();
+  await thaw(bob);
+  expect((await stage.lease(payments)).body).toMatchObject({ code: 'held' });
+  await thaw(undefined, second);
+  await thaw(bob, second);
+  expect((await stage.lease(payments)).status).toBe(201);
+});
+
+test('whoever is frozen has no part in lifting that', async () => {
+  await stage.keyturn.grant('person:bob', 'approver', { credentials: ['**'] });
+  const own = String((await stage.freeze('principal', 'person:bob')).body['hold']);
+  expect(await thaw(bob, own)).toMatchObject({ status: 403, body: { code: 'second_person_required' } });
+  expect(await rules()).toEqual(['hold-on-oneself']);
+});
+
+test('a hold that is placed while a lease waits stops it, also if it is lifted again meanwhile', async () => {
+  await thaw();
+  await thaw(bob);
+  const gate = gateReads(stage.driver);
+  const asked = stage.lease(payments);
+  await gate.reached;
+  const next = String((await stage.freeze('version', 'lean/sandbox', { version: 1 })).body['hold']);
+  gate.open();
+  expect(await asked).toMatchObject({ status: 403, body: { code: 'held' } });
+  await thaw(undefined, next);
+  await thaw(bob, next);
+  expect((await stage.lease(payments)).status).toBe(201);
+});
+
+test('a hold outlives a restart, and a lifted one stays lifted', async () => {
+  await stage.keyturn.restart();
+  expect((await stage.lease(payments)).body).toMatchObject({ code: 'held' });
+  await thaw();
+  await thaw(bob);
+  await stage.keyturn.restart();
+  expect((await stage.lease(payments)).status).toBe(201);
+});
