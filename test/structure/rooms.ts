@@ -23,9 +23,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   sealed: { rooms: BASE, packages: [] },
   access: { rooms: [...BASE, 'x509'], packages: ['yaml', 'zod'] },
   partner: { rooms: [...BASE, 'x509'], packages: ['yaml', 'zod'] },
-  keystore: { rooms: DOMAIN, packages: [] },
+  keystore: {
+    rooms: DOMAIN,
+    packages: ['node-vault', '@aws-sdk/client-secrets-manager', '@aws-sdk/client-kms', 'cockatiel'],
+  },
   issuer: { rooms: DOMAIN, packages: [] },
-  ledger: { rooms: DOMAIN, packages: ['kysely'] },
+  ledger: { rooms: DOMAIN, packages: [] },
   tls: { rooms: DOMAIN, packages: ['@peculiar/x509', 'reflect-metadata'] },
   credential: { rooms: [...DOMAIN, ...PORTS], packages: [] },
   server: {
