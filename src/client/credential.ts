@@ -88,7 +88,8 @@ export class Credential extends EventEmitter<CredentialEvents> implements AsyncD
   }
 
   /** As the global `fetch`, for https URLs of the lease's hosts; does not follow redirects. Needs no `this`. */
-  readonly fetch = (url: string | URL, init?: FetchInit): Promise<Response> => partnerFetch(this.#agent, url, init);
+  readonly fetch = (url: string | URL, init?: FetchInit): Promise<Response> =>
+    partnerFetch({ agent: this.#agent, identity: this.#identity }, url, init);
 
   /**
    * A dispatcher made with the application's own undici (7 or 8), one for each: for `undici.fetch`, `undici.request`,

@@ -60,7 +60,10 @@ export async function startEcho(ca: TestCa, maxVersion: 'TLSv1.2' | 'TLSv1.3' = 
       seen.push(echoed);
       if (request.url === '/hang') return;
       if (request.url?.startsWith('/status/')) response.statusCode = Number(request.url.slice(8));
-      if (request.url === '/redirect') response.writeHead(302, { location: 'https://elsewhere.example/' });
+      if (request.url === '/redirect') {
+        response.statusCode = 302;
+        response.setHeader('location', 'https://elsewhere.example/');
+      }
       if (request.url === '/echo') return void request.pipe(response);
       response.setHeader('x-serial', echoed.serial);
       response.end(JSON.stringify({ commonName, headers: request.headers }));

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -19,10 +19,12 @@ export const CREDENTIAL = 'lean/sandbox';
 export const TOKEN = 'kt_test_token';
 const ORIGIN = 'keyturn.test/log';
 
+export type LentIdentity = Pick<Issued, 'certificatePem' | 'keyPem' | 'privateKey'>;
+
 /** What the fake lends; each field may be changed between calls. */
 export interface Lent {
   version: number;
-  issued: Issued;
+  issued: LentIdentity;
   chain: string;
   trust: ServerTrust;
   endpoints: string[];
@@ -248,8 +250,9 @@ const DEFAULTS: Omit<Lent, 'issued'> = {
   secondsLeft: 300,
 };
 
-export function spkiOf({ certificate }: Issued): string {
-  return createHash('sha256').update(Buffer.from(certificate.publicKey.rawData)).digest('hex');
+function spkiOf({ certificatePem }: LentIdentity): string {
+  const spki = new X509Certificate(certificatePem).publicKey.export({ format: 'der', type: 'spki' });
+  return createHash('sha256').update(spki).digest('hex');
 }
 
 function problem(response: ServerResponse, status: number, code: string): void {

@@ -1,8 +1,8 @@
 import type { ClientRequest } from 'node:http';
 import { isKeyturnError, type KeyturnError } from '../../core/errors.ts';
-import type { Material } from '../lease/material.ts';
 import type { Endpoint } from '../partner/endpoints.ts';
-import type { Identity } from '../partner/identity.ts';
+import { copyOf, type Identity } from '../partner/identity.ts';
+import type { VersionAgent } from '../partner/version-agent.ts';
 import type { FailedCall } from './diagnose.ts';
 
 /**
@@ -12,16 +12,20 @@ import type { FailedCall } from './diagnose.ts';
  */
 export function explainRequestError(call: RequestOnWire, error: unknown): void {
   if (!(error instanceof Error) || !isExplainable(error)) return;
-  const { identity, material, endpoint, request } = call;
+  const { identity, agent, endpoint, request } = call;
+  if (agent.cutReason !== null) {
+    attach(error, copyOf(agent.cutReason));
+    return;
+  }
   const answered = 'res' in request && request.res != null;
   const failed = failedCall(error, { host: endpoint.name, reused: request.reusedSocket, answered });
-  attach(error, identity.explain(failed, material));
+  attach(error, identity.explain(failed, agent.material));
 }
 
 /** One request and what it was sent with. */
 export interface RequestOnWire {
   readonly identity: Identity;
-  readonly material: Material;
+  readonly agent: VersionAgent;
   readonly endpoint: Endpoint;
   readonly request: ClientRequest;
 }

@@ -3,6 +3,7 @@ import { type RequestOptions, request } from 'node:https';
 import { pipeline } from 'node:stream';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import { keyturnErrorIn } from '../diagnosis/explained-error.ts';
+import type { Identity } from '../partner/identity.ts';
 import type { MtlsAgent } from '../partner/mtls-agent.ts';
 import { partnerResponse } from './partner-response.ts';
 import { type Body, type BodyInit, type HeadersInit, readBody } from './request-body.ts';
@@ -19,20 +20,26 @@ export interface FetchInit {
   readonly redirect?: 'manual' | 'error';
 }
 
+/** What the requests go through. */
+export interface Way {
+  readonly agent: MtlsAgent;
+  readonly identity: Identity;
+}
+
 /**
  * `fetch` over the credential's agent. Differs from the global one where that could send the identity elsewhere:
  * https only, hosts of the lease only, no redirects followed, no compression asked for.
  * @throws KeyturnError (as rejection): `host_not_allowed`, `partner_refused`, `partner_unreachable`,
  * `server_untrusted`, or why the lease is over; `signal.reason` when aborted; `invalid_input` for a wrong call.
  */
-export async function partnerFetch(agent: MtlsAgent, input: string | URL, init: FetchInit = {}): Promise<Response> {
+export async function partnerFetch(way: Way, input: string | URL, init: FetchInit = {}): Promise<Response> {
   const url = typeof input === 'string' ? parseUrl(input) : input;
   const { signal } = init;
   if (signal?.aborted === true) throw signal.reason;
-  const options = requestOptions(agent, url, init);
+  const options = requestOptions(way.agent, url, init);
   const body = init.body === undefined || init.body === null ? null : readBody(init.body);
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
-  const sent = request(options, (response) => answer({ url, init, sent, response }, resolve, reject));
+  const sent = request(options, (response) => answer({ way, url, init, sent, response }, resolve, reject));
   sent.on('error', (error) => reject(signal?.aborted === true ? signal.reason : rejection(error)));
   if (signal) abortWith(sent, signal);
   send(sent, body, init.headers);
@@ -96,6 +103,7 @@ function abortWith(sent: ClientRequest, signal: AbortSignal): void {
 }
 
 interface Exchange {
+  readonly way: Way;
   readonly url: URL;
   readonly init: FetchInit;
   readonly sent: ClientRequest;
@@ -103,7 +111,7 @@ interface Exchange {
 }
 
 function answer(exchange: Exchange, resolve: (response: Response) => void, reject: (error: unknown) => void): void {
-  const { response, sent, url, init } = exchange;
+  const { way, response, sent, url, init } = exchange;
   const status = response.statusCode ?? 0;
   if (init.redirect === 'error' && status >= 300 && status < 400 && response.headers.location !== undefined) {
     sent.destroy();
@@ -111,7 +119,10 @@ function answer(exchange: Exchange, resolve: (response: Response) => void, rejec
     return;
   }
   try {
-    resolve(partnerResponse(response, url, init.signal ?? null));
+    const { signal } = init;
+    const { identity } = way;
+    const why = (error: unknown) => (signal?.aborted === true ? signal.reason : (identity.endReason ?? error));
+    resolve(partnerResponse(response, url, why));
   } catch (error) {
     // A status or a header that no Response can hold, e.g. 600.
     sent.destroy();

@@ -1,30 +1,33 @@
 import type { IncomingMessage } from 'node:http';
 
+/** Gives the reason behind the error that a body was broken off with: an abort, the end of the lease, or that error. */
+export type Why = (error: unknown) => unknown;
+
 /**
- * The whole body at once. Rejects with the signal's reason when aborted, else with what broke it off. To be called
+ * The whole body at once. To be called
  * before anything else listens to the message.
  */
-export function readWhole(message: IncomingMessage, signal: AbortSignal | null): Promise<Buffer> {
+export function readWhole(message: IncomingMessage, why: Why): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    if (message.destroyed && !message.readableEnded) return void reject(brokenOff(message.errored, signal));
+    if (message.destroyed && !message.readableEnded) return void reject(brokenOff(message.errored, why));
     const chunks: Buffer[] = [];
     message.on('data', (chunk: Buffer) => chunks.push(chunk));
     message.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    message.on('error', (error) => reject(brokenOff(error, signal)));
+    message.on('error', (error) => reject(brokenOff(error, why)));
     // Without an error of its own a message that was cut still closes; an Error made for every good one is dear.
-    message.on('close', () => message.readableEnded || reject(brokenOff(null, signal)));
+    message.on('close', () => message.readableEnded || reject(brokenOff(null, why)));
   });
 }
 
 /** The body as a web stream that reads no more from the socket than it is asked for. */
-export function bodyStream(message: IncomingMessage, signal: AbortSignal | null): ReadableStream<Uint8Array> {
+export function bodyStream(message: IncomingMessage, why: Why): ReadableStream<Uint8Array> {
   let over = false;
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const fail = (error: Error | null): void => {
           over = true;
-          controller.error(brokenOff(error, signal));
+          controller.error(brokenOff(error, why));
         };
         if (message.destroyed && !message.readableEnded) return fail(message.errored);
         message.pause();
@@ -62,7 +65,6 @@ export function streamOf(octets: Promise<Buffer>): ReadableStream<Uint8Array> {
   });
 }
 
-function brokenOff(error: Error | null, signal: AbortSignal | null): unknown {
-  if (signal?.aborted === true) return signal.reason;
-  return error ?? new Error('The partner broke off its answer.');
+function brokenOff(error: Error | null, why: Why): unknown {
+  return why(error ?? new Error('The partner broke off its answer.'));
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { bodyStream, readWhole, streamOf } from './message-body.ts';
+import { bodyStream, readWhole, streamOf, type Why } from './message-body.ts';
 
 /** Fetch standard, "null body status". */
 const WITHOUT_BODY = new Set([101, 103, 204, 205, 304]);
@@ -20,7 +20,7 @@ const GlobalResponse: new (body: null, init: ResponseInit) => object = Response;
  */
 class PartnerResponse extends GlobalResponse {
   readonly #message: IncomingMessage;
-  readonly #signal: AbortSignal | null;
+  readonly #why: Why;
   readonly #init: ResponseInit;
   readonly url: string;
   #headers: Headers | null = null;
@@ -30,18 +30,18 @@ class PartnerResponse extends GlobalResponse {
   #streamed: Response | null = null;
   #used = false;
 
-  constructor(message: IncomingMessage, url: URL, signal: AbortSignal | null) {
+  constructor(message: IncomingMessage, url: URL, why: Why) {
     const init = { status: message.statusCode ?? 0, statusText: message.statusMessage ?? '' };
     super(null, init);
     this.#message = message;
-    this.#signal = signal;
+    this.#why = why;
     this.#init = init;
     this.url = url.hash === '' ? url.href : url.href.slice(0, -url.hash.length);
     if (WITHOUT_BODY.has(init.status)) {
       message.resume();
       this.#streamed = new Response(null, init);
     } else if (Number(message.headers['content-length']) <= EAGER_OCTETS) {
-      this.#eager = readWhole(message, signal);
+      this.#eager = readWhole(message, why);
       // Whoever reads the body hears of it; nobody has to.
       this.#eager.catch(() => {});
     }
@@ -95,7 +95,7 @@ class PartnerResponse extends GlobalResponse {
   #whole(): Promise<Buffer> {
     if (this.#used) return Promise.reject(alreadyRead());
     this.#used = true;
-    return this.#eager ?? readWhole(this.#message, this.#signal);
+    return this.#eager ?? readWhole(this.#message, this.#why);
   }
 
   #stream(): Response {
@@ -107,14 +107,14 @@ class PartnerResponse extends GlobalResponse {
   }
 
   #bodyStream(): ReadableStream<Uint8Array> {
-    return this.#eager === null ? bodyStream(this.#message, this.#signal) : streamOf(this.#eager);
+    return this.#eager === null ? bodyStream(this.#message, this.#why) : streamOf(this.#eager);
   }
 }
 
 /** @throws RangeError for a status that no Response can hold, e.g. 600. */
-export function partnerResponse(message: IncomingMessage, url: URL, signal: AbortSignal | null): Response {
+export function partnerResponse(message: IncomingMessage, url: URL, why: Why): Response {
   // It is a Response by class, and has each of its members; the compiler was told less of its base.
-  return new PartnerResponse(message, url, signal) as object as Response;
+  return new PartnerResponse(message, url, why) as object as Response;
 }
 
 /** As the runtime's own Response says it. */

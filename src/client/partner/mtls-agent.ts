@@ -35,7 +35,7 @@ export class MtlsAgent extends Agent {
     }
     // Admitted means that there is a current version.
     const agent = identity.current!;
-    const call: RequestOnWire = { identity, material: agent.material, endpoint: admitted, request };
+    const call: RequestOnWire = { identity, agent, endpoint: admitted, request };
     // A monitor does not count as a listener: an application that listens to no error still hears of it.
     request.on(errorMonitor, (error) => explainRequestError(call, error));
     if (identity.refusesByStatus) watchStatus(identity, admitted, request);

@@ -1,7 +1,7 @@
 import type { ClientRequest } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
-import type { KeyturnError } from '../../core/errors.ts';
+import { KeyturnError } from '../../core/errors.ts';
 import type { Material } from '../lease/material.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { ConnectOptions } from './endpoints.ts';
@@ -22,6 +22,7 @@ export class VersionAgent extends Agent {
   declare addRequest: (request: ClientRequest, options: object) => void;
   readonly material: Material;
   #draining = false;
+  #cutReason: KeyturnError | null = null;
   readonly #open = new Set<Duplex>();
   #whenEmpty: (() => void) | null = null;
   #cancelBound: () => void = () => {};
@@ -74,16 +75,26 @@ export class VersionAgent extends Agent {
     this.#draining = true;
     this.#cancelBound = scheduler.after(boundMs, () => {
       cut = this.#open.size;
-      this.destroy();
+      this.cut(outlived(this.material.version));
     });
     for (const free of Object.values(this.freeSockets)) for (const socket of free ?? []) socket.destroy();
     if (this.#open.size === 0) this.#empty();
   }
 
-  /** Ends every connection at once; requests on them fail with `reason`. */
+  /**
+   * Ends every connection at once. Requests without an answer fail as on any lost connection, and `cutReason` says why.
+   * The sockets get no error of ours: it would become an `error` event on requests that are answered already, where
+   * nobody listens any more.
+   */
   cut(reason: KeyturnError): void {
     this.#draining = true;
-    for (const socket of this.#open) socket.destroy(reason);
+    this.#cutReason = reason;
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  /** Why the connections were cut; null when they were not. */
+  get cutReason(): KeyturnError | null {
+    return this.#cutReason;
   }
 
   #closed(socket: Duplex): void {
@@ -97,4 +108,15 @@ export class VersionAgent extends Agent {
     this.#whenEmpty = null;
     whenEmpty?.();
   }
+}
+
+function outlived(version: number): KeyturnError {
+  return new KeyturnError(
+    'lease_superseded',
+    `The request ran longer than version ${version} may after its replacement.`,
+    {
+      fix: 'Repeat the request if it may be repeated, or raise drainMs.',
+      facts: { version },
+    },
+  );
 }
