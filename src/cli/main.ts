@@ -8,6 +8,12 @@ import { EXIT, EXIT_HELP } from './terminal/exit.ts';
 
 const program = new Command('keyturn');
 
+// Whoever reads has seen enough (keyturn … | head).
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 program
   .description('Mutual-TLS credentials: held in a key store, lent for minutes, every use on an audit log.')
   .option('--home <folder>', `folder of the instance (environment: KEYTURN_HOME; default ${DEFAULT_HOME})`)
@@ -19,9 +25,20 @@ program
   .option('--json', 'print one JSON document')
   .addHelpText('after', `\n${EXIT_HELP}\n\nExample: keyturn init && keyturn server`)
   .showSuggestionAfterError()
+  .configureOutput({ outputError: (text, write) => write(asksForJson() ? usageError(text) : text) })
   .exitOverride((error) => {
     process.exit(error.exitCode === 0 ? 0 : EXIT.usage);
   });
+
+/** Wrong usage is told before options are parsed. */
+function asksForJson(): boolean {
+  return process.argv.includes('--json');
+}
+
+function usageError(text: string): string {
+  const message = text.replace(/^error: /, '').trim();
+  return `${JSON.stringify({ error: { code: 'invalid_input', message, fix: 'See keyturn --help.', facts: {} } })}\n`;
+}
 
 function add(parent: Command, spec: Spec): void {
   const command = parent.command(spec.name).description(spec.about);

@@ -4,9 +4,13 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from '../core/duration.ts';
 import { KeyturnError } from '../core/errors.ts';
+import { subjectAlternativeNames } from '../tls/names.ts';
 
 /** Name of the configuration file in an instance's folder. Paths inside are relative to that folder. */
 export const CONFIG_FILE = 'keyturn.yaml';
+
+/** unix(7): sun_path has 108 octets, the last one zero. */
+const MAX_SOCKET_PATH = 107;
 
 const path = z.string().min(1).max(1000);
 const duration = z.string().transform((text, context) => {
@@ -18,24 +22,38 @@ const duration = z.string().transform((text, context) => {
   }
 });
 
-const masterKey = z.union([
-  z.strictObject({ file: path }),
-  z.strictObject({ passphrase: z.literal('prompt') }),
-  z.strictObject({ 'passphrase-file': path }),
-  z.strictObject({ 'systemd-credential': z.string().regex(/^[A-Za-z0-9._-]{1,64}$/) }),
-]);
+const masterKey = z.union(
+  [
+    z.strictObject({ file: path }),
+    z.strictObject({ passphrase: z.literal('prompt') }),
+    z.strictObject({ 'passphrase-file': path }),
+    z.strictObject({ 'systemd-credential': z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/) }),
+  ],
+  { error: 'give one of file: PATH, passphrase: prompt, passphrase-file: PATH and systemd-credential: NAME' },
+);
 
-const certificate = z.union([
-  z.strictObject({ ca: path }),
-  z.strictObject({ certificate: path, key: path, 'client-ca': path }),
-]);
+const certificate = z.union(
+  [z.strictObject({ ca: path }), z.strictObject({ certificate: path, key: path, 'client-ca': path })],
+  { error: 'give ca: PATH, or certificate, key and client-ca together' },
+);
+
+/** DNS names and IP addresses that clients call this server by. */
+const names = z
+  .array(z.string())
+  .min(1)
+  .superRefine((given, context) => {
+    try {
+      subjectAlternativeNames(given);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'each is a DNS name or an IP address, without scheme or port' });
+    }
+  });
 
 const schema = z.strictObject({
   listen: z.strictObject({
     host: z.string().default('127.0.0.1'),
     port: z.int().min(0).max(65_535).default(8443),
-    /** DNS names and IP addresses that clients call this server by. */
-    names: z.array(z.string()).min(1).default(['localhost', '127.0.0.1']),
+    names: names.default(['localhost', '127.0.0.1']),
   }),
   /** What goes into connection files; default: the first name and the port. */
   urls: z.array(z.url({ protocol: /^https$/ })).optional(),
@@ -55,6 +73,7 @@ const schema = z.strictObject({
   socket: z.strictObject({ path }),
   leases: z
     .strictObject({ default: duration.default(900), maximum: duration.default(3_600) })
+    .refine((leases) => leases.default <= leases.maximum, { error: 'default is longer than maximum' })
     .default({ default: 900, maximum: 3_600 }),
 });
 
@@ -115,7 +134,11 @@ export function parseConfig(home: string, text: string, file: string): Config {
       fix: 'Correct this member; docs/design/configuration.md lists them all.',
     });
   }
-  return absolute(home, result.data);
+  const config = absolute(home, result.data);
+  if (Buffer.byteLength(config.socket) <= MAX_SOCKET_PATH) return config;
+  throw new KeyturnError('config_invalid', `${file}: socket.path: ${config.socket} is too long for a socket.`, {
+    fix: `Choose a path of at most ${MAX_SOCKET_PATH} bytes: a shorter home, or socket.path elsewhere.`,
+  });
 }
 
 function absolute(home: string, data: z.infer<typeof schema>): Config {

@@ -1,8 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { principalOf } from '../access/principal.ts';
@@ -49,27 +49,42 @@ export interface Initialised {
 const SHIPPED_POLICIES = fileURLToPath(new URL('../../policies/', import.meta.url));
 const FIRST_TOKEN_SECONDS = 90 * 86_400;
 
+/** What init makes in the instance's folder; removed again when it fails. */
+const FOLDERS = ['keys', 'master', 'ledger', 'journal', 'checkpoint', 'listener', 'policies', 'run', 'admin'];
+
 /**
  * Makes a new instance in a folder: master key, key store with the log's and the CA's keys, ledger with its first
  * entries, shipped policies, and the first administrator's token. `keyturn.yaml` is written last: a folder without it
- * is not an instance, so an interrupted init is repeated in an empty folder.
- * @throws KeyturnError `conflict` if the folder holds an instance or parts of one.
+ * is not an instance. A failed init removes what it made; after an interrupted one that is left to a person.
+ * @throws KeyturnError `conflict` if the folder holds an instance or parts of one; `invalid_input`, `config_invalid`
+ * for options that make none.
  */
 export async function initInstance(options: InitOptions): Promise<Initialised> {
   const home = resolve(options.home);
+  principalOf(`person:${options.administrator}`);
   const text = configText(options, options.port === 0 ? await freePort() : (options.port ?? 8443));
   const config = parseConfig(home, text, join(home, CONFIG_FILE));
-  await makeFolders(home);
+  await using made = new AsyncDisposableStack();
+  await makeFolders(home, made);
   await copyPolicies(config, options.administrator);
   const store = await makeStore(config, options.ask);
   try {
     const logKey = await makeSystemKeys(config, store, options.now ?? Date.now());
     const { connectionFile, tokenFile, vkey } = await makeLedger(config, store, logKey, options);
-    await writeFile(join(home, CONFIG_FILE), text, { mode: 0o600, flag: 'wx' });
+    await writeConfig(join(home, CONFIG_FILE), text);
+    made.move();
     return { config, connectionFile, tokenFile, administrator: options.administrator, logKey: vkey };
   } finally {
     await store.close();
   }
+}
+
+async function writeConfig(path: string, text: string): Promise<void> {
+  await using file = await open(path, 'wx', 0o600);
+  await file.writeFile(text);
+  await file.sync();
+  await using folder = await open(dirname(path), 'r');
+  await folder.sync();
 }
 
 /** A port that nobody listens on at this moment. */
@@ -102,17 +117,24 @@ function configText(options: InitOptions, port: number): string {
   });
 }
 
-async function makeFolders(home: string): Promise<void> {
-  await mkdir(home, { recursive: true, mode: 0o700 });
-  for (const taken of [CONFIG_FILE, 'keys', 'ledger', 'master']) {
+async function makeFolders(home: string, made: AsyncDisposableStack): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw new KeyturnError('conflict', `The folder ${home} can't be made (${code}).`, {
+      fix: 'Choose another folder with --home.',
+    });
+  });
+  for (const taken of [CONFIG_FILE, ...FOLDERS]) {
     if (await exists(join(home, taken))) {
       throw new KeyturnError('conflict', `${home} already holds ${taken}.`, {
         fix: 'Choose another folder with --home, or remove what a failed init left behind.',
       });
     }
   }
-  for (const folder of ['keys', 'master', 'ledger', 'journal', 'checkpoint', 'listener', 'policies', 'run', 'admin']) {
-    await mkdir(join(home, folder), { recursive: true, mode: 0o700 });
+  for (const folder of FOLDERS) {
+    const path = join(home, folder);
+    await mkdir(path, { mode: 0o700 });
+    made.defer(() => rm(path, { recursive: true, force: true }));
   }
 }
 

@@ -29,6 +29,8 @@ import { allRoutes } from './routes.ts';
 const CHORES_EVERY_MS = 10_000;
 /** How long requests under way may take at shutdown, milliseconds. */
 const GRACE_MS = 10_000;
+/** How often connections that fell idle are closed meanwhile, milliseconds. */
+const IDLE_EVERY_MS = 50;
 
 export interface Serving {
   /** `https://…`, as in connection files. */
@@ -156,8 +158,11 @@ function listen(server: HttpsServer, { listen: { host, port } }: Config): Promis
 function closeServer(server: HttpServer | HttpsServer): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+    // A connection whose last request is answered stays open for the next one: nobody else would close it.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_EVERY_MS);
     server.close(() => {
       clearTimeout(timer);
+      clearInterval(idle);
       resolve();
     });
     server.closeIdleConnections();

@@ -4,6 +4,7 @@ import type { Shown } from '../commands/credential/show.ts';
 import type { Context } from '../context.ts';
 import { attention, broken, type Check, ok } from './check.ts';
 import { asBroken } from './instance.ts';
+import { checkRuntime, type Runtime } from './runtime.ts';
 
 /** Greatest difference of clocks that goes without a word, milliseconds. */
 const CLOCK_TOLERANCE_MS = 5_000;
@@ -20,8 +21,9 @@ export async function checkServer({ api }: Context): Promise<Check[]> {
   const checks: Check[] = [pinnedCa(open)];
   for (const [name, act] of [
     ['server', () => reachable(open)],
-    ['token', () => token(open)],
     ['readiness', () => ready(open)],
+    ['token', () => token(open)],
+    ['server’s runtime', () => runtime(open)],
     ['audit log', () => log(open)],
     ['credentials', () => credentials(open)],
   ] as const) {
@@ -29,7 +31,8 @@ export async function checkServer({ api }: Context): Promise<Check[]> {
       checks.push(...(await act()));
     } catch (error) {
       checks.push(asBroken(name, error));
-      if (name === 'server') break;
+      // Without a server or a token whatever follows would tell the same again.
+      if (name === 'server' || name === 'token') break;
     }
   }
   return checks;
@@ -39,7 +42,8 @@ function pinnedCa({ connection }: Api): Check {
   const end = Date.parse(new X509Certificate(connection.ca).validTo);
   const days = Math.floor((end - Date.now()) / DAY_MS);
   if (days > 30) return ok('pinned CA', `${days} days left`);
-  return attention('pinned CA', `${days} days left`, 'Have a new CA made and hand out new connection files.');
+  const evidence = days < 0 ? `ended ${-days} days ago` : `${days} days left`;
+  return attention('pinned CA', evidence, 'Have a new CA made and hand out new connection files.');
 }
 
 async function reachable(api: Api): Promise<Check[]> {
@@ -68,7 +72,7 @@ async function token(api: Api): Promise<Check[]> {
 }
 
 async function ready(api: Api): Promise<Check[]> {
-  const answer = (await api.call({ method: 'GET', path: '/readyz' })) as {
+  const answer = (await api.call({ method: 'GET', path: '/readyz', accepted: 503 })) as {
     checks: { name: string; ready: boolean; detail: string }[];
   };
   return answer.checks.map(({ name, ready: is, detail }) =>
@@ -76,6 +80,10 @@ async function ready(api: Api): Promise<Check[]> {
       ? ok(name, 'ready')
       : broken(name, detail, 'Restart the server when its disk is well again; freeze works meanwhile.'),
   );
+}
+
+async function runtime(api: Api): Promise<Check[]> {
+  return checkRuntime((await api.call({ method: 'GET', path: '/v1/runtime' })) as Runtime);
 }
 
 async function log(api: Api): Promise<Check[]> {

@@ -19,6 +19,8 @@ export const EXIT_HELP = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not all
 
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   invalid_input: EXIT.usage,
+  environment_required: EXIT.usage,
+  key_password_required: EXIT.usage,
   unauthenticated: EXIT.denied,
   permission_denied: EXIT.denied,
   second_person_required: EXIT.denied,

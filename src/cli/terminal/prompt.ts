@@ -28,17 +28,32 @@ export async function askSecret(question: string): Promise<SecretBytes> {
   }
 }
 
+/**
+ * Asks twice for a secret that is about to lock something: a slip of the finger would lock it for ever.
+ * @throws KeyturnError `invalid_input` when the two differ.
+ */
+export async function askNewSecret(question: string): Promise<SecretBytes> {
+  const first = await askSecret(question);
+  using second = await askSecret(`${question} (once more)`);
+  if (first.equals(second)) return first;
+  first.dispose();
+  throw new KeyturnError('invalid_input', 'The two are not the same.', { fix: 'Try again.' });
+}
+
 function readKeys(stdin: NodeJS.ReadStream, typed: Buffer): Promise<number> {
   return new Promise((resolve, reject) => {
     let length = 0;
     const onData = (chunk: Buffer) => {
-      for (const octet of chunk) {
-        if (octet === 0x03) return finish(() => reject(new KeyturnError('invalid_input', 'Given up.')));
-        if (octet === 0x0d || octet === 0x0a) return finish(() => resolve(length));
-        if (octet === 0x7f || octet === 0x08) length = withoutLastCharacter(typed, length);
-        else if (length < typed.length) length = typed.writeUInt8(octet, length);
+      try {
+        for (const octet of chunk) {
+          if (octet === 0x03) return finish(() => reject(new KeyturnError('invalid_input', 'Given up.')));
+          if (octet === 0x0d || octet === 0x0a) return finish(() => resolve(length));
+          if (octet === 0x7f || octet === 0x08) length = withoutLastCharacter(typed, length);
+          else if (length < typed.length) length = typed.writeUInt8(octet, length);
+        }
+      } finally {
+        chunk.fill(0);
       }
-      chunk.fill(0);
     };
     const finish = (then: () => void) => {
       stdin.off('data', onData);

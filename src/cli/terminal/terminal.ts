@@ -17,21 +17,24 @@ export class Terminal {
   /** The result: `document` for programs, `lines` for people. */
   result(document: unknown, lines: readonly string[]): void {
     if (this.json) this.#out.write(`${JSON.stringify(document, null, 2)}\n`);
-    else for (const line of lines) this.#out.write(`${line}\n`);
+    else for (const line of lines) this.line(line);
   }
 
   /** One raw line of output, in both modes (streams). */
   line(text: string): void {
-    this.#out.write(`${text}\n`);
+    this.#out.write(`${printable(text)}\n`);
   }
 
   /** Advice for people, beside the result. */
   note(text: string): void {
-    if (!this.json) this.#err.write(`${text}\n`);
+    if (!this.json) this.#err.write(`${printable(text)}\n`);
   }
 
+  /** What deserves attention, for people; a JSON result has a member of its own for it. */
   warn(text: string): void {
-    this.#err.write(`${styleText('yellow', 'warning', { stream: this.#err as NodeJS.WriteStream })} ${text}\n`);
+    if (this.json) return;
+    const head = styleText('yellow', 'warning', { stream: this.#err as NodeJS.WriteStream });
+    this.#err.write(`${head} ${printable(text)}\n`);
   }
 
   /** Prints an error as `what → fix`, most important line last, and gives the exit code. */
@@ -45,14 +48,23 @@ export class Terminal {
       };
       this.#err.write(`${JSON.stringify(document)}\n`);
     } else {
-      this.#err.write(
-        `${styleText('red', 'error', { stream: this.#err as NodeJS.WriteStream })} ${message} [${code}]\n`,
-      );
-      if (known?.fix !== undefined) this.#err.write(`  fix: ${known.fix}\n`);
+      const head = styleText('red', 'error', { stream: this.#err as NodeJS.WriteStream });
+      this.#err.write(`${head} ${printable(message)} [${code}]\n`);
+      if (known?.fix !== undefined) this.#err.write(`  fix: ${printable(known.fix)}\n`);
       if (known === null && error instanceof Error) this.#err.write(`  ${error.name} ${firstFrame(error)}\n`);
     }
     return exitCodeOf(code);
   }
+}
+
+/**
+ * Text that may come from a certificate, a reason or a file name, made harmless for a terminal: control characters
+ * (ESC begins commands) and those that reorder lines are shown as escapes. Line ends stay.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, (character) =>
+    character === '\n' ? character : `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`,
+  );
 }
 
 function firstFrame(error: Error): string {

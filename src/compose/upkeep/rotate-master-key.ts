@@ -16,14 +16,14 @@ import { openInstance } from '../open.ts';
 export async function rotateMasterKey(
   config: Config,
   next: MasterKeySetting,
-  ask: AskSecret,
+  ask: { readonly current: AskSecret; readonly next: AskSecret },
 ): Promise<{ readonly generation: number }> {
   if ('file' in next && !(await exists(next.file))) await generateKeyFile(next.file, config.keystore);
-  const instance = await openInstance(config, { ask });
+  const instance = await openInstance(config, { ask: ask.current });
   try {
     const { driver } = instance.store;
     if (!(driver instanceof FileStore)) throw new TypeError('The default store is not a file.');
-    await driver.rotateMasterKey(masterKeySource(next, () => ask('New passphrase of the key store')));
+    await driver.rotateMasterKey(masterKeySource(next, () => ask.next('New passphrase of the key store')));
     const { generation, digest } = await driver.attest();
     await instance.desk.ledger.commit({
       writes: [{ put: 'stores', row: { store: instance.store.name, generation, digest } }],

@@ -1,20 +1,24 @@
-import { open } from 'node:fs/promises';
-import { KeyturnError } from '../../../core/errors.ts';
+import { brokenOff } from '../../api/answer.ts';
 import type { Context } from '../../context.ts';
+import { NewFile } from '../../terminal/new-file.ts';
 
 export default async function auditExport({ terminal, api }: Context, _options: object, path: string): Promise<void> {
-  const stream = await (await api()).stream({ method: 'GET', path: '/v1/audit/export' });
-  await using file = await open(path, 'wx', 0o600).catch(() => {
-    throw new KeyturnError('conflict', `${path} can't be made; it may exist already.`, {
-      fix: 'Choose another file name.',
-    });
-  });
-  let bytes = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    await file.writeFile(chunk);
-    bytes += chunk.length;
-  }
-  await file.sync();
+  const open = await api();
+  await using file = await NewFile.make(path, 0o600);
+  const stream = await open.stream({ method: 'GET', path: '/v1/audit/export' });
+  const bytes = await copy(stream, file);
+  await file.keep();
   terminal.result({ file: path, bytes }, [`Wrote ${path} (${bytes} bytes).`]);
   terminal.note(`Next: keyturn audit verify ${path}`);
+}
+
+async function copy(stream: AsyncIterable<Buffer>, file: NewFile): Promise<number> {
+  const chunks = stream[Symbol.asyncIterator]();
+  let bytes = 0;
+  for (;;) {
+    const next = await chunks.next().catch(() => Promise.reject(brokenOff()));
+    if (next.done === true) return bytes;
+    await file.write(next.value);
+    bytes += next.value.length;
+  }
 }

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { LogVerifier } from '../../../audit/checkpoint.ts';
 import { readLines } from '../../../audit/export.ts';
 import { type Report, verifyExport } from '../../../audit/verify.ts';
 import { readConnection } from '../../../client/connection-file.ts';
 import { KeyturnError } from '../../../core/errors.ts';
+import { pathsOf } from '../../api/api.ts';
 import type { Context } from '../../context.ts';
 import { EXIT } from '../../terminal/exit.ts';
 
@@ -38,9 +38,8 @@ async function* unreadable(chunks: AsyncIterable<Buffer>, path: string): AsyncIt
 }
 
 async function verifierOfConnection({ where }: Context): Promise<LogVerifier> {
-  const path = where.connection ?? process.env['KEYTURN_CONNECTION'] ?? join(where.home, 'admin', 'connection.json');
   try {
-    return (await readConnection(path)).log;
+    return (await readConnection(pathsOf(where).connectionPath)).log;
   } catch {
     throw new KeyturnError('invalid_input', 'No public key to verify with.', {
       fix: 'Give --key with the log key that keyturn init printed, or --connection with a connection file.',

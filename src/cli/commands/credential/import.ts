@@ -1,12 +1,14 @@
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isKeyturnError, KeyturnError } from '../../../core/errors.ts';
 import type { SecretBytes } from '../../../core/secret-bytes.ts';
 import type { Api } from '../../api/api.ts';
 import { type FormFile, multipart } from '../../api/form.ts';
 import type { Context } from '../../context.ts';
+import { EXIT } from '../../terminal/exit.ts';
 import { confirm, secretFrom } from '../../terminal/prompt.ts';
 import { facts } from '../../terminal/terminal.ts';
+import { removeSources, type Source } from './remove-sources.ts';
 
 interface Options {
   readonly zip?: string[];
@@ -28,37 +30,38 @@ interface Imported {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
+/** Exit code 10 when the import is done but a source could not be removed as asked. */
 export default async function importCommand(
   { terminal, api }: Context,
   options: Options,
   credential: string,
-): Promise<void> {
-  const paths = [...(options.zip ?? []), ...(options.pem ?? []), ...(options.chain ?? [])];
+): Promise<number> {
+  const paths = [...new Set([...(options.zip ?? []), ...(options.pem ?? []), ...(options.chain ?? [])])];
   if (paths.length === 0) {
     throw new KeyturnError('invalid_input', 'Nothing to import.', {
       fix: 'Give --zip FILE, or --pem FILE for each file.',
     });
   }
-  const files = await readFiles(paths);
+  const open = await api();
+  const files: FormFile[] = [];
+  let imported: Imported;
   try {
-    const imported = await upload(await api(), credential, files, options);
-    report(imported, terminal);
-    if (options.removeSource === true) await removeSources(paths, terminal);
+    for (const path of paths) files.push(await readUpload(path));
+    imported = await upload(open, credential, files, options);
   } finally {
     for (const { bytes } of files) bytes.fill(0);
   }
+  const sources = options.removeSource === true ? await removeSources(paths) : null;
+  report(imported, sources, terminal);
+  return sources?.some(({ removed }) => !removed) === true ? EXIT.attention : 0;
 }
 
-async function readFiles(paths: readonly string[]): Promise<FormFile[]> {
-  const files: FormFile[] = [];
-  for (const path of paths) {
-    try {
-      files.push({ field: 'file', name: basename(path), bytes: await readFile(path) });
-    } catch {
-      throw new KeyturnError('invalid_input', `${path} can't be read.`, { fix: 'Check the path.' });
-    }
+async function readUpload(path: string): Promise<FormFile> {
+  try {
+    return { field: 'file', name: basename(path), bytes: await readFile(path) };
+  } catch {
+    throw new KeyturnError('invalid_input', `${path} can't be read.`, { fix: 'Check the path.' });
   }
-  return files;
 }
 
 /** Asks for what the server says is missing: a password, then the environment; each once. */
@@ -112,10 +115,10 @@ async function post(
   }
 }
 
-function report(imported: Imported, terminal: Context['terminal']): void {
+function report(imported: Imported, sources: readonly Source[] | null, terminal: Context['terminal']): void {
   const { credential, version, state, custody, warnings } = imported;
   for (const { message } of warnings) terminal.warn(message);
-  terminal.result(imported, [
+  terminal.result({ ...imported, ...(sources === null ? {} : { sources }) }, [
     `Imported version ${version} of ${credential}; it is ${state}.`,
     ...facts([
       ['subject', custody.subject],
@@ -126,19 +129,14 @@ function report(imported: Imported, terminal: Context['terminal']): void {
       ['uploadSha256', custody.uploadSha256.join(' ')],
     ]),
   ]);
-  if (state === 'staged') terminal.note(`Next: keyturn promote ${credential} ${version}`);
-}
-
-/** Overwrites and unlinks: on flash, snapshots and journaling file systems copies may live on. */
-async function removeSources(paths: readonly string[], terminal: Context['terminal']): Promise<void> {
-  for (const path of paths) {
-    await using file = await open(path, 'r+');
-    const { size } = await stat(path);
-    await file.write(Buffer.alloc(size), 0, size, 0);
-    await file.sync();
-    await rm(path);
+  const removed = sources?.filter((source) => source.removed).map(({ path }) => path) ?? [];
+  if (removed.length > 0) {
+    terminal.note(
+      `Overwrote and deleted ${removed.join(', ')} (best effort: backups, snapshots, mail and the download folder’s history may hold copies).`,
+    );
   }
-  terminal.note(
-    `Overwrote and deleted ${paths.join(', ')} (best effort: backups, snapshots, mail and the download folder’s history may hold copies).`,
-  );
+  for (const { path } of sources?.filter((source) => !source.removed) ?? []) {
+    terminal.warn(`${path} could not be overwritten and deleted: do it by hand, it holds what was imported.`);
+  }
+  if (state === 'staged') terminal.note(`Next: keyturn promote ${credential} ${version}`);
 }

@@ -1,9 +1,10 @@
-import { open } from 'node:fs/promises';
 import { KeyturnError } from '../../../core/errors.ts';
 import { pemOctets } from '../../../core/pem.ts';
 import { AnswerOpener } from '../../../sealed/answer.ts';
 import type { SealedAnswer } from '../../../sealed/envelope.ts';
+import type { Api } from '../../api/api.ts';
 import type { Context } from '../../context.ts';
+import { NewFile } from '../../terminal/new-file.ts';
 
 interface Options {
   readonly reason?: string;
@@ -19,6 +20,9 @@ interface Answer {
   readonly sealed: SealedAnswer;
 }
 
+type Revealed = Pick<Answer, 'version' | 'spki'> & { readonly pem: Buffer };
+
+/** The file is made first: when it can't be, no key leaves the server and nothing is recorded. */
 export default async function reveal(
   { terminal, api }: Context,
   options: Options,
@@ -31,44 +35,48 @@ export default async function reveal(
       fix: `keyturn reveal ${credential} ${version} --reason "why" --out key.pem (or - for standard output)`,
     });
   }
-  const opener = AnswerOpener.generate();
-  const path = `/v1/credentials/${encodeURIComponent(credential)}/versions/${encodeURIComponent(version)}/reveal`;
-  const json = { reason, hpkePublicKey: opener.publicKey };
-  const answer = (await (await api()).call({ method: 'POST', path, json })) as Answer;
-  const { request, spki, expiresAt } = answer;
-  const secrets = opener.open(answer.sealed, {
-    lease: request,
-    credential: answer.credential,
-    version: answer.version,
-    spki,
-    expiresAt,
-  });
-  try {
-    const key = secrets.get('key');
-    if (key === undefined) throw new KeyturnError('sealed_answer_invalid', 'The sealed answer holds no key.');
-    await writeKey(out, pemOctets('PRIVATE KEY', key.bytes));
-  } finally {
-    for (const secret of secrets.values()) secret.dispose();
+  if (out === '-' && terminal.json) {
+    throw new KeyturnError('invalid_input', 'A key is no JSON document.', { fix: 'Give --out FILE with --json.' });
   }
-  terminal.result(
-    { credential, version: answer.version, spki, out },
-    out === '-' ? [] : [`Wrote the private key of ${credential} version ${version} to ${out} (mode 0600).`],
-  );
-  terminal.note('This copy ends with no lease. Destroy it when it has served; the reveal is on the audit log.');
-}
-
-async function writeKey(out: string, pem: Buffer): Promise<void> {
+  const open = await api();
+  await using file = out === '-' ? null : await NewFile.make(out, 0o600);
+  const { pem, spki, version: number } = await fetchKey(open, { credential, version, reason });
   try {
-    if (out === '-') {
-      process.stdout.write(Buffer.from(pem));
-      return;
-    }
-    await using file = await open(out, 'wx', 0o600);
-    await file.writeFile(pem);
-    await file.sync();
-  } catch {
-    throw new KeyturnError('conflict', `${out} can't be made; it may exist already.`, { fix: 'Choose another --out.' });
+    if (file === null) await printed(pem);
+    else await file.keep(pem);
   } finally {
     pem.fill(0);
   }
+  const done = `Wrote the private key of ${credential} version ${number} to ${out} (mode 0600).`;
+  terminal.result({ credential, version: number, spki, out }, out === '-' ? [] : [done]);
+  terminal.note('This copy ends with no lease. Destroy it when it has served; the reveal is on the audit log.');
+}
+
+async function fetchKey(
+  api: Api,
+  wanted: { readonly credential: string; readonly version: string; readonly reason: string },
+): Promise<Revealed> {
+  const opener = AnswerOpener.generate();
+  const path = `/v1/credentials/${encodeURIComponent(wanted.credential)}/versions/${encodeURIComponent(wanted.version)}/reveal`;
+  const json = { reason: wanted.reason, hpkePublicKey: opener.publicKey };
+  const answer = (await api.call({ method: 'POST', path, json })) as Answer;
+  const { request, credential, version, spki, expiresAt } = answer;
+  if (credential !== wanted.credential || version !== Number(wanted.version)) {
+    throw new KeyturnError('sealed_answer_invalid', 'The answer is about another version than was asked for.');
+  }
+  const secrets = opener.open(answer.sealed, { lease: request, credential, version, spki, expiresAt });
+  try {
+    const key = secrets.get('key');
+    if (key === undefined) throw new KeyturnError('sealed_answer_invalid', 'The sealed answer holds no key.');
+    return { version, spki, pem: pemOctets('PRIVATE KEY', key.bytes) };
+  } finally {
+    for (const secret of secrets.values()) secret.dispose();
+  }
+}
+
+/** Resolves when the octets are handed over, so that they can be wiped. */
+function printed(octets: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(octets, (error) => (error ? reject(error) : resolve()));
+  });
 }

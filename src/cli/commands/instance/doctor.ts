@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { exists } from '../../../compose/exists.ts';
 import type { Context } from '../../context.ts';
+import { broken, type Check } from '../../doctor/check.ts';
 import { checkInstance } from '../../doctor/instance.ts';
-import { checkRuntime } from '../../doctor/runtime.ts';
 import { checkServer } from '../../doctor/server.ts';
 import { EXIT } from '../../terminal/exit.ts';
 
@@ -10,10 +10,11 @@ const MARK = { ok: '✔', attention: '!', broken: '✖' } as const;
 
 /** Exit code 0: all is well; 10: something needs attention; 1: something is broken. */
 export default async function doctor(context: Context): Promise<number> {
-  const local = await exists(join(context.home, 'keyturn.yaml'));
+  const { home, where } = context;
+  const local = await exists(join(home, 'keyturn.yaml'));
+  const elsewhere = (where.connection ?? process.env['KEYTURN_CONNECTION']) !== undefined;
   const checks = [
-    ...checkRuntime(),
-    ...(local ? await checkInstance(context.home) : []),
+    ...(local ? await checkInstance(home) : elsewhere ? [] : [noInstance(home)]),
     ...(await checkServer(context)),
   ];
   context.terminal.result(
@@ -25,4 +26,12 @@ export default async function doctor(context: Context): Promise<number> {
   );
   if (checks.some(({ verdict }) => verdict === 'broken')) return EXIT.failure;
   return checks.some(({ verdict }) => verdict === 'attention') ? EXIT.attention : 0;
+}
+
+function noInstance(home: string): Check {
+  return broken(
+    'instance',
+    `${home} holds no keyturn.yaml`,
+    'Name the instance’s folder with --home, or make one: keyturn init. For a server elsewhere give --connection.',
+  );
 }

@@ -1,9 +1,10 @@
 import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
 import type { MasterKeySetting } from '../../../compose/config.ts';
 import { initInstance } from '../../../compose/init.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import type { Context } from '../../context.ts';
-import { askSecret } from '../../terminal/prompt.ts';
+import { askNewSecret } from '../../terminal/prompt.ts';
 import { facts } from '../../terminal/terminal.ts';
 
 interface Options {
@@ -22,7 +23,7 @@ export default async function init({ home, terminal }: Context, options: Options
   const made = await initInstance({
     home,
     administrator: options.admin ?? loginName(),
-    ask: askSecret,
+    ask: askNewSecret,
     ...(masterKey === undefined ? {} : { masterKey }),
     ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.port === undefined ? {} : { port: portOf(options.port) }),
@@ -50,19 +51,31 @@ export default async function init({ home, terminal }: Context, options: Options
 }
 
 function masterKeyOf(options: Options): MasterKeySetting | undefined {
-  if (options.passphrase === true) return { passphrase: 'prompt' };
-  if (options.systemdCredential !== undefined) return { 'systemd-credential': options.systemdCredential };
-  return options.masterKeyFile === undefined ? undefined : { file: options.masterKeyFile };
+  const { passphrase, systemdCredential, masterKeyFile } = options;
+  const named: MasterKeySetting[] = [
+    ...(passphrase === true ? [{ passphrase: 'prompt' } as const] : []),
+    ...(systemdCredential === undefined ? [] : [{ 'systemd-credential': systemdCredential }]),
+    ...(masterKeyFile === undefined ? [] : [{ file: resolve(masterKeyFile) }]),
+  ];
+  if (named.length <= 1) return named[0];
+  throw new KeyturnError('invalid_input', 'There is one master key.', {
+    fix: 'Give one of --passphrase, --master-key-file and --systemd-credential.',
+  });
 }
 
 function loginName(): string {
-  return userInfo()
-    .username.toLowerCase()
-    .replaceAll(/[^a-z0-9._-]/g, '-');
+  try {
+    return userInfo()
+      .username.toLowerCase()
+      .replaceAll(/[^a-z0-9._-]/g, '-');
+  } catch {
+    // In a container the user may have no entry in the password file.
+    throw new KeyturnError('invalid_input', 'The login name is not known.', { fix: 'Give --admin NAME.' });
+  }
 }
 
 function portOf(text: string): number {
-  const port = Number(text);
+  const port = text.trim() === '' ? Number.NaN : Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new KeyturnError('invalid_input', 'A port is a number from 0 to 65535.');
+  throw new KeyturnError('invalid_input', 'A port is a number from 0 to 65535.', { fix: 'Leave --port out for 8443.' });
 }

@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { parseDuration } from '../../../core/duration.ts';
-import { KeyturnError } from '../../../core/errors.ts';
 import type { Context } from '../../context.ts';
+import { NewFile } from '../../terminal/new-file.ts';
 
 interface Options {
   readonly ttl?: string;
@@ -17,36 +16,30 @@ interface Created {
   readonly connection: unknown;
 }
 
-/** The token goes into a file of mode 0600 and nowhere else: it is not printed, not even with --json. */
+/**
+ * The token goes into a file of mode 0600 and nowhere else: it is not printed, not even with --json. Both files are
+ * made before the token is, so that there is never a token that nobody holds.
+ */
 export default async function tokenCreate(
   { terminal, api }: Context,
   options: Options,
   principal: string,
 ): Promise<void> {
-  const prefix = options.out ?? principal.split(':')[1] ?? 'client';
+  const prefix = options.out ?? principal.replace(/^[a-z]+:/, '').replaceAll(/[^A-Za-z0-9._-]/g, '_');
   const json = {
     principal,
     ttlSeconds: parseDuration(options.ttl ?? '90d'),
     comment: options.comment ?? `made with the CLI for ${principal}`,
   };
-  const created = (await (await api()).call({ method: 'POST', path: '/v1/tokens', json })) as Created;
-  const tokenFile = `${prefix}.token`;
-  const connectionFile = `${prefix}.connection.json`;
-  await writeNew(tokenFile, created.token, 0o600);
-  await writeNew(connectionFile, `${JSON.stringify(created.connection, null, 2)}\n`, 0o644);
+  const open = await api();
+  await using token = await NewFile.make(`${prefix}.token`, 0o600);
+  await using connection = await NewFile.make(`${prefix}.connection.json`, 0o644);
+  const created = (await open.call({ method: 'POST', path: '/v1/tokens', json })) as Created;
+  await token.keep(created.token);
+  await connection.keep(`${JSON.stringify(created.connection, null, 2)}\n`);
   const { id, expiresAt } = created;
-  terminal.result({ id, principal, expiresAt, tokenFile, connectionFile }, [
+  terminal.result({ id, principal, expiresAt, tokenFile: token.path, connectionFile: connection.path }, [
     `Made a token for ${principal}, good until ${expiresAt} (${id}).`,
-    `Wrote ${tokenFile} (secret, mode 0600) and ${connectionFile} (public).`,
+    `Wrote ${token.path} (secret, mode 0600) and ${connection.path} (public).`,
   ]);
-}
-
-async function writeNew(path: string, content: string, mode: number): Promise<void> {
-  try {
-    await writeFile(path, content, { mode, flag: 'wx' });
-  } catch {
-    throw new KeyturnError('conflict', `${path} can't be written; it may exist already.`, {
-      fix: 'Choose another --out and revoke the token that was just made: keyturn token list.',
-    });
-  }
 }

@@ -1,0 +1,46 @@
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { KeyturnError } from '../../core/errors.ts';
+
+/**
+ * A file that is made before what goes into it is asked for: when it can't be, nothing has happened yet. Removed when
+ * it is disposed of without having been kept.
+ */
+export class NewFile implements AsyncDisposable {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  #kept = false;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.path = path;
+    this.#handle = handle;
+  }
+
+  /** @throws KeyturnError `conflict` when there is such a file, or none can be made there. */
+  static async make(path: string, mode: number): Promise<NewFile> {
+    try {
+      return new NewFile(path, await open(path, 'wx', mode));
+    } catch (error) {
+      const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+      throw new KeyturnError('conflict', exists ? `There is already a file ${path}.` : `${path} can't be made.`, {
+        fix: 'Choose another file name; nothing was overwritten.',
+      });
+    }
+  }
+
+  /** Appends; for what comes in pieces. */
+  write(piece: Buffer): Promise<void> {
+    return this.#handle.writeFile(piece);
+  }
+
+  /** Writes the rest, if any; the file stays. */
+  async keep(rest: string | Buffer = Buffer.alloc(0)): Promise<void> {
+    await this.#handle.writeFile(rest);
+    await this.#handle.sync();
+    this.#kept = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+    if (!this.#kept) await rm(this.path, { force: true });
+  }
+}
