@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { type Entry, fromBufferPromise, type ZipFile as YauzlFile } from 'yauzl';
 import { isKeyturnError } from '../core/errors.ts';
-import { type ArchiveEntry, readDirectory } from './archive/directory.ts';
+import type { ArchiveEntry } from './archive/archive-entry.ts';
+import { readDirectory } from './archive/directory.ts';
 import { isResourceFile } from './archive/entry-name.ts';
 import { rejected } from './archive/rejected.ts';
 

@@ -1,3 +1,4 @@
+import type { ArchiveEntry } from './archive-entry.ts';
 import { collisionKey, entryName } from './entry-name.ts';
 import { type Extent, localExtent } from './local-header.ts';
 import { rejected } from './rejected.ts';
@@ -23,20 +24,6 @@ const PATCHED = 0x0020;
 const FILE_TYPE = 0xf000;
 const REGULAR = 0x8000;
 const FOLDER = 0x4000;
-
-/** What the central directory says about one entry, checked for sense. */
-export interface ArchiveEntry {
-  readonly name: string;
-  readonly rawName: Buffer;
-  readonly isFolder: boolean;
-  readonly flags: number;
-  /** 0 stored, 8 deflated; nothing else comes through. */
-  readonly method: number;
-  readonly crc32: number;
-  readonly compressedSize: number;
-  readonly size: number;
-  readonly offset: number;
-}
 
 /**
  * Reads the layout of a zip that may come from an attacker (PKWARE APPNOTE 6.3.10) and refuses all that two readers

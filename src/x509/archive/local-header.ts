@@ -1,4 +1,4 @@
-import type { ArchiveEntry } from './directory.ts';
+import type { ArchiveEntry } from './archive-entry.ts';
 import { rejected } from './rejected.ts';
 
 const LOCAL_SIGNATURE = 0x04034b50;
