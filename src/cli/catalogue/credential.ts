@@ -12,11 +12,12 @@ export const credentialCommands: readonly Spec[] = [
     options: [
       ['--environment <name>', 'confirm the environment where the chain cannot tell it'],
       ['--accept-new-chain', 'the partner has changed its CA and the new chain was checked'],
-      ['--password-file <file>', 'password of an encrypted key (asked for otherwise)'],
+      ['--password-file <file>', 'password of an encrypted key or PKCS#12 file (asked for otherwise)'],
       ['--remove-source', 'overwrite and delete the uploaded files afterwards (best effort)'],
     ],
     lists: [
       ['--zip <file>', 'zip with key and certificate, as the partner handed it out'],
+      ['--p12 <file>', 'PKCS#12 file (.p12, .pfx) with key, certificate and often the chain'],
       ['--pem <file>', 'PEM file; repeat it for key, certificate and chain apart'],
       ['--chain <file>', 'zip or PEM file with the issuer chain'],
     ],

@@ -12,6 +12,7 @@ import { removeSources, type Source } from './remove-sources.ts';
 
 interface Options {
   readonly zip?: string[];
+  readonly p12?: string[];
   readonly pem?: string[];
   readonly chain?: string[];
   readonly environment?: string;
@@ -36,10 +37,11 @@ export default async function importCommand(
   options: Options,
   credential: string,
 ): Promise<number> {
-  const paths = [...new Set([...(options.zip ?? []), ...(options.pem ?? []), ...(options.chain ?? [])])];
+  const { zip = [], p12 = [], pem = [], chain = [] } = options;
+  const paths = [...new Set([...zip, ...p12, ...pem, ...chain])];
   if (paths.length === 0) {
     throw new KeyturnError('invalid_input', 'Nothing to import.', {
-      fix: 'Give --zip FILE, or --pem FILE for each file.',
+      fix: 'Give --zip FILE, --p12 FILE, or --pem FILE for each file.',
     });
   }
   const open = await api();
