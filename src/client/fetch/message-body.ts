@@ -9,7 +9,10 @@ export type Why = (error: unknown) => unknown;
  */
 export function readWhole(message: IncomingMessage, why: Why): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    if (message.destroyed && !message.readableEnded) return void reject(brokenOff(message.errored, why));
+    if (message.destroyed && !message.readableEnded) {
+      reject(brokenOff(message.errored, why));
+      return;
+    }
     const chunks: Buffer[] = [];
     message.on('data', (chunk: Buffer) => chunks.push(chunk));
     message.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));

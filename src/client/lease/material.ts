@@ -67,11 +67,17 @@ function rootsOf(trust: ServerTrust): { ca?: string[] } {
 
 function readCertificates(answer: LeaseAnswer): { leaf: X509Certificate; chain: X509Certificate[] } {
   try {
-    const chain = (answer.chain.match(CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem));
-    return { leaf: new X509Certificate(answer.certificate), chain };
+    // OpenSSL would skip a root that it can't read, and trust the others.
+    if (answer.trust.mode !== 'system' && certificatesIn(answer.trust.pem).length === 0)
+      throw invalid('it pins no root');
+    return { leaf: new X509Certificate(answer.certificate), chain: certificatesIn(answer.chain) };
   } catch {
     throw invalid("a certificate of it can't be read");
   }
+}
+
+function certificatesIn(pem: string): X509Certificate[] {
+  return (pem.match(CERTIFICATE) ?? []).map((block) => new X509Certificate(block));
 }
 
 function assertKeyPair(key: SecretBytes, leaf: X509Certificate, spki: string): void {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { KeyturnError } from '../../core/errors.ts';
 import { attach, failedCall, isExplainable } from '../diagnosis/explained-error.ts';
 import type { Endpoint } from './endpoints.ts';
+import { ExplainingHandler, isHandler } from './explaining-handler.ts';
 import type { Follower, Identity } from './identity.ts';
 import type { VersionAgent } from './version-agent.ts';
 
@@ -14,6 +15,7 @@ interface ConnectorOptions {
   readonly port: string;
   readonly protocol: string;
   readonly localAddress?: string | null;
+  readonly servername?: string;
 }
 
 interface DispatcherLike {
@@ -35,7 +37,7 @@ interface Undici {
   readonly Dispatcher: new () => object;
   readonly buildConnector: (options: object) => Connector;
   /** undici 8: takes the handlers of older versions, such as the one inside Node 24. */
-  readonly Dispatcher1Wrapper?: { wrapHandler?(handler: object): object };
+  readonly Dispatcher1Wrapper?: { readonly wrapHandler?: (this: void, handler: object) => object };
 }
 
 /**
@@ -47,6 +49,9 @@ export class KeyturnDispatcher implements Follower {
   readonly dispatcher: object;
   readonly #undici: Undici;
   readonly #identity: Identity;
+  readonly #draining = new Set<DispatcherLike>();
+  /** Connections made so far. */
+  #connected = 0;
   #inner: { readonly of: VersionAgent; readonly agent: DispatcherLike } | null = null;
 
   constructor(module: UndiciModule, identity: Identity) {
@@ -72,20 +77,36 @@ export class KeyturnDispatcher implements Follower {
     this.#inner = null;
     if (old === undefined) return;
     const { scheduler, drainMs } = this.#identity.options;
+    this.#draining.add(old);
     const cancel = scheduler.after(drainMs, () => void old.destroy(null));
-    old.close().then(cancel, cancel);
+    const gone = (): void => {
+      cancel();
+      this.#draining.delete(old);
+    };
+    old.close().then(gone, gone);
   }
 
   ended(reason: KeyturnError): void {
-    const old = this.#inner?.agent;
+    const agents = [...this.#draining, ...(this.#inner === null ? [] : [this.#inner.agent])];
     this.#inner = null;
-    old?.destroy(reason).catch(() => {});
+    for (const agent of agents) agent.destroy(reason).catch(() => {});
   }
 
   #dispatch(options: object, handler: object): boolean {
     const admitted = this.#admit('origin' in options ? String(options.origin) : '');
-    const agent = admitted instanceof KeyturnError ? this.#refusing(admitted) : this.#current();
-    return agent.dispatch(options, this.#understood(handler));
+    const understood = this.#understood(handler);
+    if (admitted instanceof KeyturnError) return this.#refusing(admitted).dispatch(options, understood);
+    const { agent, of } = this.#current();
+    // Without its interface an error can't be explained here; `keyturnErrorIn` finds nothing then.
+    if (!isHandler(understood)) return agent.dispatch(options, understood);
+    const connectedBefore = this.#connected;
+    const explain = (error: unknown, answered: boolean): void => {
+      // undici does not tell which connection an error is of. One that was made meanwhile is taken for the request's.
+      const reused = this.#connected === connectedBefore;
+      if (!(error instanceof Error) || !isExplainable(error)) return;
+      attach(error, this.#identity.explain(failedCall(error, { host: admitted.name, reused, answered }), of.material));
+    };
+    return agent.dispatch(options, new ExplainingHandler(understood, explain));
   }
 
   #admit(origin: string): Endpoint | KeyturnError {
@@ -94,9 +115,7 @@ export class KeyturnDispatcher implements Follower {
     return new KeyturnError(
       'host_not_allowed',
       'The URL is not https: a client certificate is never used without TLS.',
-      {
-        fix: 'Call the https URL of the partner.',
-      },
+      { fix: 'Call the https URL of the partner.' },
     );
   }
 
@@ -111,11 +130,11 @@ export class KeyturnDispatcher implements Follower {
     return new this.#undici.Agent({ connect: (_options: object, callback: Connected) => callback(reason, null) });
   }
 
-  #current(): DispatcherLike {
+  #current(): { readonly of: VersionAgent; readonly agent: DispatcherLike } {
     // Admitted means that there is a current version.
     const of = this.#identity.current!;
     if (this.#inner?.of !== of) this.#inner = { of, agent: new this.#undici.Agent(this.#agentOptions(of)) };
-    return this.#inner.agent;
+    return this.#inner;
   }
 
   #agentOptions(of: VersionAgent): object {
@@ -125,27 +144,20 @@ export class KeyturnDispatcher implements Follower {
       maxCachedSessions: 0,
       allowH2: false,
     });
-    return { allowH2: false, connect: this.#connector(connect, of) };
+    return { allowH2: false, connect: this.#connector(connect) };
   }
 
-  #connector(connect: Connector, of: VersionAgent): Connector {
-    return (options, callback) => {
-      const { protocol, hostname, localAddress = null } = options;
-      const endpoint = this.#identity.endpoints.find(bare(hostname), portOf(options.port));
-      if (endpoint === undefined)
-        return callback(new KeyturnError('host_not_allowed', 'This host is no longer allowed.'), null);
-      const { host, port, servername } = endpoint.options;
+  #connector(connect: Connector): Connector {
+    return ({ protocol, hostname, port, localAddress = null }, callback) => {
+      const endpoint = this.#identity.endpoints.find(bare(hostname), portOf(port));
+      if (endpoint === undefined) return callback(new KeyturnError('host_not_allowed', 'No longer allowed.'), null);
       // Not the name that undici took from a Host header: the server must prove to be the host of the lease.
-      connect(
-        { protocol, hostname: host, port: String(port), localAddress, ...(servername && { servername }) },
-        (error, socket) => {
-          if (error !== null && isExplainable(error)) {
-            const failed = failedCall(error, { host: endpoint.name, reused: false, answered: false });
-            attach(error, this.#identity.explain(failed, of.material));
-          }
-          callback(error, socket);
-        },
-      );
+      const { host, servername } = endpoint.options;
+      const options = { protocol, hostname: host, port: String(endpoint.options.port), localAddress };
+      connect(servername === '' ? options : { ...options, servername }, (error, socket) => {
+        this.#connected += 1;
+        callback(error, socket);
+      });
     };
   }
 }

@@ -30,7 +30,7 @@ interface StageOptions {
   readonly partner?: PartnerOptions;
   readonly refusals?: Refusal[];
   readonly lent?: Partial<Lent>;
-  identity?(partner: Partner): Promise<LentIdentity>;
+  readonly identity?: (partner: Partner) => Promise<LentIdentity>;
 }
 
 async function stage({ partner: options, refusals = [], lent = {}, identity }: StageOptions): Promise<Stage> {

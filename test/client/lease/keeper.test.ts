@@ -189,7 +189,7 @@ const LIES: Record<string, [code: string, change: (answer: LeaseAnswer) => unkno
       receipt: { ...answer.receipt, entry: answer.receipt.entry.replace('payments', 'pirates') },
     }),
   ],
-  'no receipt': ['sealed_answer_invalid', ({ receipt: _, ...answer }) => answer],
+  'no receipt': ['sealed_answer_invalid', (answer) => ({ ...answer, receipt: undefined })],
   'a receipt of nothing': ['receipt_invalid', (answer) => ({ ...answer, receipt: {} })],
   'a life of years': ['sealed_answer_invalid', (answer) => ({ ...answer, secondsLeft: 1e9 })],
   'pins without a pin': ['sealed_answer_invalid', (answer) => ({ ...answer, trust: { mode: 'pinned', pem: '' } })],

@@ -17,16 +17,16 @@ async function get(url: string, options: RequestOptions): Promise<string> {
 async function thousand(call: () => Promise<string>, midway: () => Promise<void>): Promise<string[]> {
   const saw: string[] = [];
   let started = 0;
-  let swapping: Promise<void> | null = null;
+  const swapping: Promise<void>[] = [];
   const caller = async (): Promise<void> => {
     while (started < 1_000) {
       started += 1;
-      if (started === 500) swapping = midway();
+      if (started === 500) swapping.push(midway());
       saw.push(await call());
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, caller));
-  await swapping;
+  await Promise.all(swapping);
   return saw;
 }
 
