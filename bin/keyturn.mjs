@@ -6,4 +6,6 @@ if (major < 24) {
   );
   process.exit(1);
 }
+// npm runs its scripts in the package's folder; paths are meant from where the person stands.
+if (process.env.npm_lifecycle_event === 'keyturn' && process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
 await import('../src/cli/main.ts');
