@@ -4,11 +4,15 @@ import { type Certificate, readCertificate } from './certificate.ts';
 import { withoutDuplicates } from './chain.ts';
 import { sha256Hex } from './fingerprint.ts';
 import { isKeyLabel, readPem, wipePem } from './pem.ts';
+import { looksLikePkcs12, readPkcs12 } from './pkcs12/read.ts';
+import type { Pkcs12Content } from './pkcs12/safes.ts';
 import { type PrivateKeyFile, readPrivateKey } from './private-key.ts';
 import { looksLikeZip, readZip, type ZipFile } from './zip.ts';
 
 const MAX_FILES = 16;
 const MAX_CERTIFICATES = 32;
+/** Each may cost seconds of work to open. */
+const MAX_PKCS12 = 4;
 const CERTIFICATE_LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE']);
 /** The first octet of every DER structure that could be a certificate: SEQUENCE. */
 const DER_SEQUENCE = 0x30;
@@ -25,24 +29,26 @@ export interface Upload {
 interface Found {
   readonly keys: PrivateKeyFile[];
   readonly certificates: Certificate[];
+  pkcs12: number;
 }
 
 /**
- * Reads zips, PEM files and DER certificates, told apart by content, not by name. Nothing touches the disk. The files
- * stay the caller's, who wipes them; what was copied out of them here is wiped here. Everything may be hostile.
+ * Reads zips, PKCS#12 and PEM files and DER certificates, told apart by content, not by name. Nothing touches the disk.
+ * The files stay the caller's, who wipes them; what was copied out of them here is wiped here. Everything may be hostile.
+ * The one password is for all of them.
  * @throws KeyturnError `archive_rejected`, `payload_too_large`, `invalid_input` (nothing of use in a file, two private
- * keys), `certificate_unreadable`, and what {@link readPrivateKey} throws.
+ * keys), `certificate_unreadable`, and what {@link readPrivateKey} and {@link readPkcs12} throw.
  */
 export async function readUpload(
   files: readonly { readonly name: string; readonly bytes: Buffer }[],
   password?: SecretBytes,
 ): Promise<Upload> {
   if (files.length > MAX_FILES) throw new KeyturnError('payload_too_large', `At most ${MAX_FILES} files at a time.`);
-  const found: Found = { keys: [], certificates: [] };
+  const found: Found = { keys: [], certificates: [], pkcs12: 0 };
   try {
     for (const file of files) {
       if (looksLikeZip(file.bytes)) await readArchive(file, password, found);
-      else if (!readFile(file, password, found)) throw nothingIn(file.name);
+      else if (!(await readFile(file, password, found))) throw nothingIn(file.name);
     }
     const certificates = withoutDuplicates(found.certificates);
     return { key: onlyKey(found.keys), certificates, sha256: files.map(({ bytes }) => sha256Hex(bytes)) };
@@ -55,20 +61,29 @@ export async function readUpload(
 async function readArchive(archive: ZipFile, password: SecretBytes | undefined, found: Found): Promise<void> {
   const files = await readZip(archive.bytes);
   try {
-    const useful = files.filter((file) => readFile(file, password, found));
-    if (useful.length === 0) throw nothingIn(archive.name);
+    let useful = 0;
+    for (const file of files) if (await readFile(file, password, found)) useful++;
+    if (useful === 0) throw nothingIn(archive.name);
   } finally {
     for (const { bytes } of files) bytes.fill(0);
   }
 }
 
 /** False when the file is none of ours: a read-me in a zip does no harm. */
-function readFile({ name, bytes }: ZipFile, password: SecretBytes | undefined, found: Found): boolean {
+async function readFile(file: ZipFile, password: SecretBytes | undefined, found: Found): Promise<boolean> {
+  const { name, bytes } = file;
+  if (looksLikePkcs12(bytes)) {
+    if (++found.pkcs12 > MAX_PKCS12) throw tooMany(`PKCS#12 files than ${MAX_PKCS12}`);
+    return readBags(await readPkcs12(bytes, password), found);
+  }
   if (bytes[0] === DER_SEQUENCE && !looksLikePem(bytes)) {
     addCertificate(found, readDer(name, bytes));
     return true;
   }
-  if (!looksLikePem(bytes)) return false;
+  return looksLikePem(bytes) && readBlocks(bytes, password, found);
+}
+
+function readBlocks(bytes: Buffer, password: SecretBytes | undefined, found: Found): boolean {
   const blocks = readPem(bytes);
   try {
     const useful = blocks.filter(({ label }) => isKeyLabel(label) || CERTIFICATE_LABELS.has(label));
@@ -82,19 +97,35 @@ function readFile({ name, bytes }: ZipFile, password: SecretBytes | undefined, f
   }
 }
 
-function addCertificate(found: Found, certificate: Certificate): void {
-  if (found.certificates.length >= MAX_CERTIFICATES) {
-    throw new KeyturnError('payload_too_large', `The upload holds more than ${MAX_CERTIFICATES} certificates.`);
+function readBags({ keys, certificates }: Pkcs12Content, found: Found): boolean {
+  try {
+    for (const { bytes: der } of keys) found.keys.push(readPrivateKey({ label: 'PRIVATE KEY', headers: NONE, der }));
+    for (const der of certificates) addCertificate(found, readCertificate(der));
+    return keys.length + certificates.length > 0;
+  } finally {
+    for (const key of keys) key.dispose();
   }
+}
+
+const NONE: ReadonlyMap<string, string> = new Map();
+
+function addCertificate(found: Found, certificate: Certificate): void {
+  if (found.certificates.length >= MAX_CERTIFICATES) throw tooMany(`certificates than ${MAX_CERTIFICATES}`);
   found.certificates.push(certificate);
+}
+
+function tooMany(what: string): KeyturnError {
+  return new KeyturnError('payload_too_large', `The upload holds more ${what}.`, {
+    fix: 'Upload one key with its certificate and chain at a time.',
+  });
 }
 
 function readDer(name: string, bytes: Buffer): Certificate {
   try {
     return readCertificate(bytes);
   } catch {
-    throw new KeyturnError('certificate_unreadable', `"${label(name)}" is neither PEM nor a DER certificate.`, {
-      fix: 'PKCS#12 (.p12, .pfx) and DER keys are converted first: openssl pkcs12 -in FILE -out FILE.pem, or openssl pkey.',
+    throw new KeyturnError('certificate_unreadable', `"${label(name)}" is not PEM, PKCS#12 or a DER certificate.`, {
+      fix: 'A DER key is converted first: openssl pkey -inform DER -in FILE -out FILE.pem',
     });
   }
 }
@@ -122,7 +153,7 @@ const UTF16_BIG = Buffer.from('-----BEGIN', 'utf16le').swap16();
 
 function nothingIn(name: string): KeyturnError {
   return new KeyturnError('invalid_input', `"${label(name)}" holds no private key and no certificate.`, {
-    fix: 'Upload the zip files from the partner’s portal, or PEM files.',
+    fix: 'Upload the files from the partner’s portal: zip, PKCS#12 (.p12, .pfx) or PEM.',
   });
 }
 

@@ -80,7 +80,7 @@ export function credentialRoutes(desk: Desk): Route[] {
       id: 'importVersion',
       method: 'post',
       path: '/v1/credentials/{name}/versions',
-      summary: 'Import a key and certificate that the partner made (zip or PEM files, multipart/form-data)',
+      summary: 'Import a key and certificate that the partner made (zip, PKCS#12 or PEM files, multipart/form-data)',
       params: credentialParam,
       body: { kind: 'upload' },
       success: { status: 201, description: 'The custody record' },

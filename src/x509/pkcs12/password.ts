@@ -1,0 +1,38 @@
+import { isUtf8, transcode } from 'node:buffer';
+import type { SecretBytes } from '../../core/secret-bytes.ts';
+
+/** A password in the two forms that the schemes ask for. Wiped on dispose. */
+export class Password implements Disposable {
+  /** As it was typed: what PBES2 takes (RFC 8018). */
+  readonly typed: Buffer;
+  /** UTF-16, big-endian, ended by two zero octets (RFC 7292 appendix B.1). Empty for no password, unlike an empty one. */
+  readonly wide: Buffer;
+
+  constructor(typed: Buffer, wide: Buffer) {
+    this.typed = typed;
+    this.wide = wide;
+  }
+
+  [Symbol.dispose](): void {
+    this.typed.fill(0);
+    this.wide.fill(0);
+  }
+}
+
+/**
+ * The given password; then the empty one and none at all, which programs take for the same and write differently.
+ * Whoever holds them disposes each.
+ */
+export function passwordsToTry(given: SecretBytes | undefined): Password[] {
+  const typed = given === undefined || given.length === 0 ? [] : [new Password(Buffer.from(given.bytes), wide(given))];
+  return [...typed, new Password(Buffer.alloc(0), Buffer.alloc(2)), new Password(Buffer.alloc(0), Buffer.alloc(0))];
+}
+
+/** Octets that are not UTF-8 count as Latin-1, as in OpenSSL. */
+function wide({ bytes }: SecretBytes): Buffer {
+  const swapped = transcode(bytes, isUtf8(bytes) ? 'utf8' : 'latin1', 'utf16le');
+  const ended = Buffer.alloc(swapped.length + 2);
+  ended.set(swapped.swap16());
+  swapped.fill(0);
+  return ended;
+}
