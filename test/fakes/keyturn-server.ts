@@ -44,6 +44,13 @@ export type Trouble =
   /** Does everything, then cuts the connection instead of answering. */
   | { readonly kind: 'lose-answer' }
   | { readonly kind: 'cut' }
+  /** An honest receipt of another access: its entry says this instead. */
+  | {
+      readonly kind: 'record';
+      readonly entry?: string;
+      readonly data?: Readonly<Record<string, string>>;
+      readonly credential?: string;
+    }
   /** The answer, changed on its way. */
   | { readonly kind: 'tamper'; readonly change: (answer: LeaseAnswer) => unknown };
 
@@ -59,12 +66,14 @@ const requestSchema = z.object({
   uses: z.array(z.object({ version: z.number(), host: z.string(), requests: z.number() })).optional(),
 });
 
+type LeaseBody = z.infer<typeof requestSchema>;
+
 /** One request as it arrived. */
 export interface Arrived {
   readonly method: string;
   readonly path: string;
   readonly authorization: string | undefined;
-  readonly body: z.infer<typeof requestSchema> | null;
+  readonly body: LeaseBody | null;
 }
 
 /** The audit log of the fake: a real tree, real signatures. */
@@ -200,7 +209,7 @@ export class FakeKeyturn implements AsyncDisposable {
     if (method === 'DELETE') return this.#giveBack(path, response);
     const lease = /^\/v1\/leases\/([^/]+)\/renew$/.exec(path)?.[1] ?? null;
     if (lease !== null && !this.leases.has(lease)) return problem(response, 409, 'lease_ended');
-    const answer = this.#answer(lease, body!);
+    const answer = this.#answer(lease, body!, trouble?.kind === 'record' ? trouble : null);
     if (trouble?.kind === 'lose-answer') return void request.socket.destroy();
     const sent = trouble?.kind === 'tamper' ? trouble.change(answer) : answer;
     send(response, lease === null ? 201 : 200, 'application/json', JSON.stringify(sent));
@@ -212,7 +221,7 @@ export class FakeKeyturn implements AsyncDisposable {
   }
 
   /** Extends a lease on the current version; anything else is a new lease, which ends the one it replaces. */
-  #answer(renewed: string | null, request: z.infer<typeof requestSchema>): LeaseAnswer {
+  #answer(renewed: string | null, request: LeaseBody, other: Extract<Trouble, { kind: 'record' }> | null): LeaseAnswer {
     const { version, issued, chain, trust, endpoints, refusals, secondsLeft } = this.lent;
     const extended = renewed !== null && this.leases.get(renewed)?.version === version;
     if (renewed !== null && !extended) this.leases.delete(renewed);
@@ -221,9 +230,10 @@ export class FakeKeyturn implements AsyncDisposable {
     const spki = spkiOf(issued);
     const hpke = Buffer.from(request.hpkePublicKey, 'base64url');
     const expiresAt = new Date(1_700_000_000_000 + secondsLeft * 1_000).toISOString();
-    const data = { lease, spki, expiresAt, client: createHash('sha256').update(hpke).digest('hex') };
-    const kind = extended ? 'lease.renewed' : 'lease.granted';
-    const receipt = this.log.append(kind, { credential: CREDENTIAL, version, data }, request.seen);
+    const client = createHash('sha256').update(hpke).digest('hex');
+    const data = { lease, spki, expiresAt, client, ...other?.data };
+    const kind = other?.entry ?? (extended ? 'lease.renewed' : 'lease.granted');
+    const receipt = this.log.append(kind, { credential: other?.credential ?? CREDENTIAL, version, data }, request.seen);
     const binding = { lease, credential: CREDENTIAL, version, spki, expiresAt };
     const sealed = extended ? null : AnswerSealer.to(hpke).seal(binding, this.#secrets());
     const { certificatePem: certificate } = issued;

@@ -166,7 +166,9 @@ test('time is counted from before the request was sent', async () => {
 
 test('a wall clock set ahead ends the lease, one set back does not lengthen it', async () => {
   await using ahead = await startScene();
-  ahead.time.jumpWall(LEASE_MS);
+  ahead.time.jumpWall(100_000);
+  expect(ahead.credential.status().secondsLeft).toBe(200);
+  ahead.time.jumpWall(200_000);
   expect(await code(call(ahead))).toBe('lease_expired');
   await using back = await startScene();
   await back.keyturn.stop();
@@ -207,6 +209,35 @@ for (const [name, [expected, change]] of Object.entries(LIES)) {
     expect((await call(scene)).headers.get('x-serial')).toBe(scene.partner.seen[0]?.serial);
   });
 }
+
+const OTHERS = {
+  'another lease': { data: { lease: 'lease_other' } },
+  'another key': { data: { spki: 'ab'.repeat(32) } },
+  'another process': { data: { client: 'ab'.repeat(32) } },
+  'another end': { data: { expiresAt: '2030-01-01T00:00:00.000Z' } },
+  'another credential': { credential: 'lean/production' },
+  'a denial': { entry: 'access.denied' },
+} as const;
+
+for (const [name, other] of Object.entries(OTHERS)) {
+  test(`a good receipt about ${name} is no receipt for this lease`, async () => {
+    await using scene = await startScene();
+    scene.keyturn.trouble = { kind: 'record', ...other };
+    await scene.credential.renew();
+    expect(scene.told.codes('alarm')).toEqual(['receipt_invalid']);
+    scene.keyturn.trouble = null;
+    await scene.credential.renew();
+    expect(scene.told.of('renewed')).toHaveLength(1);
+  });
+}
+
+test('credentials that renew at once take turns, so that each receipt continues the one before', async () => {
+  await using scene = await startScene();
+  const more = await Promise.all(Array.from({ length: 5 }, () => scene.client.credential(CREDENTIAL)));
+  await Promise.all([scene.credential, ...more].map((credential) => credential.renew()));
+  expect(scene.told.of('alarm')).toEqual([]);
+  expect(scene.told.of('renewed')).toHaveLength(6);
+});
 
 test('a sealed part of another version is refused, and so is one that is missing', async () => {
   await using scene = await startScene();

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { buildMaterial } from '../../../src/client/lease/material.ts';
 import type { LeaseAnswer } from '../../../src/client/wire.ts';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
@@ -36,6 +36,23 @@ test('the key is wiped once the context is built, for every kind of key', async 
     const material = buildMaterial(answerFor(issued, ca.chainPem), SecretBytes.own(der));
     expect([der.every((octet) => octet === 0), material.leaf.raw.length > 0]).toEqual([true, true]);
   }
+});
+
+test('no PEM of the key is left either, in whatever memory was taken for it', async () => {
+  const ca = await TestCa.create();
+  const issued = await ca.client();
+  const answer = answerFor(issued, ca.chainPem);
+  const taken: Buffer[] = [];
+  const allocate = Buffer.allocUnsafeSlow.bind(Buffer);
+  const spy = vi.spyOn(Buffer, 'allocUnsafeSlow').mockImplementation((size) => {
+    const octets = allocate(size);
+    taken.push(octets);
+    return octets;
+  });
+  buildMaterial(answer, SecretBytes.copyOf(derOf(issued)));
+  spy.mockRestore();
+  // The copy of the DER, and the PEM.
+  expect(taken.map((octets) => octets.every((octet) => octet === 0))).toEqual([true, true]);
 });
 
 test('a key that is not of the certificate or not of the SPKI is refused, and wiped all the same', async () => {

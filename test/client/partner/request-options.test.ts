@@ -120,8 +120,10 @@ test('a request that nobody listens to for errors still fails loudly', async () 
   process.removeAllListeners('uncaughtException');
   process.once('uncaughtException', resolve);
   try {
-    request('https://example.test', { agent: scene.credential.mtlsAgent() }).end();
-    expect(await promise).toMatchObject({ code: 'host_not_allowed' });
+    request(`${scene.partner.url}/hang`, { agent: scene.credential.mtlsAgent() }).end();
+    await expect.poll(() => scene.partner.seen.length).toBe(1);
+    scene.partner.seen[0]?.socket.destroy();
+    expect(await promise).toMatchObject({ code: 'ECONNRESET', cause: { code: 'partner_unreachable' } });
   } finally {
     for (const listener of others) process.on('uncaughtException', listener);
   }
