@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../core/clock.ts';
@@ -21,16 +20,13 @@ import { ListenerCertificate } from '../tls/listener-certificate.ts';
 import type { ServerIdentitySource } from '../tls/server-identity.ts';
 import type { Config } from './config.ts';
 import { connectionFacts } from './connection.ts';
+import { Drain } from './drain.ts';
 import { type AskSecret, cannotAsk } from './master-key.ts';
 import { type Instance, openInstance } from './open.ts';
 import { allRoutes } from './routes.ts';
 
 /** How often overdue leases are marked, failed writes settled and counted strangers written, milliseconds. */
 const CHORES_EVERY_MS = 10_000;
-/** How long requests under way may take at shutdown, milliseconds. */
-const GRACE_MS = 10_000;
-/** How often connections that fell idle are closed meanwhile, milliseconds. */
-const IDLE_EVERY_MS = 50;
 
 export interface Serving {
   /** `https://…`, as in connection files. */
@@ -82,11 +78,13 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   });
 
   const socket = await openLocalSocket(config.socket, desk, instance.holdJournal);
-  opened.defer(() => closeServer(socket));
+  const socketDrain = new Drain(socket);
+  opened.defer(() => socketDrain.stop());
   const chores = setInterval(choresOf(instance, strangers, log), CHORES_EVERY_MS).unref();
   opened.defer(() => clearInterval(chores));
+  const drain = new Drain(listener);
   const port = await listen(listener, config);
-  opened.defer(() => closeServer(listener));
+  opened.defer(() => drain.stop());
   connection = await connectionFacts(config, instance.logKey, port);
   log.notice('listening', { port, origin: config.origin });
   const parts = opened.move();
@@ -151,20 +149,5 @@ function listen(server: HttpsServer, { listen: { host, port } }: Config): Promis
       );
     });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
-/** Idle connections are closed at once, others when their request is answered or the grace is over. */
-function closeServer(server: HttpServer | HttpsServer): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS);
-    // A connection whose last request is answered stays open for the next one: nobody else would close it.
-    const idle = setInterval(() => server.closeIdleConnections(), IDLE_EVERY_MS);
-    server.close(() => {
-      clearTimeout(timer);
-      clearInterval(idle);
-      resolve();
-    });
-    server.closeIdleConnections();
   });
 }

@@ -1,11 +1,14 @@
+import { rmSync } from 'node:fs';
 import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { LeaseAnswer } from '../../src/client/wire.ts';
+import { initInstance } from '../../src/compose/init.ts';
+import { cannotAsk } from '../../src/compose/master-key.ts';
 import type { KeyStoreDriver } from '../../src/keystore/driver.ts';
 import { AnswerOpener } from '../../src/sealed/answer.ts';
-import { type CallOptions, type Reply, TestInstance } from '../e2e/instance.ts';
+import { type CallOptions, edit, type Reply, TestInstance } from '../e2e/instance.ts';
 import { type Issued, TestCa } from '../fakes/ca.ts';
 
 /** A clock that a test moves; it starts at the real time, so that certificates are in force. */
@@ -32,7 +35,11 @@ export class Stage {
 
   static async set(options: { leases?: { default: string; maximum: string } } = {}): Promise<Stage> {
     const clock = new HandClock();
-    return new Stage(await TestInstance.start({ ...options, clock }), await TestCa.create(), clock);
+    const home = await copyOf(await template());
+    if (options.leases !== undefined) {
+      await edit(join(home, 'keyturn.yaml'), (config) => ({ ...config, leases: options.leases }));
+    }
+    return new Stage(await TestInstance.open(home, clock), await TestCa.create(), clock);
   }
 
   get desk() {
@@ -122,14 +129,32 @@ export class Stage {
     return TestInstance.open(home, this.clock);
   }
 
-  async copyOfDisk(): Promise<string> {
-    const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
-    const left = (path: string) => !/\.(?:lock|sock)$|-shm$/.test(path);
-    await cp(this.keyturn.home, home, { recursive: true, filter: left });
-    const config = join(home, 'keyturn.yaml');
-    await writeFile(config, (await readFile(config, 'utf8')).replace(/port: \d+/, 'port: 0'));
-    return home;
+  copyOfDisk(): Promise<string> {
+    return copyOf(this.keyturn.home);
   }
+}
+
+/** An instance's folder as a crash would leave it, to be served at a port of its own. */
+async function copyOf(original: string): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
+  const left = (path: string) => !/\.(?:lock|sock)$|-shm$/.test(path);
+  await cp(original, home, { recursive: true, filter: left });
+  const config = join(home, 'keyturn.yaml');
+  await writeFile(config, (await readFile(config, 'utf8')).replace(/port: \d+/, 'port: 0'));
+  return home;
+}
+
+let made: Promise<string> | undefined;
+
+/** A fresh instance, made once a test file: each stage starts from a copy of it. */
+function template(): Promise<string> {
+  made ??= (async () => {
+    const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
+    process.once('exit', () => rmSync(home, { recursive: true, force: true }));
+    await initInstance({ home, administrator: 'alice', port: 0, ask: cannotAsk });
+    return home;
+  })();
+  return made;
 }
 
 function alter(home: string, sql: string): void {
@@ -151,13 +176,13 @@ export function opened(reply: Reply): Map<string, Buffer> {
 
 /** A gate in the driver's reads: what is between a decision and its commit. */
 export function gateReads(driver: KeyStoreDriver): { readonly reached: Promise<void>; open(): void } {
-  const { read } = driver;
+  const read = driver.read.bind(driver);
   const reached = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   driver.read = async (record) => {
     reached.resolve();
     await gate.promise;
-    return read.call(driver, record);
+    return read(record);
   };
   return {
     reached: reached.promise,
@@ -170,11 +195,11 @@ export function gateReads(driver: KeyStoreDriver): { readonly reached: Promise<v
 
 /** Makes the next write fail, before or after the record has landed; or never answer. */
 export function failNextWrite(driver: KeyStoreDriver, when: 'before' | 'after' | 'never answers'): Promise<void> {
-  const { write } = driver;
+  const write = driver.write.bind(driver);
   const reached = Promise.withResolvers<void>();
   driver.write = async (record, octets) => {
     driver.write = write;
-    if (when !== 'before') await write.call(driver, record, octets);
+    if (when !== 'before') await write(record, octets);
     reached.resolve();
     if (when === 'never answers') await new Promise(() => undefined);
     throw new Error('an error of the store that quotes a secret');

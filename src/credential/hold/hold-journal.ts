@@ -47,7 +47,7 @@ export class HoldJournal {
 
   /** Brings what the ledger refused in a busy moment into it after all; called now and then. */
   async settle(): Promise<void> {
-    for (const row of [...this.#owed.values()]) {
+    for (const row of this.#owed.values()) {
       if (await this.#commit(row, undefined)) await this.#paid(row.id);
     }
   }

@@ -43,35 +43,26 @@ test('of two renewals at once that would replace a lease, one does', async () =>
   await gate.reached;
   gate.open();
   const statuses = (await Promise.all(both)).map(({ status }) => status);
-  expect(statuses.sort()).toEqual([200, 409]);
+  expect(statuses.sort((a, b) => a - b)).toEqual([200, 409]);
   expect(await stage.desk.ledger.find('leases', { state: 'live' })).toHaveLength(1);
 });
 
-test.each([-2_000, -500, -20, 0, 20, 500, 2_000])(
-  'a renewal %d ms from the end never outlives binding, token or certificate, and is over after it',
-  async (offset) => {
+test('a renewal around the end never outlives binding, token or certificate, and is over after it', async () => {
+  for (const offset of [-2_000, -500, -100, 0, 10, 20, 500, 2_000]) {
     const short = await stage.keyturn.token('service:payments', 60);
     const { body } = await stage.lease(short, { ttlSeconds: 120 });
     const before = await row(body['lease']);
-    stage.clock.forward((before?.expires_at ?? 0) + offset - stage.clock.now());
-    // The token ends with the lease: a later token of the same service may renew it, in time.
-    const renewed = await stage.renew(payments, body['lease'], { ttlSeconds: 120 });
-    const after = await row(body['lease']);
-    if (renewed.status === 200) {
-      expect(offset).toBeLessThan(0);
-      expect(after?.expires_at).toBeLessThanOrEqual(stage.clock.now() + 120_000);
-    } else {
-      expect(renewed).toMatchObject({ status: 409, body: { code: 'lease_ended' } });
-      expect(after?.expires_at).toBe(before?.expires_at);
-    }
-    const own = await stage.renew(short, body['lease'], { ttlSeconds: 120 });
-    expect([200, 401, 409]).toContain(own.status);
-    const end = Math.max(
-      ...(await stage.desk.ledger.find('tokens', { principal: 'service:payments' })).map((t) => t.expires_at),
-    );
+    const end = (await stage.desk.ledger.find('tokens', { id: `token_${short.split('_')[1]}` }))[0]?.expires_at ?? 0;
+    expect(before?.expires_at).toBeLessThanOrEqual(end);
+    stage.clock.forward(end + offset - stage.clock.now());
+    const renewed = await stage.renew(short, body['lease'], { ttlSeconds: 120 });
+    if (offset >= 0) expect([offset, renewed.status]).toEqual([offset, 401]);
     expect((await row(body['lease']))?.expires_at).toBeLessThanOrEqual(end);
-  },
-);
+    // A longer token of the same service does not bring an ended lease back.
+    const late = await stage.renew(payments, body['lease'], { ttlSeconds: 120 });
+    if (offset >= 0) expect([offset, late.body['code']]).toEqual([offset, 'lease_ended']);
+  }
+});
 
 test('a renewal that is decided in time but committed too late extends nothing', async () => {
   await stage.companion('s3cret');

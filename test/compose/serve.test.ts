@@ -1,0 +1,60 @@
+import { Agent, request } from 'node:https';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { gateReads, OPENER, Stage } from '../credential/stage.ts';
+
+let stage: Stage;
+let payments: string;
+beforeEach(async () => {
+  stage = await Stage.set();
+  payments = await stage.keyturn.grant('service:payments', 'service');
+  await stage.import();
+});
+afterEach(() => stage.strike());
+
+async function lease(agent: Agent): Promise<{ status: number; text: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+  const outgoing = request(new URL('/v1/credentials/lean%2Fsandbox/leases', stage.keyturn.url), {
+    method: 'POST',
+    agent,
+    ca: await stage.keyturn.ca,
+    headers: { authorization: `Bearer ${payments}`, 'content-type': 'application/json' },
+  });
+  outgoing.on('error', reject);
+  outgoing.on('response', async (response) => {
+    let text = '';
+    for await (const chunk of response) text += String(chunk);
+    resolve({ status: response.statusCode ?? 0, text });
+  });
+  outgoing.end(JSON.stringify({ hpkePublicKey: OPENER.publicKey, seen: 0 }));
+  return promise;
+}
+
+test('at a stop a request under way gets its answer, a new one none, and the stop ends soon after', async () => {
+  const agent = new Agent({ keepAlive: true });
+  expect((await lease(agent)).status).toBe(201);
+  const gate = gateReads(stage.driver);
+  const underWay = lease(agent);
+  await gate.reached;
+  const started = performance.now();
+  const stopped = stage.keyturn.serving.stop();
+  await expect(lease(new Agent())).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  gate.open();
+  expect((await underWay).status).toBe(201);
+  await expect(lease(agent)).rejects.toMatchObject({ code: expect.stringMatching(/ECONNREFUSED|ECONNRESET/) });
+  await stopped;
+  expect(performance.now() - started).toBeLessThan(3_000);
+  agent.destroy();
+  await stage.keyturn.restart();
+  expect((await stage.lease(payments)).status).toBe(201);
+});
+
+test('stopping twice is stopping once', async () => {
+  await Promise.all([stage.keyturn.serving.stop(), stage.keyturn.serving.stop()]);
+});
+
+test('two reloads of the policy at once leave memory and ledger agreed', async () => {
+  await Promise.all(Array.from({ length: 6 }, () => stage.post('/v1/policy/reload')));
+  const [known] = await stage.desk.ledger.find('policies', {});
+  expect(stage.desk.policy().digest).toBe(known?.digest);
+  expect((await stage.lease(payments)).status).toBe(201);
+});

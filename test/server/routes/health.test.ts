@@ -1,0 +1,32 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Stage } from '../../credential/stage.ts';
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await Stage.set();
+});
+afterEach(() => stage.strike());
+
+test('ready while ledger and store answer', async () => {
+  expect(await stage.keyturn.call('GET', '/readyz', { token: null })).toMatchObject({
+    status: 200,
+    body: { ready: true, checks: [{ name: 'ledger' }, { name: 'store file' }] },
+  });
+});
+
+test.each(['fails', 'hangs'])(
+  'a store that %s makes it 503 within two seconds, without a word of this host',
+  async (how) => {
+    stage.driver.health = () =>
+      how === 'fails'
+        ? Promise.resolve({ ready: false, detail: `${stage.keyturn.home} is gone` })
+        : new Promise(() => undefined);
+    const started = performance.now();
+    const reply = await stage.keyturn.call('GET', '/readyz', { token: null });
+    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(reply).toMatchObject({ status: 503, body: { ready: false } });
+    expect(reply.text).toContain('store file');
+    expect(reply.text).not.toContain(stage.keyturn.home);
+    expect((await stage.keyturn.call('GET', '/livez', { token: null })).status).toBe(200);
+  },
+);
