@@ -19,7 +19,7 @@ export class Companions {
     if (secret !== undefined) return Buffer.from(secret.bytes);
     const known = [...this.#secrets.keys()].join(', ');
     throw new KeyturnError('companion_missing', `${credential} has no companion of this name.`, {
-      fix: known === '' ? 'Set one with `keyturn credential companion`.' : `It has: ${known}.`,
+      fix: known === '' ? 'Set one with `keyturn companion set`.' : `It has: ${known}.`,
     });
   }
 
