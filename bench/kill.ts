@@ -14,8 +14,9 @@ const STEPS: readonly Step[] = ['import', 'companion', 'lease'];
 
 const started = performance.now();
 await using campaign = await KillCampaign.start();
-const faults = [...(await randomKills()), ...(await killsAtPoints())];
-faults.push(...(await campaign.examine(true)));
+const faults = await randomKills();
+if (faults.length === 0) faults.push(...(await killsAtPoints()));
+if (faults.length === 0) faults.push(...(await campaign.examine(true)));
 const { acknowledged, ...figures } = campaign.figures;
 const seconds = Math.round((performance.now() - started) / 1000);
 console.log(JSON.stringify({ seed, ...figures, ...acknowledged, faults: faults.length, seconds }, null, 2));

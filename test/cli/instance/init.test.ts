@@ -1,0 +1,52 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Keyturn } from '../keyturn.ts';
+
+let keyturn: Keyturn;
+
+beforeEach(async () => {
+  keyturn = await Keyturn.at();
+});
+
+afterEach(() => keyturn[Symbol.asyncDispose]());
+
+test('init makes an instance, says where everything is, and does not print the token', async () => {
+  const ran = await keyturn.run(['init', '--admin', 'alice', '--port', '0']);
+  expect(ran).toMatchObject({ code: 0 });
+  const token = await readFile(join(keyturn.home, 'admin', 'token'), 'utf8');
+  expect(`${ran.out}${ran.err}`).not.toContain(token.slice(-20));
+  for (const told of ['person:alice', 'admin/connection.json', 'admin/token', 'log key', 'master/master.key']) {
+    expect(ran.out).toContain(told);
+  }
+  expect(ran.err).toContain(`keyturn server --home ${keyturn.home}`);
+  expect((await stat(join(keyturn.home, 'admin', 'token'))).mode & 0o777).toBe(0o600);
+});
+
+test('a second init in the same folder is refused and changes nothing', async () => {
+  expect(await keyturn.json(['init', '--admin', 'alice', '--port', '0'])).toMatchObject({ administrator: 'alice' });
+  const before = await readFile(join(keyturn.home, 'admin', 'token'), 'utf8');
+  const refusal = await keyturn.refusal(['init', '--admin', 'mallory']);
+  expect(refusal).toMatchObject({ exit: 5, code: 'conflict', fix: expect.stringContaining('--home') });
+  expect(await readFile(join(keyturn.home, 'admin', 'token'), 'utf8')).toBe(before);
+});
+
+test.each([
+  ['an administrator who can be none', ['--admin', 'Alice Smith'], 'invalid_input', 2],
+  ['a name that is an URL', ['--admin', 'alice', '--name', 'https://kt.internal'], 'config_invalid', 1],
+  ['a port that is none', ['--admin', 'alice', '--port', '70000'], 'invalid_input', 2],
+  ['two master keys', ['--admin', 'alice', '--passphrase', '--master-key-file', 'm.key'], 'invalid_input', 2],
+  ['a passphrase without a terminal', ['--admin', 'alice', '--passphrase'], 'invalid_input', 2],
+  ['a systemd credential outside systemd', ['--admin', 'alice', '--systemd-credential', 'kt'], 'config_invalid', 1],
+])('%s is refused, and leaves nothing in the way of the next try', async (_, args, code, exit) => {
+  expect(await keyturn.refusal(['init', ...args])).toMatchObject({ exit, code, fix: expect.stringMatching(/\S/) });
+  expect(await readdir(keyturn.home).catch(() => [])).toEqual([]);
+});
+
+test('a master key file is named from where the command runs, also for the server', async () => {
+  const made = await keyturn.json<{ masterKey: { file: string } }>([
+    ...['init', '--admin', 'alice', '--port', '0', '--master-key-file', 'apart.key'],
+  ]);
+  expect(made.masterKey.file).toBe(keyturn.path('apart.key'));
+  expect(await keyturn.json(['store', 'verify'])).toMatchObject({ matchesLedger: true, lockedWith: 'key' });
+});
