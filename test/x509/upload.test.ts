@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { SecretBytes } from '../../src/core/secret-bytes.ts';
 import { judgeClientCredential } from '../../src/x509/judge.ts';
@@ -6,6 +6,7 @@ import { readUpload } from '../../src/x509/upload.ts';
 import { type Issued, TestCa } from '../fakes/ca.ts';
 import { forgeZip } from './archive/forge-zip.ts';
 import { refusalOf } from './expect-refusal.ts';
+import { certificateBag, forgePkcs12, keyBag, safe, shroudedBag, tripleDes } from './pkcs12/forge-pkcs12.ts';
 
 let ca: TestCa;
 let issued: Issued;
@@ -97,7 +98,14 @@ describe('what is refused', () => {
       'invalid_input',
       /no private key/,
     ],
-    ['PKCS#12', Buffer.from('3082000a020103', 'hex'), 'certificate_unreadable', /neither PEM nor a DER certificate/],
+    ['a DER key', Buffer.from('3003020100', 'hex'), 'certificate_unreadable', /not PEM, PKCS#12 or a DER certificate/],
+    [
+      'a PKCS#12 file that is cut short',
+      Buffer.from('3082000a020103', 'hex'),
+      'archive_rejected',
+      /PKCS#12.*cut short/,
+    ],
+    ['a PKCS#12 file of nothing', forgePkcs12({ safes: [], mac: null }), 'invalid_input', /no private key/],
     ['UTF-16', Buffer.from('\ufeff-----BEGIN CERTIFICATE-----\n', 'utf16le'), 'invalid_input', /UTF-16/],
     ['UTF-16, big-endian', Buffer.from('-----BEGIN CERTIFICATE-----\n', 'utf16le').swap16(), 'invalid_input', /UTF-16/],
     [
@@ -124,3 +132,62 @@ describe('what is refused', () => {
     await refusalOf('payload_too_large', readUpload(files(issued.certificatePem.repeat(33))));
   });
 });
+
+describe('PKCS#12', () => {
+  const der = (pem: string) => createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' });
+  const leaf = () => certificateBag(Buffer.from(issued.certificate.rawData));
+  const word = (text: string) => SecretBytes.own(Buffer.from(text));
+  /** The key as the portal has it, and the leaf; no chain. */
+  const p12 = (mac?: null) => {
+    const safes = [safe(shroudedBag(der(issued.keyPem), tripleDes())), safe(leaf())];
+    return forgePkcs12(mac === null ? { safes, mac } : { safes });
+  };
+
+  test.each([
+    ['alone, the chain beside it', () => files(p12(), ca.chainPem)],
+    ['without a MAC', () => files(p12(null), chainZip)],
+    [
+      'in a zip with a read-me',
+      () => files(forgeZip([entry('a/my_app.pfx', p12()), entry('README', Buffer.from('x'))]), chainZip),
+    ],
+    ['with the same key as PEM beside it', () => files(p12(), issued.keyPem, ca.chainPem)],
+    ['twice', () => files(p12(), p12(null), ca.chainPem)],
+  ])('%s', async (_what, upload) => {
+    const { key, certificates, sha256 } = await readUpload(upload(), word('hunter2'));
+    expect(certificates).toHaveLength(3);
+    expect(sha256[0]).toBe(createHash('sha256').update(upload()[0]!.bytes).digest('hex'));
+    const judgement = judgeClientCredential({ key, certificates, issuerChain: null, now: Date.now() });
+    expect(judgement.leaf.serial).toBe(issued.serial);
+    expect(judgement.chain).toHaveLength(2);
+  });
+
+  test('its password is asked for and a wrong one told, in a zip too', async () => {
+    for (const upload of [files(p12()), files(forgeZip([entry('a.p12', p12())]))]) {
+      await refusalOf('key_password_required', readUpload(upload));
+      await refusalOf('key_password_wrong', readUpload(upload, word('hunter3')));
+    }
+  });
+
+  test('two different keys, a weak key, what is no key and what is no certificate', async () => {
+    const other = der((await ca.client()).keyPem);
+    const weak = der((await ca.client({ key: 'rsa-1024' })).keyPem);
+    const junk = Buffer.from('3003020105', 'hex');
+    const upload = (...bags: readonly Buffer[]) =>
+      readUpload(files(forgePkcs12({ safes: [safe(...bags)], mac: null })));
+    const two = await refusalOf('invalid_input', upload(keyBag(other), leaf(), keyBag(der(issued.keyPem))));
+    expect(two.message).toContain('two different private keys');
+    await refusalOf('key_too_weak', upload(keyBag(weak)));
+    await refusalOf('key_unreadable', upload(keyBag(junk)));
+    await refusalOf('certificate_unreadable', upload(keyBag(other), certificateBag(junk)));
+  });
+
+  test('more than four files, and more than 32 certificates in one', async () => {
+    await refusalOf('payload_too_large', readUpload(files(...Array<Buffer>(5).fill(p12())), word('hunter2')));
+    const many = forgePkcs12({ safes: [safe(...Array<Buffer>(33).fill(leaf()))], mac: null });
+    await refusalOf('payload_too_large', readUpload(files(many)));
+  });
+});
+
+function entry(name: string, content: Buffer) {
+  return { name, content };
+}
