@@ -3,6 +3,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import { attach, failedCall, isExplainable } from '../diagnosis/explained-error.ts';
 import type { Endpoint } from './endpoints.ts';
 import { ExplainingHandler, isHandler } from './explaining-handler.ts';
+import { ExplainingLegacyHandler, isLegacyHandler } from './explaining-legacy-handler.ts';
 import type { Follower, Identity } from './identity.ts';
 import type { VersionAgent } from './version-agent.ts';
 
@@ -97,8 +98,6 @@ export class KeyturnDispatcher implements Follower {
     const understood = this.#understood(handler);
     if (admitted instanceof KeyturnError) return this.#refusing(admitted).dispatch(options, understood);
     const { agent, of } = this.#current();
-    // Without its interface an error can't be explained here; `keyturnErrorIn` finds nothing then.
-    if (!isHandler(understood)) return agent.dispatch(options, understood);
     const connectedBefore = this.#connected;
     const explain = (error: unknown, answered: boolean): void => {
       // undici does not tell which connection an error is of. One that was made meanwhile is taken for the request's.
@@ -106,7 +105,9 @@ export class KeyturnDispatcher implements Follower {
       if (!(error instanceof Error) || !isExplainable(error)) return;
       attach(error, this.#identity.explain(failedCall(error, { host: admitted.name, reused, answered }), of.material));
     };
-    return agent.dispatch(options, new ExplainingHandler(understood, explain));
+    if (isHandler(understood)) return agent.dispatch(options, new ExplainingHandler(understood, explain));
+    if (isLegacyHandler(understood)) return agent.dispatch(options, new ExplainingLegacyHandler(understood, explain));
+    return agent.dispatch(options, understood);
   }
 
   #admit(origin: string): Endpoint | KeyturnError {

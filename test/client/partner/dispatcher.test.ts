@@ -1,43 +1,49 @@
-import * as undici from 'undici';
-import { expect, test } from 'vitest';
+import * as undici8 from 'undici';
+import * as undici7 from 'undici7';
+import { describe, expect, test } from 'vitest';
 import { keyturnErrorIn } from '../../../src/client/index.ts';
 import { startScene } from '../setup.ts';
 
-test('a connection closed before its first answer is named as the refusal that the profile lists', async () => {
-  await using scene = await startScene({ lent: { refusals: [{ kind: 'close' }] } });
-  const dispatcher = scene.credential.dispatcher(undici);
-  const hang = async (): Promise<unknown> => {
-    const calls = scene.partner.seen.length;
-    const failed = undici.request(`${scene.partner.url}/hang`, { dispatcher }).catch((error: unknown) => error);
-    await expect.poll(() => scene.partner.seen.length).toBe(calls + 1);
-    scene.partner.seen.at(-1)?.socket.destroy();
-    return failed;
-  };
-  expect(keyturnErrorIn(await hang())).toMatchObject({ code: 'partner_refused', facts: { cause: 'close' } });
-  await (await undici.request(scene.partner.url, { dispatcher })).body.text();
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(keyturnErrorIn(await hang())).toMatchObject({ code: 'partner_unreachable' });
-  expect(scene.partner.seen[2]?.socket).toBe(scene.partner.seen[1]?.socket);
-});
+/** The two share what is used here; their types differ in details. */
+const MODULES = { 'undici 8': undici8, 'undici 7': undici7 as unknown as typeof undici8 };
 
-test('after the end of the lease undici requests fail with the reason, the running one too', async () => {
-  await using scene = await startScene();
-  const dispatcher = scene.credential.dispatcher(undici);
-  const running = undici.request(`${scene.partner.url}/hang`, { dispatcher }).catch((error: unknown) => error);
-  await expect.poll(() => scene.partner.seen.length).toBe(1);
-  scene.keyturn.trouble = { kind: 'problem', status: 403, code: 'held' };
-  await scene.credential.renew();
-  expect(keyturnErrorIn(await running)?.code).toBe('held');
-  await expect(undici.request(scene.partner.url, { dispatcher })).rejects.toMatchObject({ code: 'held' });
-  const byFetch = await undici.fetch(scene.partner.url, { dispatcher }).catch((error: unknown) => error);
-  expect(keyturnErrorIn(byFetch)?.code).toBe('held');
-});
+describe.each(Object.entries(MODULES))('%s', (_name, undici) => {
+  test('a connection closed before its first answer is named as the refusal that the profile lists', async () => {
+    await using scene = await startScene({ lent: { refusals: [{ kind: 'close' }] } });
+    const dispatcher = scene.credential.dispatcher(undici);
+    const hang = async (): Promise<unknown> => {
+      const calls = scene.partner.seen.length;
+      const failed = undici.request(`${scene.partner.url}/hang`, { dispatcher }).catch((error: unknown) => error);
+      await expect.poll(() => scene.partner.seen.length).toBe(calls + 1);
+      scene.partner.seen.at(-1)?.socket.destroy();
+      return failed;
+    };
+    expect(keyturnErrorIn(await hang())).toMatchObject({ code: 'partner_refused', facts: { cause: 'close' } });
+    await (await undici.request(scene.partner.url, { dispatcher })).body.text();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(keyturnErrorIn(await hang())).toMatchObject({ code: 'partner_unreachable' });
+    expect(scene.partner.seen[2]?.socket).toBe(scene.partner.seen[1]?.socket);
+  });
 
-test('one dispatcher for each undici, and an application that closes it closes nothing of ours', async () => {
-  await using scene = await startScene();
-  const dispatcher = scene.credential.dispatcher(undici);
-  expect(scene.credential.dispatcher(undici)).toBe(dispatcher);
-  expect(dispatcher).toBeInstanceOf(undici.Dispatcher);
-  await dispatcher.close();
-  expect((await undici.request(scene.partner.url, { dispatcher })).statusCode).toBe(200);
+  test('after the end of the lease undici requests fail with the reason, the running one too', async () => {
+    await using scene = await startScene();
+    const dispatcher = scene.credential.dispatcher(undici);
+    const running = undici.request(`${scene.partner.url}/hang`, { dispatcher }).catch((error: unknown) => error);
+    await expect.poll(() => scene.partner.seen.length).toBe(1);
+    scene.keyturn.trouble = { kind: 'problem', status: 403, code: 'held' };
+    await scene.credential.renew();
+    expect(keyturnErrorIn(await running)?.code).toBe('held');
+    await expect(undici.request(scene.partner.url, { dispatcher })).rejects.toMatchObject({ code: 'held' });
+    const byFetch = await undici.fetch(scene.partner.url, { dispatcher }).catch((error: unknown) => error);
+    expect(keyturnErrorIn(byFetch)?.code).toBe('held');
+  });
+
+  test('one dispatcher for each undici, and an application that closes it closes nothing of ours', async () => {
+    await using scene = await startScene();
+    const dispatcher = scene.credential.dispatcher(undici);
+    expect(scene.credential.dispatcher(undici)).toBe(dispatcher);
+    expect(dispatcher).toBeInstanceOf(undici.Dispatcher);
+    await dispatcher.close();
+    expect((await undici.request(scene.partner.url, { dispatcher })).statusCode).toBe(200);
+  });
 });
