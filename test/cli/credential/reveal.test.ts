@@ -1,0 +1,67 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import type { TestInstance } from '../../e2e/instance.ts';
+import { type Issued, TestCa } from '../../fakes/ca.ts';
+import { type Keyturn, served } from '../keyturn.ts';
+import { imported } from '../upload.ts';
+
+let keyturn: Keyturn;
+let instance: TestInstance;
+let stop: () => Promise<void>;
+let issued: Issued;
+
+beforeAll(async () => {
+  ({ keyturn, instance, stop } = await served());
+  issued = await imported(keyturn, instance, await TestCa.create());
+});
+
+afterAll(() => stop());
+
+const REVEAL = ['reveal', 'lean/sandbox', '1', '--reason', 'move to the new HSM'] as const;
+
+test('no shipped role reveals: the administrator is refused, and no file is left', async () => {
+  const refusal = await keyturn.refusal([...REVEAL, '--out', 'key.pem']);
+  expect(refusal).toMatchObject({ exit: 3, code: 'permission_denied' });
+  expect(existsSync(keyturn.path('key.pem'))).toBe(false);
+});
+
+test('with a role of one’s own the key goes to a new file of mode 0600, and the reveal is on the log', async () => {
+  const roles = { roles: [{ name: 'revealer', title: 'Moves keys', permissions: ['credential:reveal'] }] };
+  await writeFile(join(instance.home, 'policies', 'access', 'own-roles.yaml'), stringify(roles));
+  await instance.grant('person:alice', 'revealer');
+
+  const ran = await keyturn.run([...REVEAL, '--out', 'key.pem']);
+  expect(ran).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('key.pem'),
+    err: expect.stringContaining('no lease'),
+  });
+  const pem = await readFile(keyturn.path('key.pem'), 'utf8');
+  expect((await stat(keyturn.path('key.pem'))).mode & 0o777).toBe(0o600);
+  expect(createPublicKey(createPrivateKey(pem)).equals(createPublicKey(issued.privateKey))).toBe(true);
+  expect(await instance.entries('key.revealed')).toMatchObject([{ data: { reason: 'move to the new HSM' } }]);
+});
+
+test('a file that exists is not overwritten, and then nothing is revealed at all', async () => {
+  await keyturn.write('taken.pem', 'mine');
+  expect(await keyturn.refusal([...REVEAL, '--out', 'taken.pem'])).toMatchObject({ exit: 5, code: 'conflict' });
+  expect(await readFile(keyturn.path('taken.pem'), 'utf8')).toBe('mine');
+  expect(await instance.entries('key.revealed')).toHaveLength(1);
+});
+
+test.each([
+  ['no reason', ['reveal', 'lean/sandbox', '1', '--out', 'k.pem']],
+  ['no file', [...REVEAL]],
+  ['a key as a JSON document', [...REVEAL, '--out', '-']],
+])('%s is refused before anything is asked for', async (_, args) => {
+  expect(await keyturn.refusal(args)).toMatchObject({
+    exit: 2,
+    code: 'invalid_input',
+    fix: expect.stringMatching(/\S/),
+  });
+  expect(await instance.entries('key.revealed')).toHaveLength(1);
+});

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { TestInstance } from '../../e2e/instance.ts';
+import { TestCa } from '../../fakes/ca.ts';
+import { type Keyturn, served } from '../keyturn.ts';
+import { imported } from '../upload.ts';
+
+let keyturn: Keyturn;
+let instance: TestInstance;
+let stop: () => Promise<void>;
+
+beforeAll(async () => {
+  ({ keyturn, instance, stop } = await served());
+  await imported(keyturn, instance, await TestCa.create());
+});
+
+afterAll(() => stop());
+
+test.each([
+  [['lean/sandbox'], 'credential', 'lean/sandbox'],
+  [['lean/sandbox', '--version', '1'], 'version', 'lean/sandbox@1'],
+  [['--principal', 'service:payments'], 'principal', 'service:payments'],
+  [['--host', '192.0.2.7'], 'host', '192.0.2.7'],
+  [['--store', 'file'], 'store', 'file'],
+])('freeze %s holds the %s', async (args, target, subject) => {
+  const frozen = await keyturn.json(['freeze', ...args, '--reason', 'key seen in a paste']);
+  expect(frozen).toMatchObject({ target, subject, durable: 'ledger', unreached: [] });
+});
+
+test('the local socket takes a freeze without a token and without a connection', async () => {
+  const nothing = ['--token-file', 'absent', '--connection', 'absent'];
+  const ran = await keyturn.run(['freeze', 'lean/sandbox', '--socket', '--reason', 'by hand', ...nothing]);
+  expect(ran).toMatchObject({ code: 0, out: expect.stringMatching(/^Frozen: credential lean\/sandbox \(hold_/) });
+  expect(ran.err).toContain('keyturn thaw hold_');
+});
+
+test('what the server refuses over the socket is no freeze', async () => {
+  const refusal = await keyturn.refusal(['freeze', '--socket', '--host', 'not an address']);
+  expect(refusal).toMatchObject({ exit: 2, code: 'invalid_input' });
+});
+
+test('a socket that nobody listens on is told, with what to do', async () => {
+  const refusal = await keyturn.refusal(['freeze', 'lean/sandbox', '--socket', 'absent.sock']);
+  expect(refusal).toMatchObject({ exit: 6, code: 'server_unreachable', fix: expect.stringContaining('--home') });
+});
+
+test.each([
+  ['nothing', []],
+  ['two things', ['lean/sandbox', '--store', 'file']],
+  ['a version of no credential', ['--version', '1', '--store', 'file']],
+  ['a version that is no number', ['lean/sandbox', '--version', 'latest']],
+])('%s cannot be frozen', async (_, args) => {
+  expect(await keyturn.refusal(['freeze', ...args])).toMatchObject({ exit: 2, code: 'invalid_input' });
+});
+
+test('hold list tells who froze what and why', async () => {
+  const { out } = await keyturn.run(['hold', 'list']);
+  expect(out.trim().split('\n')).toHaveLength(7);
+  for (const told of ['lean/sandbox@1', 'local:socket', 'person:alice', 'by hand', 'key seen in a paste']) {
+    expect(out).toContain(told);
+  }
+});
