@@ -1,9 +1,13 @@
 import type { KeyStoreDriver } from './driver.ts';
 import { type FileStoreOptions, openFileStore } from './file/file-store.ts';
+import type { VaultStoreOptions } from './vault/options.ts';
 
 /** Every adapter, by the kind that configuration names, with what opens it. */
 export const keyStoreAdapters = {
   file: (options: FileStoreOptions): Promise<KeyStoreDriver> => openFileStore(options),
+  // Loaded when it is used: whoever keeps keys in a file needs no client of Vault.
+  vault: async (options: VaultStoreOptions): Promise<KeyStoreDriver> =>
+    (await import('./vault/vault-store.ts')).openVaultStore(options),
 } as const;
 
 export type KeyStoreKind = keyof typeof keyStoreAdapters;

@@ -1,28 +1,26 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { keyStoreAdapters } from '../../src/keystore/registry.ts';
 import { brokenKeyStores, MemoryKeyStore, memoryPlace } from './broken-keystore.ts';
-import { type KeyStoreCase, keyStoreCases, runKeyStoreCase } from './keystore.ts';
+import { KEY_STORE_CASES as CASES, describeKeyStore } from './describe-keystore.ts';
+import { runKeyStoreCase } from './keystore.ts';
 import { keyStoreHarnesses } from './keystore-harnesses.ts';
-
-const CASES = Object.keys(keyStoreCases) as KeyStoreCase[];
 
 it('every key store adapter that the registry knows has a harness', () => {
   expect(Object.keys(keyStoreHarnesses).sort()).toEqual(Object.keys(keyStoreAdapters).sort());
 });
 
-for (const [kind, { makePlace, exceptions }] of Object.entries(keyStoreHarnesses)) {
-  describe(`the key store adapter ${kind}`, () => {
-    for (const name of CASES) {
-      const reason = exceptions[name];
-      if (reason === undefined) it(name, () => runKeyStoreCase(name, makePlace));
-      else {
-        it(`can't do this (${reason}): ${name}`, async () => {
-          await expect(runKeyStoreCase(name, makePlace)).rejects.toThrow();
-        });
-      }
-    }
-  });
-}
+it('every key store adapter that the registry knows is run through the suite by one test file', () => {
+  const files = globSync('keystore*.test.ts', { cwd: import.meta.dirname });
+  const texts = files.map((file) => readFileSync(join(import.meta.dirname, file), 'utf8'));
+  const described = texts.flatMap((text) =>
+    [...text.matchAll(/^describeKeyStore\('(\w+)'\)/gm)].map((found) => found[1] ?? ''),
+  );
+  expect(described.toSorted((a, b) => a.localeCompare(b))).toEqual(Object.keys(keyStoreAdapters).sort());
+});
+
+describeKeyStore('file');
 
 describe('the conformance suite of key stores', () => {
   it('passes a driver that keeps every promise', async () => {

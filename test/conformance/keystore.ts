@@ -15,6 +15,8 @@ export interface KeyStorePlace {
 
 /** What the suite needs of an adapter. */
 export interface KeyStoreHarness {
+  /** Starts the server that all places of a run share. */
+  readonly start?: () => Promise<AsyncDisposable>;
   readonly makePlace: () => Promise<KeyStorePlace>;
   /** Cases that this adapter can't keep, each with the reason. It must then really fail them. */
   readonly exceptions: Partial<Record<KeyStoreCase, string>>;

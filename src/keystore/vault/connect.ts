@@ -1,0 +1,59 @@
+import { askAs, type TokenSource, VaultClient } from './client/client.ts';
+import { type Circuit, Resilience } from './client/resilience.ts';
+import { Transport } from './client/transport.ts';
+import { vaultWire } from './client/wire.ts';
+import { chooseLogin } from './login/choose.ts';
+import type { LoginClient } from './login/method.ts';
+import { Session } from './login/session.ts';
+import type { VaultConnection } from './options.ts';
+import { type VaultSettings, vaultSettings } from './settings/settings.ts';
+import { loadTls } from './settings/tls-context.ts';
+
+/** A way to one server, with a session that is not logged in before it is needed. */
+export interface VaultLink {
+  readonly client: VaultClient;
+  readonly settings: VaultSettings;
+  /** How it logs in, for people. */
+  readonly login: string;
+  readonly circuit: () => Circuit;
+  readonly close: () => void;
+}
+
+/**
+ * Asks nothing of the server: it may be down when Keyturn starts.
+ * @throws KeyturnError `config_invalid`.
+ */
+export function connectVault(connection: VaultConnection): VaultLink {
+  const environment = connection.environment ?? process.env;
+  const settings = vaultSettings(connection, environment);
+  const method = chooseLogin(connection.login, environment);
+  const transport = new Transport(settings.followTo, () => loadTls(settings.tls));
+  const wire = vaultWire(settings.address.value, settings.namespace?.value ?? null, transport);
+  const resilience = resilienceOf(connection, settings);
+  const loginClient: LoginClient = {
+    post: (path, body, token) => askAs(wire, resilience, token ?? null, { method: 'POST', path, body }),
+    get: (path, token) => askAs(wire, resilience, token, { method: 'GET', path }),
+    renewIdentity: () => transport.renewIdentity(),
+  };
+  const session = new Session(method, loginClient);
+  const tokens: TokenSource = session;
+  return {
+    client: new VaultClient(wire, resilience, tokens),
+    settings,
+    login: method.description,
+    circuit: () => resilience.circuit,
+    close: () => {
+      session.close();
+      transport.close();
+    },
+  };
+}
+
+function resilienceOf({ breakMs, onCircuit }: VaultConnection, settings: VaultSettings): Resilience {
+  return new Resilience({
+    timeoutMs: settings.timeoutMs.value,
+    maxRetries: settings.maxRetries.value,
+    ...(breakMs === undefined ? {} : { breakMs }),
+    ...(onCircuit === undefined ? {} : { onCircuit }),
+  });
+}

@@ -1,0 +1,49 @@
+import { KeyturnError } from '../../core/errors.ts';
+import type { KeyStoreHealth } from '../driver.ts';
+import type { VaultClient } from './client/client.ts';
+import { vaultError } from './client/reason.ts';
+import { throwRefusal } from './client/refusal.ts';
+import { explainDenial } from './denial.ts';
+import type { KvPath } from './kv-path.ts';
+
+/** The port allows a second. */
+const BUDGET_MS = 900;
+
+/** What sys/health says by its status (openbao.org/api-docs/system/health); 429 and 473 forward what they are asked. */
+const NOT_SERVING: Readonly<Record<number, string>> = {
+  472: 'Vault is a disaster-recovery secondary, which serves nothing. Point the address to the primary.',
+  474: 'Vault is a standby that has lost its active node.',
+  501: 'Vault is not initialised. Run: bao operator init',
+  503: 'Vault is sealed. Run: bao operator unseal',
+  530: 'Vault was removed from its cluster.',
+};
+
+/** Whether the server serves, the mount is there, and the token may list it. Never throws. */
+export async function vaultHealth(client: VaultClient, paths: KvPath, login: string): Promise<KeyStoreHealth> {
+  const { promise: late, resolve } = Promise.withResolvers<KeyStoreHealth>();
+  const timer = setTimeout(() => resolve(notReady(`Vault did not answer within ${BUDGET_MS} ms.`)), BUDGET_MS);
+  try {
+    return await Promise.race([asked(client, paths, login), late]);
+  } catch (error) {
+    if (!(error instanceof KeyturnError)) return notReady('Vault failed without saying why.');
+    return notReady(error.fix === undefined ? error.message : `${error.message} ${error.fix}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function asked(client: VaultClient, paths: KvPath, login: string): Promise<KeyStoreHealth> {
+  const { status } = await client.probe({ method: 'GET', path: 'sys/health', outsideNamespace: true }, false);
+  const why = NOT_SERVING[status];
+  if (why !== undefined) return notReady(why);
+  const path = paths.folder('');
+  const answer = await client.probe({ method: 'LIST', path }, true);
+  if (answer.status === 403) throw await explainDenial(client, { path, capability: 'list', verb: 'list' }, login);
+  throwRefusal(answer, path);
+  if (answer.status === 400) throw vaultError('bad_request', `Vault does not understand the list of ${path}.`);
+  return { ready: true, detail: '' };
+}
+
+function notReady(detail: string): KeyStoreHealth {
+  return { ready: false, detail };
+}
