@@ -1,18 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { edit } from '../e2e/instance.ts';
-import { failNextWrite, opened, Stage } from './stage.ts';
+import { allowReveal, failNextWrite, opened, Stage } from './stage.ts';
 
 let stage: Stage;
 let carol: string;
 beforeEach(async () => {
   stage = await Stage.set();
-  await edit(`${stage.keyturn.home}/policies/access/roles.yaml`, (file) => ({
-    roles: [
-      ...(file['roles'] as unknown[]),
-      { name: 'revealer', title: 'Sees keys', permissions: ['credential:reveal'] },
-    ],
-  }));
-  carol = await stage.keyturn.grant('person:carol', 'revealer');
+  carol = await allowReveal(stage, 'person:carol');
 });
 afterEach(() => stage.strike());
 

@@ -174,6 +174,17 @@ export function opened(reply: Reply): Map<string, Buffer> {
   return new Map([...secrets].map(([name, octets]) => [name, octets.bytes]));
 }
 
+/** Gives the permission that no shipped role has; the token of before goes on. */
+export async function allowReveal({ keyturn }: Stage, principal: string): Promise<string> {
+  await edit(join(keyturn.home, 'policies', 'access', 'roles.yaml'), (file) => ({
+    roles: [
+      ...(file['roles'] as unknown[]),
+      { name: 'revealer', title: 'Sees keys', permissions: ['credential:reveal', 'credential:list'] },
+    ],
+  }));
+  return keyturn.grant(principal, 'revealer', { credentials: ['**'] });
+}
+
 /** A gate in the driver's reads: what is between a decision and its commit. */
 export function gateReads(driver: KeyStoreDriver): { readonly reached: Promise<void>; open(): void } {
   const read = driver.read.bind(driver);

@@ -188,7 +188,8 @@ async function serveQuietly(home: string, log: string[], clock: Clock): Promise<
   return serve(await loadConfig(home), { log: new ServerLog({ destination }), clock });
 }
 
-async function edit(path: string, change: (content: Record<string, unknown>) => unknown): Promise<void> {
+/** Changes a YAML file of the instance. */
+export async function edit(path: string, change: (content: Record<string, unknown>) => unknown): Promise<void> {
   const content = parse(await readFile(path, 'utf8')) as Record<string, unknown>;
   await writeFile(path, stringify(change(content)));
 }

@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { doChores } from '../../../src/compose/serve.ts';
-import { Stage } from '../stage.ts';
+import { allowReveal, Stage } from '../stage.ts';
 
 let stage: Stage;
 let payments: string;
@@ -147,6 +147,21 @@ describe('what can be frozen', () => {
     expect(await stage.import()).toMatchObject({ body: { code: 'held' } });
     expect(await stage.keyturn.call('GET', '/v1/whoami')).toMatchObject({ status: 200 });
   });
+});
+
+test('once a freeze is answered no key leaves, not even for an entry that comes before the freeze', async () => {
+  await stage.companion('s3cret');
+  const { body } = await stage.lease(payments);
+  await allowReveal(stage, 'person:alice');
+  const release = stage.blockLedger();
+  const underWay = [stage.lease(payments), stage.renew(payments, body['lease']), stage.reveal(stage.keyturn.admin)];
+  await expect.poll(() => stage.desk.ledger.status().pending).toBe(3);
+  expect(await stage.post('/v1/holds', { json: HOLD })).toMatchObject({ status: 201, body: { durable: 'journal' } });
+  release();
+  for (const reply of await Promise.all(underWay)) {
+    expect(reply).toMatchObject({ status: 403, body: { code: 'held' } });
+    expect(reply.text).not.toContain('sealed');
+  }
 });
 
 test('who may not freeze is denied, on the log too', async () => {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { gateReads, opened, Stage } from '../stage.ts';
+import { allowReveal, gateReads, opened, Stage } from '../stage.ts';
 
 let stage: Stage;
 let payments: string;
@@ -49,7 +49,7 @@ describe('no record, no key', () => {
       const { body } = await stage.lease(payments);
       return () => stage.renew(payments, body['lease']);
     }
-    const bob = await mayReveal('person:bob');
+    const bob = await allowReveal(stage, 'person:bob');
     return () => stage.reveal(bob);
   }
 });
@@ -199,10 +199,4 @@ const PAYMENTS = {
 
 async function bindings(list: readonly object[]): Promise<void> {
   await writeFile(join(stage.keyturn.home, 'policies/access/bindings.yaml'), JSON.stringify({ bindings: list }));
-}
-
-async function mayReveal(principal: string): Promise<string> {
-  const role = { name: 'revealer', title: 'May reveal', permissions: ['credential:reveal', 'credential:list'] };
-  await writeFile(join(stage.keyturn.home, 'policies/access/more.yaml'), JSON.stringify({ roles: [role] }));
-  return stage.keyturn.grant(principal, 'revealer');
 }
