@@ -1,0 +1,42 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import type { TestInstance } from '../../e2e/instance.ts';
+import { type Keyturn, served } from '../keyturn.ts';
+
+let keyturn: Keyturn;
+let instance: TestInstance;
+let stop: () => Promise<void>;
+
+beforeAll(async () => {
+  ({ keyturn, instance, stop } = await served());
+});
+
+afterAll(() => stop());
+
+test('can-i answers yes with exit code 0 and no with 3, and explains both', async () => {
+  const no = await keyturn.run(['can-i', 'credential:lease', 'lean/sandbox']);
+  expect(no).toMatchObject({ code: 3, out: expect.stringMatching(/^no: /), err: '' });
+  const yes = await keyturn.run(['can-i', 'credential:import', 'lean/sandbox', '--explain']);
+  expect(yes).toMatchObject({ code: 0, out: expect.stringMatching(/^yes: /) });
+  for (const told of ['BINDING', 'alice-operator', 'grants', 'Who holds it:', 'person:alice (alice-operator)']) {
+    expect(yes.out).toContain(told);
+  }
+  const asked = ['can-i', 'credential:lease', 'lean/sandbox', '--as', 'service:payments'];
+  expect(await keyturn.json(asked, 3)).toMatchObject({ decision: { allow: false } });
+  expect(await keyturn.refusal(['can-i', 'credential:fly'])).toMatchObject({ exit: 2, code: 'invalid_input' });
+});
+
+test('a policy is checked without a server and reloaded whole, or not at all', async () => {
+  const checked = await keyturn.json<{ digest: string }>(['policy', 'check']);
+  expect(await keyturn.json(['policy', 'reload'])).toEqual({ digest: checked.digest });
+
+  const roles = { roles: [{ name: 'flyer', title: 'Flies', permissions: ['credential:fly'] }] };
+  await writeFile(join(instance.home, 'policies', 'access', 'wrong.yaml'), stringify(roles));
+  for (const command of ['check', 'reload']) {
+    const refusal = await keyturn.refusal(['policy', command]);
+    expect(refusal).toMatchObject({ exit: 1, code: 'policy_invalid', message: expect.stringContaining('wrong.yaml') });
+  }
+  expect(await keyturn.json(['whoami'])).toMatchObject({ principal: 'person:alice' });
+});

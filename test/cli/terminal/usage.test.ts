@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Keyturn } from '../keyturn.ts';
+
+let keyturn: Keyturn;
+
+beforeAll(async () => {
+  keyturn = await Keyturn.at();
+});
+
+afterAll(() => keyturn[Symbol.asyncDispose]());
+
+test('a word that is no command ends with exit code 2 and the command that was meant', async () => {
+  const ran = await keyturn.run(['frezee', 'lean/sandbox']);
+  expect(ran).toMatchObject({ code: 2, out: '', err: expect.stringContaining('Did you mean freeze?') });
+  expect(await keyturn.refusal(['credential', 'lsit'])).toMatchObject({
+    exit: 2,
+    code: 'invalid_input',
+    message: expect.stringContaining('Did you mean list?'),
+  });
+});
+
+test.each([
+  ['an option that is none', ['whoami', '--tokn-file', 'x']],
+  ['an argument that is missing', ['promote', 'lean/sandbox']],
+  ['an argument too many', ['thaw', 'a', 'b']],
+])('%s is wrong usage', async (_, args) => {
+  expect(await keyturn.refusal(args)).toMatchObject({ exit: 2, code: 'invalid_input' });
+});
+
+test('help lists the commands and the exit codes, and each command shows its example', async () => {
+  const help = await keyturn.run(['--help']);
+  expect(help).toMatchObject({ code: 0, err: '' });
+  for (const told of ['import', 'freeze', 'audit', 'doctor', 'Exit codes: 0 done, 1 failed'])
+    expect(help.out).toContain(told);
+  const freeze = await keyturn.run(['freeze', '--help']);
+  expect(freeze).toMatchObject({ code: 0, out: expect.stringContaining('Example: keyturn freeze lean/sandbox') });
+  expect((await keyturn.run(['audit'])).code).toBe(2);
+});
+
+test('without an instance a command says which file is missing', async () => {
+  const refusal = await keyturn.refusal(['credential', 'list']);
+  expect(refusal).toMatchObject({ code: 'connection_file_invalid', message: expect.stringContaining(keyturn.home) });
+  expect(refusal.fix).toContain('keyturn');
+});
