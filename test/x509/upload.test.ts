@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey } from 'node:crypto';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { SecretBytes } from '../../src/core/secret-bytes.ts';
 import { judgeClientCredential } from '../../src/x509/judge.ts';
 import { readUpload } from '../../src/x509/upload.ts';
@@ -179,6 +179,14 @@ describe('PKCS#12', () => {
     await refusalOf('key_too_weak', upload(keyBag(weak)));
     await refusalOf('key_unreadable', upload(keyBag(junk)));
     await refusalOf('certificate_unreadable', upload(keyBag(other), certificateBag(junk)));
+  });
+
+  test('of the keys in it only the one that is handed out stays', async () => {
+    const copies = vi.spyOn(SecretBytes, 'copyOf');
+    const { key } = await readUpload(files(p12()), word('hunter2'));
+    expect(copies.mock.results.map(({ value }) => (value as SecretBytes).disposed)).toEqual([true]);
+    expect(key?.pkcs8.bytes).toEqual(der(issued.keyPem));
+    copies.mockRestore();
   });
 
   test('more than four files, and more than 32 certificates in one', async () => {

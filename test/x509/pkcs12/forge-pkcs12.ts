@@ -99,19 +99,27 @@ export function tripleDes(
   };
 }
 
-export function pbes2(password = 'hunter2', iterations = 1, cipher = '60864801650304012a'): Encrypted {
+/** As {@link tripleDes}; `unsaid` leaves the hash out, which means SHA-1. */
+export function pbes2(
+  password = 'hunter2',
+  iterations = 1,
+  cipher = AES_256,
+  hash: 'sha256' | 'unsaid' = 'sha256',
+): Encrypted {
   const salt = Buffer.from('pepper!!');
   const vector = Buffer.alloc(16, 7);
-  const prf = sequence(oid('2a864886f70d0209'), element(0x05, Buffer.alloc(0)));
-  const kdf = sequence(oid('2a864886f70d01050c'), sequence(octets(salt), integer(iterations), prf));
+  const prf = hash === 'unsaid' ? [] : [sequence(oid('2a864886f70d0209'), element(0x05, Buffer.alloc(0)))];
+  const kdf = sequence(oid('2a864886f70d01050c'), sequence(octets(salt), integer(iterations), ...prf));
   return {
     algorithm: sequence(oid('2a864886f70d01050d'), sequence(kdf, sequence(oid(cipher), octets(vector)))),
     seal: (plain) => {
-      const key = pbkdf2Sync(password, salt, honest(iterations), 32, 'sha256');
+      const key = pbkdf2Sync(password, salt, honest(iterations), 32, hash === 'unsaid' ? 'sha1' : hash);
       return enciphered('aes-256-cbc', key, vector, plain);
     },
   };
 }
+
+export const AES_256 = '60864801650304012a';
 
 function derived(
   password: string | null,
@@ -141,7 +149,7 @@ export const explicit = (content: Buffer) => element(0xa0, content);
 export const oid = (hex: string) => element(0x06, Buffer.from(hex, 'hex'));
 
 export function integer(value: number): Buffer {
-  if (value >= 0 && value < 0x80) return element(0x02, Buffer.from([value]));
+  if (value >= -0x80 && value < 0x80) return element(0x02, Buffer.from([value & 0xff]));
   const wide = Buffer.alloc(5);
   wide.writeIntBE(value, 0, 5);
   return element(0x02, wide);

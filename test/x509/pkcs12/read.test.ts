@@ -1,13 +1,18 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ErrorCode } from '../../../src/core/errors.ts';
 import { isKeyturnError } from '../../../src/core/errors.ts';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
+import { readBer } from '../../../src/x509/pkcs12/ber.ts';
+import { openEncrypted } from '../../../src/x509/pkcs12/encryption/open.ts';
+import { Password, passwordsToTry } from '../../../src/x509/pkcs12/password.ts';
 import { looksLikePkcs12, readPkcs12 } from '../../../src/x509/pkcs12/read.ts';
+import { Reading } from '../../../src/x509/pkcs12/reading.ts';
 import { refusalOf } from '../expect-refusal.ts';
 import {
+  AES_256,
   bag,
   certificateBag,
   element,
@@ -33,6 +38,8 @@ const other = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', 
 /** Opaque here: whoever opens the file does not judge what is within. */
 const certificate = Buffer.from('3003020105', 'hex');
 
+const sha1Pbes2 = pbes2('hunter2', 1, AES_256, 'unsaid');
+
 const password = (text: string) => SecretBytes.own(Buffer.from(text));
 const CODES: readonly ErrorCode[] = ['archive_rejected', 'key_unreadable', 'key_password_wrong'];
 
@@ -51,6 +58,7 @@ describe('what programs write is read', () => {
     ['key and certificate in the clear', [safe(keyBag(key), certificateBag(certificate))]],
     ['the key under triple DES', [safe(shroudedBag(key, tripleDes())), safe(certificateBag(certificate))]],
     ['the key under AES', [safe(shroudedBag(key, pbes2())), safe(certificateBag(certificate))]],
+    ['PBKDF2 that leaves its hash out', [safe(shroudedBag(key, sha1Pbes2), certificateBag(certificate))]],
     ['everything under AES', [sealedSafe(sequence(keyBag(key), certificateBag(certificate)), pbes2())]],
     [
       'an encrypted key in an encrypted safe',
@@ -217,6 +225,37 @@ describe('what is refused before it costs anything', () => {
     ['nothing', ''],
   ])('%s', async (_what, hex) => {
     await refusalOf('archive_rejected', read(Buffer.from(hex, 'hex')));
+  });
+});
+
+test('an element that reaches beyond the one that holds it, within the file', async () => {
+  const bytes = Buffer.from('300a0201033002040304 01aa'.replaceAll(' ', ''), 'hex');
+  expect((await refusalOf('archive_rejected', read(bytes))).message).toContain('longer than what holds it');
+});
+
+describe('what must not stay in memory', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  test('the keys of an attempt that fails, and the forms of each password', async () => {
+    const copies = vi.spyOn(SecretBytes, 'copyOf');
+    const wiped = vi.spyOn(Password.prototype, Symbol.dispose);
+    const bytes = forgePkcs12({ safes: [safe(keyBag(key), shroudedBag(key, tripleDes()))], mac: null });
+    await refusalOf('key_password_wrong', read(bytes, 'hunter3'));
+    expect(copies.mock.results.map(({ value }) => (value as SecretBytes).disposed)).toEqual([true, true, true]);
+    expect(wiped).toHaveBeenCalledTimes(3);
+  });
+
+  test('what was decrypted, once the reading ends', async () => {
+    for (const encrypted of [tripleDes(), pbes2()]) {
+      const reading = new Reading(passwordsToTry(password('hunter2'))[0]!);
+      const element = readBer(encrypted.algorithm, reading);
+      const { raw } = await openEncrypted(element, encrypted.seal(key), reading);
+      expect(raw).toEqual(key);
+      reading[Symbol.dispose]();
+      expect(raw.every((octet) => octet === 0)).toBe(true);
+    }
   });
 });
 
