@@ -17,7 +17,7 @@ export interface BerElement {
 
 /**
  * Reads `bytes` as exactly one BER element (X.690 section 8), which may come from an attacker. BER and not DER alone,
- * because RFC 7292 allows it and Firefox (NSS) and Bouncy Castle write it: indefinite lengths, strings in pieces.
+ * because RFC 7292 allows it and Bouncy Castle, and EJBCA with it, write it: indefinite lengths, strings in pieces.
  * Bounded in depth and in the number of elements; octet strings are opaque.
  * @throws KeyturnError `archive_rejected`
  */

@@ -5,7 +5,7 @@ import type { SecretBytes } from '../../core/secret-bytes.ts';
 export class Password implements Disposable {
   /** As it was typed: what PBES2 takes (RFC 8018). */
   readonly typed: Buffer;
-  /** UTF-16, big-endian, ended by two zero octets (RFC 7292 appendix B.1). Empty for no password, unlike an empty one. */
+  /** UTF-16, big-endian, ended by two zero octets (RFC 7292 appendix B.1); empty for none, unlike the empty one. */
   readonly wide: Buffer;
 
   constructor(typed: Buffer, wide: Buffer) {

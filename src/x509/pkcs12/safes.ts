@@ -48,7 +48,7 @@ async function openSafe(info: BerElement, reading: Reading): Promise<BerElement>
   return openEncrypted(algorithm, octets(data, reading, IMPLICIT), reading);
 }
 
-/** RFC 7292 section 4.2: SEQUENCE { bagId, [0] EXPLICIT bagValue, attributes OPTIONAL }; names and ids say nothing here. */
+/** RFC 7292 section 4.2: SEQUENCE { bagId, [0] EXPLICIT bagValue, attributes OPTIONAL }; attributes are not read. */
 async function readBag(bag: BerElement, reading: Reading, found: Pkcs12Content): Promise<void> {
   const [type, value] = sequence(bag);
   switch (identifier(type)) {

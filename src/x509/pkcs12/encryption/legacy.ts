@@ -18,7 +18,7 @@ export const LEGACY_SCHEMES: Readonly<Record<string, Scheme>> = {
   '2a864886f70d010c0106': { name: 'rc2-40-cbc' },
 };
 
-/** Key and vector from the password, by PKCS#12's own derivation with SHA-1. `parameters`: SEQUENCE { salt, iterations }. */
+/** Key and vector by PKCS#12's own derivation with SHA-1. `parameters`: SEQUENCE { salt, iterations }. */
 export async function keyLegacy(scheme: Scheme, parameters: BerElement | undefined, reading: Reading): Promise<Keyed> {
   const [salt, iterations] = sequence(parameters);
   const how = derivation('sha1', octets(salt, reading), count(iterations), reading);
