@@ -41,10 +41,8 @@ async function chunked(path: string, type: string, chunks: readonly string[], cu
 describe('limits before parsing', () => {
   test('64 KiB and an octet of JSON is 413, announced or in chunks', async () => {
     const body = Buffer.from(`"${'x'.repeat(64 * 1024 - 1)}"`);
-    const started = performance.now();
     const announced = await stage.post(TOKENS, { raw: body, headers: JSON_TYPE });
     expect(announced).toMatchObject({ status: 413, body: { code: 'payload_too_large' } });
-    expect(performance.now() - started).toBeLessThan(200);
     expect(await chunked(TOKENS, 'application/json', [body.toString()])).toMatch(/^HTTP\/1.1 413 /);
   });
 
