@@ -1,10 +1,12 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { KeyStoreHealth } from '../driver.ts';
+import { answerObject } from './client/answer.ts';
 import type { VaultClient } from './client/client.ts';
 import { vaultError } from './client/reason.ts';
 import { throwRefusal } from './client/refusal.ts';
 import { explainDenial } from './denial.ts';
 import type { KvPath } from './kv-path.ts';
+import { checkMount } from './mount.ts';
 
 /** The port allows a second. */
 const BUDGET_MS = 900;
@@ -33,15 +35,23 @@ export async function vaultHealth(client: VaultClient, paths: KvPath, login: str
 }
 
 async function asked(client: VaultClient, paths: KvPath, login: string): Promise<KeyStoreHealth> {
-  const { status } = await client.probe({ method: 'GET', path: 'sys/health', outsideNamespace: true }, false);
-  const why = NOT_SERVING[status];
+  const said = await client.probe({ method: 'GET', path: 'sys/health', outsideNamespace: true }, false);
+  const why = NOT_SERVING[said.status];
   if (why !== undefined) return notReady(why);
+  if (typeof answerObject(said.octets)['initialized'] !== 'boolean') throw notVault(said.status);
   const path = paths.folder('');
-  const answer = await client.probe({ method: 'LIST', path }, true);
+  const [answer] = await Promise.all([client.probe({ method: 'LIST', path }, true), checkMount(client, paths)]);
   if (answer.status === 403) throw await explainDenial(client, { path, capability: 'list', verb: 'list' }, login);
   throwRefusal(answer, path);
   if (answer.status === 400) throw vaultError('bad_request', `Vault does not understand the list of ${path}.`);
   return { ready: true, detail: '' };
+}
+
+function notVault(status: number) {
+  return vaultError('not_vault', `What answered does not say how it is, as Vault does (HTTP ${status}).`, {
+    status,
+    fix: 'Check the address; a proxy or another service may stand there.',
+  });
 }
 
 function notReady(detail: string): KeyStoreHealth {

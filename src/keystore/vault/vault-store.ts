@@ -11,6 +11,7 @@ import { explainDenial, missingPrivileges } from './denial.ts';
 import { vaultHealth } from './health.ts';
 import { KvPath } from './kv-path.ts';
 import { listRecords } from './listing.ts';
+import { checkMount } from './mount.ts';
 import type { VaultStoreOptions } from './options.ts';
 import { type Privilege, privileges } from './privilege.ts';
 import { notVersioned, readBody, writeBody } from './record-body.ts';
@@ -43,6 +44,7 @@ export class VaultStore implements KeyStoreDriver {
   readonly #paths: KvPath;
   readonly #onMirrorFailure: (record: string, error: Error) => void;
   #closed = false;
+  #mountChecked = false;
 
   constructor(link: VaultLink, paths: KvPath, onMirrorFailure: (record: string, error: Error) => void) {
     this.#link = link;
@@ -83,8 +85,13 @@ export class VaultStore implements KeyStoreDriver {
   destroy(record: RecordName): Promise<void> {
     return this.#verb('destroy', record, async () => {
       const path = this.#paths.metadata(record);
-      const { status } = await this.#link.client.ask({ method: 'DELETE', path });
-      if (status === 400) throw vaultError('bad_request', `Vault did not understand the deletion of ${path}.`);
+      try {
+        const { status } = await this.#link.client.ask({ method: 'DELETE', path });
+        if (status === 400) throw vaultError('bad_request', `Vault did not understand the deletion of ${path}.`);
+      } catch (error) {
+        if (isUnclear(error) && (await this.#isGone(record, error))) return;
+        throw error;
+      }
       using left = await this.#read(record);
       if (left !== null) throw vaultError('server_error', `Vault said it deleted ${path}, and still has the record.`);
     });
@@ -136,8 +143,20 @@ export class VaultStore implements KeyStoreDriver {
     }
   }
 
+  /** After a deletion whose answer was lost. */
+  async #isGone(record: RecordName, cause: unknown): Promise<boolean> {
+    try {
+      using left = await this.#read(record);
+      return left === null;
+    } catch {
+      throw cause;
+    }
+  }
+
   async #create(record: RecordName, octets: SecretBytes): Promise<void> {
     const path = this.#paths.data(record);
+    if (!this.#mountChecked) await checkMount(this.#link.client, this.#paths);
+    this.#mountChecked = true;
     const body = writeBody(octets);
     try {
       checkWritten(await this.#link.client.ask({ method: 'POST', path, body }), path);
@@ -185,7 +204,12 @@ function deniedPrivilege(error: KeyturnError, all: readonly Privilege[], verb: s
 /** Whether reading tells what a failed write did: it may have happened, or somebody was first. */
 function isDecidedByReading(error: unknown): boolean {
   const reason = reasonOf(error);
-  return reason === 'bad_request' || reason === 'forbidden' || (reason !== null && !REASONS[reason].certain);
+  return reason === 'bad_request' || reason === 'forbidden' || isUnclear(error);
+}
+
+function isUnclear(error: unknown): boolean {
+  const reason = reasonOf(error);
+  return reason !== null && !REASONS[reason].certain;
 }
 
 function checkWritten(answer: VaultAnswer, path: string): void {
