@@ -1,8 +1,8 @@
-import { rmSync } from 'node:fs';
-import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { afterAll } from 'vitest';
 import type { LeaseAnswer } from '../../src/client/wire.ts';
 import { initInstance } from '../../src/compose/init.ts';
 import { cannotAsk } from '../../src/compose/master-key.ts';
@@ -137,6 +137,7 @@ export class Stage {
 /** An instance's folder as a crash would leave it, to be served at a port of its own. */
 async function copyOf(original: string): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
+  folders.push(home);
   const left = (path: string) => !/\.(?:lock|sock)$|-shm$/.test(path);
   await cp(original, home, { recursive: true, filter: left });
   const config = join(home, 'keyturn.yaml');
@@ -144,13 +145,17 @@ async function copyOf(original: string): Promise<string> {
   return home;
 }
 
+/** Made by this test file, and gone with it. */
+const folders: string[] = [];
+afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+
 let made: Promise<string> | undefined;
 
 /** A fresh instance, made once a test file: each stage starts from a copy of it. */
 function template(): Promise<string> {
   made ??= (async () => {
     const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
-    process.once('exit', () => rmSync(home, { recursive: true, force: true }));
+    folders.push(home);
     await initInstance({ home, administrator: 'alice', port: 0, ask: cannotAsk });
     return home;
   })();
