@@ -120,7 +120,7 @@ export async function loadConfig(home: string): Promise<Config> {
 export function parseConfig(home: string, text: string, file: string): Config {
   let document: unknown;
   try {
-    document = parse(text);
+    document = parse(text, { logLevel: 'error' });
   } catch {
     throw new KeyturnError('config_invalid', `${file} is not valid YAML.`, {
       fix: 'Correct its indentation and quotes.',

@@ -62,6 +62,12 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   };
   const ledger = new SqliteLedger({ health, queue, state, log, head: () => head, shutDown });
   health.onEnd(() => options.onStatus?.(ledger.status()));
+  try {
+    await Promise.all([state.start(), log.start()]);
+  } catch (error) {
+    await shutDown();
+    throw error;
+  }
   return ledger;
 }
 

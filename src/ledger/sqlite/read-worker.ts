@@ -23,6 +23,7 @@ export class ReadWorker {
   readonly #watchdog: Watchdog;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
+  #started = false;
 
   constructor(path: string, health: Health, limitMs: number) {
     this.#worker = new Worker(workerFile('./reader/reader', import.meta.url), { workerData: path });
@@ -34,13 +35,22 @@ export class ReadWorker {
     health.onEnd((error) => this.#rejectAll(error));
   }
 
+  /**
+   * Resolves when the thread has read for the first time. On a busy machine it takes long to load its code, which is
+   * not held against the limit.
+   */
+  async start(): Promise<void> {
+    await this.ask({ op: 'checkpoints', after: -1, limit: 1 });
+    this.#started = true;
+  }
+
   /** `T` is what this query gives; both sides are ours. */
   ask<T>(query: ReadQuery): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#health.assertReady();
       if (this.#waiting.size >= MAX_WAITING) throw busy(`${MAX_WAITING} reads wait`);
       this.#nextId += 1;
-      if (this.#waiting.size === 0) this.#watchdog.start();
+      if (this.#started && this.#waiting.size === 0) this.#watchdog.start();
       this.#waiting.set(this.#nextId, { resolve: (value) => resolve(value as T), reject });
       this.#worker.postMessage({ id: this.#nextId, query } satisfies ToReader);
     });

@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { loadConfig, parseConfig } from '../../src/compose/config.ts';
+import { KeyturnError } from '../../src/core/errors.ts';
+
+type Document = Record<string, unknown>;
+
+const GOOD: Document = {
+  listen: { host: '127.0.0.1', port: 8443, names: ['keyturn.internal', '10.0.0.7'] },
+  certificate: { ca: 'listener/ca.crt' },
+  log: { origin: 'keyturn.example/log' },
+  ledger: { path: 'ledger/ledger.db' },
+  journal: { path: '/journal/freeze.journal' },
+  checkpoint: { path: '/mnt/elsewhere/checkpoint' },
+  keystore: { path: 'keys/keys.ktn', 'master-key': { file: 'master/master.key' } },
+  policies: { access: 'policies/access', partners: 'policies/partners' },
+  socket: { path: 'run/keyturn.sock' },
+  leases: { default: '15m', maximum: '1h' },
+};
+
+function read(document: unknown) {
+  return parseConfig('/home/kt', stringify(document), '/home/kt/keyturn.yaml');
+}
+
+/** GOOD with one member replaced, or left out for undefined. */
+function changed(path: string, value: unknown): Document {
+  const copy = parse(stringify(GOOD)) as Document;
+  const names = path.split('.');
+  const last = names.pop() ?? '';
+  const parent = names.reduce<Document>((at, name) => at[name] as Document, copy);
+  if (value === undefined) delete parent[last];
+  else parent[last] = value;
+  return copy;
+}
+
+function refusal(document: unknown): KeyturnError {
+  try {
+    read(document);
+  } catch (error) {
+    if (error instanceof KeyturnError) return error;
+    throw error;
+  }
+  throw new Error('It was accepted.');
+}
+
+test('paths are made absolute from the home, durations become seconds', () => {
+  expect(read(GOOD)).toMatchObject({
+    home: '/home/kt',
+    ledger: '/home/kt/ledger/ledger.db',
+    journal: '/journal/freeze.journal',
+    masterKey: { file: '/home/kt/master/master.key' },
+    socket: '/home/kt/run/keyturn.sock',
+    leases: { defaultSeconds: 900, maximumSeconds: 3_600 },
+    urls: null,
+  });
+});
+
+test('leases and most of listen have defaults', () => {
+  const { leases, ...rest } = GOOD;
+  expect(leases).toBeDefined();
+  expect(read({ ...rest, listen: {} })).toMatchObject({
+    listen: { host: '127.0.0.1', port: 8443, names: ['localhost', '127.0.0.1'] },
+    leases: { defaultSeconds: 900, maximumSeconds: 3_600 },
+  });
+});
+
+test.each([
+  [{ passphrase: 'prompt' }, { passphrase: 'prompt' }],
+  [{ 'passphrase-file': 'secret' }, { 'passphrase-file': '/home/kt/secret' }],
+  [{ 'systemd-credential': 'keyturn.master' }, { 'systemd-credential': 'keyturn.master' }],
+])('the master key %o', (given, parsed) => {
+  expect(read(changed('keystore.master-key', given)).masterKey).toEqual(parsed);
+});
+
+test('the operator’s own certificate files stand in for our CA', () => {
+  const own = { certificate: 'a.crt', key: 'a.key', 'client-ca': '/etc/ca.crt' };
+  const parsed = { certificate: '/home/kt/a.crt', key: '/home/kt/a.key', clientCa: '/etc/ca.crt' };
+  expect(read(changed('certificate', own)).certificate).toEqual(parsed);
+});
+
+test.each([
+  ['listen.port', 65_536],
+  ['listen.port', '8443'],
+  ['listen.names', []],
+  ['listen.names', ['https://keyturn.internal']],
+  ['listen.names', ['*.internal']],
+  ['urls', ['http://keyturn.internal']],
+  ['certificate', { ca: 'a', key: 'b' }],
+  ['certificate', { certificate: 'a', key: 'b' }],
+  ['log.origin', 'with space'],
+  ['log.origin', 'with+plus'],
+  ['log.origin', undefined],
+  ['ledger.path', ''],
+  ['journal', undefined],
+  ['checkpoint.path', 7],
+  ['keystore.master-key', { passphrase: 'the passphrase itself' }],
+  ['keystore.master-key', { file: 'a', passphrase: 'prompt' }],
+  ['keystore.master-key', { 'systemd-credential': '../etc/shadow' }],
+  ['policies.access', undefined],
+  ['socket.path', `run/${'x'.repeat(107)}`],
+  ['leases.default', '15'],
+  ['leases', { default: '2h', maximum: '1h' }],
+])('a wrong %s (%j) is named, and never quoted', (path, value) => {
+  const error = refusal(changed(path, value));
+  expect(error).toMatchObject({ code: 'config_invalid', fix: expect.stringMatching(/\S/) });
+  expect(error.message).toContain(`/home/kt/keyturn.yaml: ${path.split('.').slice(0, 2).join('.')}`);
+  expect(error.message).not.toContain('the passphrase itself');
+});
+
+test.each(['listen', 'log', 'ledger', 'keystore', 'leases'])('an unknown member in %s is refused', (member) => {
+  expect(refusal(changed(`${member}.typo`, 1)).message).toContain('typo');
+  expect(refusal({ ...GOOD, typo: 1 }).code).toBe('config_invalid');
+});
+
+test('any text is a configuration or config_invalid', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.jsonValue().map((value) => stringify(value)),
+      ),
+      (text) => {
+        try {
+          parseConfig('/home/kt', text, 'file');
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'config_invalid' });
+        }
+      },
+    ),
+  );
+});
+
+test('a home without a configuration names init', async () => {
+  await expect(loadConfig('/nowhere')).rejects.toMatchObject({
+    code: 'config_invalid',
+    fix: 'Make an instance: keyturn init --home /nowhere',
+  });
+});
