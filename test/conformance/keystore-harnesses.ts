@@ -6,6 +6,7 @@ import { createFileStore } from '../../src/keystore/file/file-store.ts';
 import { generateKeyFile } from '../../src/keystore/file/master/generate.ts';
 import { type KeyStoreKind, keyStoreAdapters } from '../../src/keystore/registry.ts';
 import type { KeyStoreHarness, KeyStorePlace } from './keystore.ts';
+import { awsHarness } from './keystore-aws.ts';
 import { vaultHarness } from './keystore-vault.ts';
 
 async function makeFilePlace(): Promise<KeyStorePlace> {
@@ -30,6 +31,7 @@ async function makeFilePlace(): Promise<KeyStorePlace> {
 
 /** One a kind that the registry knows: a new adapter does not compile, and fails the suite, until it has its own. */
 export const keyStoreHarnesses: Readonly<Record<KeyStoreKind, KeyStoreHarness>> = {
+  aws: awsHarness,
   file: { makePlace: makeFilePlace, exceptions: {} },
   vault: vaultHarness,
 };

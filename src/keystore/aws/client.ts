@@ -1,0 +1,133 @@
+import {
+  CreateSecretCommand,
+  type CreateSecretCommandInput,
+  DeleteSecretCommand,
+  type DeleteSecretCommandInput,
+  DescribeSecretCommand,
+  type DescribeSecretCommandOutput,
+  GetSecretValueCommand,
+  type GetSecretValueCommandOutput,
+  ListSecretsCommand,
+  RemoveRegionsFromReplicationCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import { recordingAttempt } from './failure/attempts.ts';
+import type { Call, Operation } from './failure/operation.ts';
+import { awsError } from './failure/reason.ts';
+import { type Circuit, Guard } from './guard.ts';
+import type { Connection } from './options.ts';
+
+/**
+ * The calls of AWS Secrets Manager that Keyturn makes. An answer counts only if it speaks of the secret that was asked
+ * for. Rejects with what failure/reason.ts lists.
+ */
+export class SecretsClient {
+  readonly #sdk: SecretsManagerClient;
+  readonly #guard: Guard;
+  readonly #region: string;
+  #closed = false;
+
+  constructor(connection: Connection) {
+    const { region, guard, sdk } = connection;
+    this.#region = region;
+    this.#sdk = new SecretsManagerClient({ ...sdk, region });
+    this.#sdk.middlewareStack.add((next) => (args) => recordingAttempt(() => next(args)), {
+      step: 'finalizeRequest',
+      priority: 'low',
+      name: 'keyturnAttempts',
+    });
+    this.#guard = new Guard(() => this.#sdk.config.credentials(), guard);
+  }
+
+  get circuit(): Circuit {
+    return this.#guard.circuit;
+  }
+
+  /** Settled when this secret came to be by this call, or had by an earlier one with the same version and octets. */
+  async create(input: CreateSecretCommandInput & { readonly Name: string }): Promise<void> {
+    const answer = await this.#run('CreateSecret', input.Name, (abortSignal) =>
+      this.#sdk.send(new CreateSecretCommand(input), { abortSignal }),
+    );
+    this.#check('CreateSecret', input.Name, answer.Name);
+  }
+
+  async get(name: string, version: string): Promise<GetSecretValueCommandOutput> {
+    const command = new GetSecretValueCommand({ SecretId: name, VersionId: version });
+    const answer = await this.#run('GetSecretValue', name, (abortSignal) => this.#sdk.send(command, { abortSignal }));
+    if (answer.VersionId !== version) answer.SecretBinary?.fill(0);
+    this.#check('GetSecretValue', `${name} ${version}`, `${answer.Name} ${answer.VersionId}`, name);
+    return answer;
+  }
+
+  /** Whether `get` would be answered, in at most so many milliseconds. */
+  async probe(name: string, version: string, ms: number): Promise<void> {
+    const command = new GetSecretValueCommand({ SecretId: name, VersionId: version });
+    this.#refuseClosed();
+    const { SecretBinary } = await this.#guard.within(ms, this.#call('GetSecretValue', name), (abortSignal) =>
+      this.#sdk.send(command, { abortSignal }),
+    );
+    SecretBinary?.fill(0);
+  }
+
+  async describe(name: string): Promise<DescribeSecretCommandOutput> {
+    const answer = await this.#run('DescribeSecret', name, (abortSignal) =>
+      this.#sdk.send(new DescribeSecretCommand({ SecretId: name }), { abortSignal }),
+    );
+    this.#check('DescribeSecret', name, answer.Name);
+    return answer;
+  }
+
+  /** One page of the names that begin so, without those that are scheduled for deletion. */
+  async list(beginning: string, token: string | undefined): Promise<{ names: string[]; next: string | undefined }> {
+    const command = new ListSecretsCommand({
+      MaxResults: 100,
+      Filters: [{ Key: 'name', Values: [beginning] }],
+      ...(token === undefined ? {} : { NextToken: token }),
+    });
+    const about = `${beginning}*`;
+    const answer = await this.#run('ListSecrets', about, (abortSignal) => this.#sdk.send(command, { abortSignal }));
+    const names = answer.SecretList?.map(({ Name }) => Name);
+    if (names === undefined || !names.every((name) => name !== undefined)) throw this.#strange('ListSecrets', about);
+    return { names, next: answer.NextToken };
+  }
+
+  async delete(input: DeleteSecretCommandInput & { readonly SecretId: string }): Promise<void> {
+    const { SecretId: name } = input;
+    const answer = await this.#run('DeleteSecret', name, (abortSignal) =>
+      this.#sdk.send(new DeleteSecretCommand(input), { abortSignal }),
+    );
+    this.#check('DeleteSecret', name, answer.Name);
+  }
+
+  async removeReplicas(name: string, regions: readonly string[]): Promise<void> {
+    const command = new RemoveRegionsFromReplicationCommand({ SecretId: name, RemoveReplicaRegions: [...regions] });
+    await this.#run('RemoveRegionsFromReplication', name, (abortSignal) => this.#sdk.send(command, { abortSignal }));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#sdk.destroy();
+  }
+
+  async #run<T>(operation: Operation, name: string, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.#refuseClosed();
+    return this.#guard.run(this.#call(operation, name), send);
+  }
+
+  #refuseClosed(): void {
+    if (this.#closed) throw awsError('closed', 'The key store is closed.', { fix: 'Start Keyturn again.' });
+  }
+
+  #call(operation: Operation, name: string): Call {
+    return { operation, about: `secret ${name}`, policy: 'keyturn.json', region: this.#region };
+  }
+
+  #check(operation: Operation, asked: string, answered: string | undefined, name = asked): void {
+    if (asked !== answered) throw this.#strange(operation, name);
+  }
+
+  #strange(operation: Operation, name: string): Error {
+    const message = `What answered ${operation} for secret ${name} does not speak as AWS does.`;
+    return awsError('not_aws', message, { fix: 'Check the endpoint; a proxy or another service may stand there.' });
+  }
+}

@@ -1,0 +1,88 @@
+import type { KeyturnError } from '../../../core/errors.ts';
+import type { Attempts } from './attempts.ts';
+import { actionNamed, classify, speaksOfKms } from './classify.ts';
+import { type Call, KMS_ACTIONS, OPERATIONS } from './operation.ts';
+import { awsError, REASONS, type Reason } from './reason.ts';
+
+/** What an SDK call threw, made ours. Certain only if each of its attempts was. */
+export function translate(error: unknown, call: Call, attempts: Attempts): KeyturnError {
+  const reason = classify(error, call.operation);
+  const certain = isCertain(reason, call, attempts);
+  if (reason === 'forbidden') return forbidden(error, call, certain);
+  const { says, fix } = TEXTS[reason];
+  const message = `${says} (${call.operation}, ${call.about}, ${call.region}).`;
+  return awsError(reason, message, { certain, fix: fix.replaceAll('%KEY%', KMS_ACTIONS[call.operation] ?? '') });
+}
+
+function isCertain(reason: Reason, { operation }: Call, { started, errors }: Attempts): boolean {
+  if (started === 0) return true;
+  if (started !== errors.length || !REASONS[reason].certain) return false;
+  return errors.every((error) => REASONS[classify(error, operation)].certain);
+}
+
+function forbidden(error: unknown, call: Call, certain: boolean): KeyturnError {
+  const own = OPERATIONS[call.operation];
+  const kms = speaksOfKms(error) ? KMS_ACTIONS[call.operation] : undefined;
+  const action = kms ?? actionNamed(error, own) ?? own[0];
+  const where = kms === undefined ? call.about : `the KMS key of ${call.about}`;
+  return awsError('forbidden', `AWS denied ${action} on ${where} in ${call.region}.`, {
+    certain,
+    fix:
+      `Allow it as policies/aws/${call.policy} does. If the role's policy already does, look for a denial in ` +
+      'a key policy, resource policy, permissions boundary or service control policy.',
+    facts: { action, resource: where },
+  });
+}
+
+const TEXTS: Readonly<Record<Reason, { readonly says: string; readonly fix: string }>> = {
+  unreachable: {
+    says: "AWS can't be reached",
+    fix: 'Check network, proxy and VPC endpoint, the region, and AWS_ENDPOINT_URL_SECRETS_MANAGER if it is set.',
+  },
+  tls: {
+    says: 'The certificate of what answers for AWS is refused',
+    fix: 'Check the endpoint. Behind an inspecting proxy, name its CA in NODE_EXTRA_CA_CERTS.',
+  },
+  lost: { says: 'The connection to AWS broke before it answered', fix: 'Check the network; it will be tried again.' },
+  timeout: { says: 'AWS did not answer in time', fix: 'Check the network and the AWS Health Dashboard.' },
+  server_error: { says: 'AWS failed', fix: 'See the AWS Health Dashboard; it will be tried again.' },
+  not_aws: {
+    says: 'What answered does not speak as AWS does',
+    fix: 'Check the endpoint; a proxy, a portal or another service may stand there.',
+  },
+  throttled: {
+    says: 'AWS refused the call for its rate, also after waiting',
+    fix: 'See the request quotas of this account and region under Service Quotas, and who else uses them.',
+  },
+  credentials: {
+    says: 'AWS does not accept the credentials',
+    fix: 'Check the access key and its account: aws sts get-caller-identity',
+  },
+  token_expired: {
+    says: 'The session token of the AWS credentials has expired',
+    fix: 'Renew them (aws sso login, or a fresh session), or let a role of the machine provide them.',
+  },
+  clock_skew: { says: "AWS refuses the time of this machine's clock", fix: 'Set the clock; check NTP.' },
+  forbidden: { says: 'AWS denied the call', fix: '' },
+  kms: {
+    says: 'The KMS key does not serve: it is missing, disabled, pending deletion, or another than the data was encrypted with',
+    fix: 'Check the key with aws kms describe-key, and that its policy allows %KEY% to the role of Keyturn.',
+  },
+  quota: {
+    says: 'The account has as many of these as AWS allows',
+    fix: 'Destroy what is not needed, or ask for a higher quota (500,000 secrets a region by default).',
+  },
+  bad_request: { says: 'AWS finds the request invalid', fix: 'Check prefix, tags and replica regions.' },
+  absent: { says: 'AWS has no such secret', fix: 'Check region, account and prefix.' },
+  exists: { says: 'AWS has a secret of this name', fix: 'Check who else writes under this prefix.' },
+  invalid_state: {
+    says: 'The state of the secret does not allow this; it may be scheduled for deletion',
+    fix: 'Look at it with aws secretsmanager describe-secret.',
+  },
+  not_visible: { says: 'AWS does not yet show what was written', fix: 'Try again in a minute.' },
+  circuit_open: {
+    says: 'AWS failed several times in a row and is left alone for some seconds',
+    fix: 'See the errors before this one; the next attempt comes by itself.',
+  },
+  closed: { says: 'The key store is closed', fix: 'Start Keyturn again.' },
+};

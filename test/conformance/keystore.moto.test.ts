@@ -1,0 +1,3 @@
+import { describeKeyStore } from './describe-keystore.ts';
+
+describeKeyStore('aws');
