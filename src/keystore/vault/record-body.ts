@@ -8,6 +8,7 @@ import { vaultError } from './client/reason.ts';
 const FIELD = 'base64';
 const OPENING = Buffer.from(`"${FIELD}":"`);
 const [BEFORE, AFTER] = [Buffer.from(`{"options":{"cas":0},"data":{"${FIELD}":"`), Buffer.from('"}}')];
+const DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=');
 const QUOTE = 0x22;
 const MASK = 'A';
 
@@ -53,12 +54,19 @@ function maskedValue(answer: Buffer): Buffer | null {
   const at = answer.indexOf(OPENING);
   if (at < 0) return null;
   const from = at + OPENING.length;
-  const to = answer.indexOf(QUOTE, from);
-  if (to <= from) return null;
+  let to = from;
+  while (to < answer.length && isDigit(answer[to])) to += 1;
+  // Something else than base64 is not ours, and stays for the parser to be seen.
+  if (to === from || answer[to] !== QUOTE) return null;
   const value = Buffer.allocUnsafeSlow(to - from);
   answer.copy(value, 0, from, to);
   answer.fill(MASK, from, to);
   return value;
+}
+
+/** Of base64, padding included. */
+function isDigit(octet: number | undefined): boolean {
+  return octet !== undefined && DIGITS.includes(octet);
 }
 
 function corrupt(path: string): KeyturnError {

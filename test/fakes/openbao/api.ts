@@ -8,6 +8,7 @@ export interface BaoCall {
   readonly body?: unknown;
   readonly token?: string;
   readonly namespace?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** One call of OpenBao's API, whatever it answers. */
@@ -17,6 +18,7 @@ export function callBao(url: string, ca: string, options: BaoCall): Promise<Answ
     ca,
     method: options.method ?? (body === undefined ? 'GET' : 'POST'),
     headers: {
+      ...options.headers,
       ...(token === undefined ? {} : { 'X-Vault-Token': token }),
       ...(namespace === undefined ? {} : { 'X-Vault-Namespace': namespace }),
     },

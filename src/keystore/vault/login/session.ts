@@ -41,6 +41,7 @@ export class Session implements TokenSource {
   #login: Promise<Grant> | null = null;
   #cancel: () => void = () => {};
   #closed = false;
+  #replacedAt = Number.NEGATIVE_INFINITY;
 
   constructor(method: LoginMethod, client: LoginClient, time: SessionTime = systemTime) {
     this.#method = method;
@@ -62,7 +63,9 @@ export class Session implements TokenSource {
     const grant = this.#grant;
     if (grant !== null && grant.token !== refused) return grant.token;
     if (!this.#method.repeatable) return null;
-    if (grant !== null && this.#time.monotonic() - grant.at < LOGIN_PAUSE_MS) return null;
+    const now = this.#time.monotonic();
+    if (now - this.#replacedAt < LOGIN_PAUSE_MS) return null;
+    this.#replacedAt = now;
     const { token } = await this.#loggedIn();
     return token === refused ? null : token;
   }

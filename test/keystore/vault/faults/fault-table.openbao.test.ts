@@ -14,7 +14,7 @@ let stage: FaultStage;
 let cluster: OpenBaoCluster;
 const rows: Record<string, Row> = {};
 const printed: string[] = [];
-const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }));
+const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write.bind(stream) }));
 
 beforeAll(async () => {
   // node-vault's own debugging prints bodies; it must stay silent whatever the environment says.
@@ -22,7 +22,7 @@ beforeAll(async () => {
   for (const { stream, write } of streams) {
     stream.write = ((...args: Parameters<typeof stream.write>) => {
       printed.push(String(args[0]));
-      return write.apply(stream, args);
+      return write(...args);
     }) as typeof stream.write;
   }
   cluster = await startOpenBaoCluster();
