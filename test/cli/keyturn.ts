@@ -29,6 +29,8 @@ export class Keyturn implements AsyncDisposable {
   readonly home: string;
   /** Texts that no output may hold, in any case. */
   readonly #secrets: string[] = [];
+  /** All that was ever printed. */
+  #transcript = '';
 
   private constructor(folder: string, home: string) {
     this.folder = folder;
@@ -49,7 +51,7 @@ export class Keyturn implements AsyncDisposable {
     return this.path(name);
   }
 
-  /** From now on no output may hold it: as it is, in hex, in base64 at any offset, nor any whole line of it. */
+  /** No output may hold it, neither before nor from now on: as it is, in hex, in base64 at any offset, nor any whole line of it. */
   guard(secret: string | Buffer): void {
     const octets = Buffer.from(secret);
     const lines = octets
@@ -62,6 +64,12 @@ export class Keyturn implements AsyncDisposable {
         octets.subarray(offset, offset + 3 * Math.floor((octets.length - offset) / 3)).toString('base64'),
       );
     }
+    this.#expectSecrecy();
+  }
+
+  #expectSecrecy(): void {
+    const told = this.#secrets.find((secret) => this.#transcript.includes(secret));
+    expect(told === undefined, `a secret in:\n${told === undefined ? '' : this.#transcript}`).toBe(true);
   }
 
   async run(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ran> {
@@ -76,8 +84,8 @@ export class Keyturn implements AsyncDisposable {
       text(child.stderr),
       once(child, 'close') as Promise<[number | null]>,
     ]);
-    for (const secret of this.#secrets)
-      expect(`${out}${err}`.includes(secret), `a secret in: ${args.join(' ')}`).toBe(false);
+    this.#transcript += `keyturn ${args.join(' ')}\n${out}${err}`;
+    this.#expectSecrecy();
     return { code, out, err };
   }
 

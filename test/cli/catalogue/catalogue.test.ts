@@ -73,7 +73,7 @@ test('the help loads commander and no other room but core and the client’s con
   const reached = reachedFrom(join(SRC, 'cli/main.ts'));
   expect([...reached.packages]).toEqual(['commander']);
   const rooms = new Set([...reached.files].map((path) => relative(SRC, path).split('/')[0]));
-  expect([...rooms].sort()).toEqual(['audit', 'cli', 'client', 'core']);
+  expect(rooms).toEqual(new Set(['audit', 'cli', 'client', 'core']));
   expect([...reached.files].filter((path) => path.includes('/cli/commands/'))).toEqual([]);
   expect(reached.files.size).toBeGreaterThan(10);
 });

@@ -22,7 +22,14 @@ const ENVIRONMENT = ['--environment', 'sandbox'] as const;
 test('the two zips are imported, the custody record is shown, and the sources are removed', async () => {
   const { serial } = await zips(keyturn, ca);
   const ran = await keyturn.run([
-    ...['import', 'lean/sandbox', '--zip', 'cert.zip', '--chain', 'chain.zip', ...ENVIRONMENT, '--remove-source'],
+    'import',
+    'lean/sandbox',
+    '--zip',
+    'cert.zip',
+    '--chain',
+    'chain.zip',
+    ...ENVIRONMENT,
+    '--remove-source',
   ]);
   expect(ran).toMatchObject({
     code: 0,
@@ -62,7 +69,7 @@ test('an encrypted key takes its password from a file, and nothing else', async 
   await keyturn.write('password', `${password}\n`);
   await keyturn.write('wrong', 'another password');
   const options = { format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: password } as const;
-  await keyturn.write('enc.pem', `${privateKey.export(options)}${certificatePem}`);
+  await keyturn.write('enc.pem', `${privateKey.export(options).toString()}${certificatePem}`);
   const args = ['import', 'lean/sandbox', '--pem', 'enc.pem', ...ENVIRONMENT];
   expect(await keyturn.refusal(args)).toMatchObject({ exit: 2, code: 'key_password_required' });
   const wrong = await keyturn.refusal([...args, '--password-file', 'wrong']);

@@ -89,7 +89,7 @@ test('a policy that does not load and a configuration that does not parse are na
   const bindings = join(instance.home, 'policies', 'access', 'bindings.yaml');
   await edit(bindings, (file) => ({ ...file, extra: 1 }));
   expect(await broken()).toMatchObject([{ name: 'policies', evidence: expect.stringContaining('bindings.yaml') }]);
-  await edit(bindings, ({ extra: _, ...file }) => file);
+  await edit(bindings, ({ bindings: list }) => ({ bindings: list }));
 
   const config = join(instance.home, 'keyturn.yaml');
   await edit(config, (content) => ({ ...content, leases: { default: '2h', maximum: '1h' } }));

@@ -44,9 +44,8 @@ test.each([
 });
 
 test('a master key file is named from where the command runs, also for the server', async () => {
-  const made = await keyturn.json<{ masterKey: { file: string } }>([
-    ...['init', '--admin', 'alice', '--port', '0', '--master-key-file', 'apart.key'],
-  ]);
+  const args = ['init', '--admin', 'alice', '--port', '0', '--master-key-file', 'apart.key'];
+  const made = await keyturn.json<{ masterKey: { file: string } }>(args);
   expect(made.masterKey.file).toBe(keyturn.path('apart.key'));
   expect(await keyturn.json(['store', 'verify'])).toMatchObject({ matchesLedger: true, lockedWith: 'key' });
 });
