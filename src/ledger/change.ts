@@ -22,7 +22,7 @@ export type Where<T extends TableName> = { readonly [C in keyof Tables[T]]?: Con
 export type Check =
   | { [T in TableName]: { readonly rule: string; readonly table: T; readonly some: Where<T> } }[TableName]
   | { [T in TableName]: { readonly rule: string; readonly table: T; readonly none: Where<T> } }[TableName]
-  /** The ledger's clock must not be past this instant (milliseconds since the epoch). */
+  /** The ledger's wall clock must not be past this instant (milliseconds since the epoch); it may stand behind the log. */
   | { readonly rule: string; readonly notAfter: number };
 
 export type Write =

@@ -116,6 +116,17 @@ export function checksAndWrites(subject: () => Subject): void {
       expect(await binding(clock.time - 1)).toEqual({ committed: false, rule: 'binding-expired', index: null });
     });
 
+    test('is judged by the clock also after it ran ahead and was set right, though entries do not step back', async () => {
+      const { clock } = subject();
+      const start = clock.time;
+      const token = change('a.lease', { checks: [{ rule: 'token-expired', notAfter: start + 60_000 }] });
+      clock.time = start + 3_600_000;
+      expect(await commit(token)).toMatchObject({ committed: false, rule: 'token-expired' });
+      await commit(change('authentication.failed', {}));
+      clock.time = start;
+      expect(await commit(token)).toMatchObject({ committed: true });
+    });
+
     test('sees the changes before it, also those of the same batch: one of many takes the place', async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 300 }, (_, n) =>

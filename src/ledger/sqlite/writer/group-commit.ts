@@ -38,7 +38,7 @@ export class GroupCommit {
     const tail = new LogTail(this.#statements, this.#end, Math.max(now, this.#end.time));
     this.#sql('BEGIN IMMEDIATE');
     if (behind && !this.#behind) tail.append(clockEntry(tail, now));
-    const settled = changes.map((change) => this.#settle(change, tail));
+    const settled = changes.map((change) => this.#settle(change, tail, now));
     if (tail.isEmpty) {
       this.#sql('ROLLBACK');
       return { size: tail.size, checkpoint: null, results: settled.map((each) => unproven(each, tail.time)) };
@@ -52,11 +52,11 @@ export class GroupCommit {
   }
 
   /** Checks, then writes, then the entry; what goes wrong with one change undoes that change alone. */
-  #settle(change: Change, tail: LogTail): Settled {
+  #settle(change: Change, tail: LogTail, now: number): Settled {
     let settled: Settled;
     this.#sql('SAVEPOINT one_change');
     try {
-      settled = this.#attempt(change, tail);
+      settled = this.#attempt(change, tail, now);
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === null) throw error;
@@ -68,8 +68,9 @@ export class GroupCommit {
     return settled;
   }
 
-  #attempt(change: Change, tail: LogTail): Settled {
-    const rule = failedRule(this.#statements, change.checks ?? [], tail.time);
+  /** `now` and not the entries' time: a clock that once ran ahead must not end every token and lease until then. */
+  #attempt(change: Change, tail: LogTail, now: number): Settled {
+    const rule = failedRule(this.#statements, change.checks ?? [], now);
     if (rule !== null) {
       const draft = refusalEntry(change, rule);
       return { committed: false, rule, recorded: draft && recordEntry(draft, tail.size, tail.time) };

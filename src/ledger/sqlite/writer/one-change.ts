@@ -6,7 +6,7 @@ import { existsStatement, writeStatement } from '../../sql/translate.ts';
 import type { Statements } from '../database/connection.ts';
 import { sqliteFault } from '../database/fault.ts';
 
-/** The first check that no longer holds at `time` inside the transaction, by its rule; null if all hold. */
+/** The first check that no longer holds at `time` (wall clock) inside the transaction, by its rule; null if all hold. */
 export function failedRule(statements: Statements, checks: readonly Check[], time: number): string | null {
   return checks.find((check) => !holds(statements, check, time))?.rule ?? null;
 }
