@@ -84,7 +84,8 @@ export async function finishPending(
 async function setAside(desk: Desk, row: VersionRow, state: 'abandoned' | 'quarantined'): Promise<void> {
   await desk.ledger.commit({
     checks: [{ rule: 'version-pending', table: 'versions', some: { ...keyOf(row), state: 'pending' } }],
-    writes: [move(desk, row, state)],
+    // What is set aside in quarantine stays in the store, and is known there from now on.
+    writes: [move(desk, row, state), ...(state === 'quarantined' ? await attested(desk, row.store) : [])],
     entry: {
       kind: `version.${state}`,
       actor: 'system',
