@@ -4,6 +4,7 @@ import type { Receipt } from '../audit/receipt.ts';
 import { timestamp } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { VersionRow } from '../ledger/tables.ts';
+import { AnswerSealer } from '../sealed/answer.ts';
 import type { SealedAnswer } from '../sealed/envelope.ts';
 import { authorise, denial } from './authorise.ts';
 import type { Caller } from './caller.ts';
@@ -43,6 +44,7 @@ export async function reveal(desk: Desk, caller: Caller, request: RevealRequest)
       fix: 'There is no key to reveal in this state.',
     });
   }
+  const sealer = AnswerSealer.to(request.hpkePublicKey);
   const secrets = await readMaterial(desk, version, []);
   try {
     const now = desk.clock.now();
@@ -82,7 +84,7 @@ export async function reveal(desk: Desk, caller: Caller, request: RevealRequest)
     return {
       version,
       expiresAt: timestamp(now),
-      sealed: seal(request.hpkePublicKey, row, version, secrets),
+      sealed: seal(sealer, row, version, secrets),
       receipt: outcome.receipt,
     };
   } finally {

@@ -70,13 +70,15 @@ export async function lend(desk: Desk, caller: Caller, lending: Lending): Promis
   const now = desk.clock.now();
   const row = leaseRow(desk, caller, lending, now);
   const companions = await currentCompanions(desk, version.credential);
+  // Before the record: a public key that nothing can be sealed to gets no lease.
+  const sealer = AnswerSealer.to(wish.hpkePublicKey);
   const secrets = await readMaterial(desk, version, companions);
   try {
     const touched = touchedBy(caller, version);
     const receipt = await record(desk, caller, lending, row, companions, touched);
     desk.holds.refuse(touched);
     const secondsLeft = Math.max(0, Math.floor((row.expires_at - desk.clock.now()) / 1000));
-    return { row, version, secondsLeft, sealed: seal(wish.hpkePublicKey, row, version, secrets), receipt };
+    return { row, version, secondsLeft, sealed: seal(sealer, row, version, secrets), receipt };
   } finally {
     disposeAll(secrets);
   }
@@ -210,12 +212,12 @@ function endOf(replaces: Lending['replaces']): Write[] {
 
 /** One context an answer; the wire format lets a context carry many. */
 export function seal(
-  hpkePublicKey: Buffer,
+  sealer: AnswerSealer,
   row: Pick<LeaseRow, 'id' | 'credential' | 'version' | 'expires_at'>,
   version: VersionRow,
   secrets: readonly NamedSecret[],
 ) {
-  return AnswerSealer.to(hpkePublicKey).seal(
+  return sealer.seal(
     {
       lease: row.id,
       credential: row.credential,

@@ -1,5 +1,6 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
+import { AnswerSealer } from '../../sealed/answer.ts';
 import { type Authority, authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
@@ -71,13 +72,14 @@ async function extend(desk: Desk, caller: Caller, extension: Extension): Promise
   const companions = await newCompanions(desk, lease);
   const secrets = await readMaterial(desk, null, companions);
   try {
+    const sealer = secrets.length === 0 ? null : AnswerSealer.to(wish.hpkePublicKey);
     const now = desk.clock.now();
     const expiresAt = leaseEnd(desk, caller, authority, version, wish.ttlSeconds);
     const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses) };
     const receipt = await record(desk, caller, extension, row, companions);
     desk.holds.refuse(touchedBy(caller, version));
     const secondsLeft = Math.max(0, Math.floor((expiresAt - desk.clock.now()) / 1000));
-    const sealed = secrets.length === 0 ? null : seal(wish.hpkePublicKey, row, version, secrets);
+    const sealed = sealer === null ? null : seal(sealer, row, version, secrets);
     return { row, version, secondsLeft, sealed, receipt };
   } finally {
     disposeAll(secrets);

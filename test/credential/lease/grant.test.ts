@@ -54,6 +54,13 @@ describe('no record, no key', () => {
   }
 });
 
+test('a public key that nothing can be sealed to gets neither a lease nor its entry', async () => {
+  const lowOrder = { hpkePublicKey: Buffer.alloc(32).toString('base64url') };
+  expect(await stage.lease(payments, lowOrder)).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
+  expect(await leases()).toEqual([]);
+  expect(await stage.keyturn.entries('lease.granted')).toEqual([]);
+});
+
 describe('what changes between the decision and its commit', () => {
   const changes: Record<string, { change: () => Promise<unknown>; code: string; rule: string }> = {
     'the token is revoked': {
