@@ -2,13 +2,15 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Policy } from '../access/policy.ts';
 import { loadPolicy } from '../access/policy-files/load.ts';
 import { LogSigner, LogVerifier } from '../audit/checkpoint.ts';
+import type { EntryDraft } from '../audit/entry.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { KeyturnError } from '../core/errors.ts';
+import type { KeyturnError } from '../core/errors.ts';
 import { settleCompanions } from '../credential/companion.ts';
 import type { Desk } from '../credential/desk.ts';
 import { HoldJournal } from '../credential/hold/hold-journal.ts';
 import { HoldSwitch } from '../credential/hold/hold-switch.ts';
 import { replayHolds } from '../credential/hold/replay.ts';
+import { refused } from '../credential/refusal.ts';
 import { TokenBook } from '../credential/token-book.ts';
 import { explainStore } from '../credential/version/attest.ts';
 import { settlePending } from '../credential/version/settle.ts';
@@ -16,6 +18,7 @@ import { StoreQueue } from '../credential/version/store-queue.ts';
 import { openFileStore } from '../keystore/file/file-store.ts';
 import { KeyStore } from '../keystore/keystore.ts';
 import { systemRecord } from '../keystore/record-name.ts';
+import type { Check } from '../ledger/change.ts';
 import { CheckpointFile } from '../ledger/checkpoint-file.ts';
 import { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -33,6 +36,15 @@ export interface OpenOptions {
   readonly observeStore?: (store: string, verb: string, ok: boolean, seconds: number) => void;
 }
 
+/** Who asks for the rules to be loaded anew, and what must still hold of them at the commit. */
+export interface Reloader {
+  readonly actor: string;
+  readonly request: string;
+  readonly checks: readonly Check[];
+  /** The entry when one of the checks fails. */
+  readonly refusal: EntryDraft;
+}
+
 /** Everything that one instance is made of, open and checked: ready to release keys. */
 export interface Instance {
   readonly config: Config;
@@ -44,7 +56,7 @@ export interface Instance {
   readonly logKey: KeyObject;
   readonly store: KeyStore;
   /** Loads policy and profiles anew, whole or not at all, and records it. */
-  readonly reload: (actor: string, request?: string) => Promise<Policy>;
+  readonly reload: (by: Reloader) => Promise<Policy>;
   close(): Promise<void>;
 }
 
@@ -84,17 +96,17 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   };
   let reloading: Promise<unknown> = Promise.resolve();
   /** One after the other, so that what is in force here is always what the ledger says. */
-  const reload = (actor: string, request?: string): Promise<Policy> => {
+  const reload = (by: Reloader): Promise<Policy> => {
     const mine = reloading.then(async () => {
       const next = await loadRules(config);
-      await recordPolicy(ledger, clock, next.policy, actor, request);
+      await recordPolicy(ledger, clock, next.policy, by);
       rules = next;
       return next.policy;
     });
     reloading = mine.catch(() => undefined);
     return mine;
   };
-  await recordPolicy(ledger, clock, rules.policy, 'system');
+  await recordPolicy(ledger, clock, rules.policy, null);
   await replayHolds(desk, journal);
   await settlePending(desk);
   await settleCompanions(desk);
@@ -160,24 +172,19 @@ async function loadRules(config: Config): Promise<{ policy: Policy; profiles: Pr
   return { policy, profiles };
 }
 
-async function recordPolicy(
-  ledger: Ledger,
-  clock: Clock,
-  policy: Policy,
-  actor: string,
-  request?: string,
-): Promise<void> {
+async function recordPolicy(ledger: Ledger, clock: Clock, policy: Policy, by: Reloader | null): Promise<void> {
   const { digest } = policy;
   const [known] = await ledger.find('policies', { id: 'current' });
-  if (known?.digest === digest) return;
+  if (by === null && known?.digest === digest) return;
   const outcome = await ledger.commit({
+    ...(by === null ? {} : { checks: by.checks, refusal: by.refusal }),
     writes: [{ put: 'policies', row: { id: 'current', digest, loaded_at: clock.now() } }],
     entry: {
       kind: 'policy.loaded',
-      actor,
-      ...(request === undefined ? {} : { request }),
+      actor: by?.actor ?? 'system',
+      ...(by === null ? {} : { request: by.request }),
       data: { digest, before: known?.digest ?? null },
     },
   });
-  if (!outcome.committed) throw new KeyturnError('internal', 'The policy could not be recorded.');
+  if (!outcome.committed) throw refused(outcome.rule);
 }

@@ -1,3 +1,4 @@
+import { denial } from '../credential/authorise.ts';
 import { describeApi } from '../server/http/openapi.ts';
 import type { Route } from '../server/http/route.ts';
 import type { Metrics } from '../server/metrics.ts';
@@ -24,8 +25,10 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
     ...holdRoutes(desk, holdJournal),
     ...tokenRoutes(desk, book, connection),
     ...auditRoutes(desk, config.origin),
-    ...accessRoutes(desk, async (caller) => {
-      const policy = await instance.reload(caller.principal.id, caller.request);
+    ...accessRoutes(desk, async (caller, checks) => {
+      const refusal = denial(caller, 'policy:reload', null, 'at-commit');
+      const by = { actor: caller.principal.id, request: caller.request, checks, refusal };
+      const policy = await instance.reload(by);
       return { digest: policy.digest };
     }),
     runtimeRoute(),

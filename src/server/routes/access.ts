@@ -4,11 +4,12 @@ import { KeyturnError } from '../../core/errors.ts';
 import { authorise } from '../../credential/authorise.ts';
 import type { Caller } from '../../credential/caller.ts';
 import type { Desk } from '../../credential/desk.ts';
+import type { Check } from '../../ledger/change.ts';
 import { ok, type Route, route } from '../http/route.ts';
 import { canIRequest } from '../schemas.ts';
 
 /** Loads the policy files anew: whole or not at all; resolves when the ledger knows the new digest. */
-export type ReloadPolicy = (caller: Caller) => Promise<{ readonly digest: string }>;
+export type ReloadPolicy = (caller: Caller, checks: readonly Check[]) => Promise<{ readonly digest: string }>;
 
 /** Who am I, may I, and reload. */
 export function accessRoutes(desk: Desk, reload: ReloadPolicy): Route[] {
@@ -46,8 +47,8 @@ export function accessRoutes(desk: Desk, reload: ReloadPolicy): Route[] {
       success: { status: 200, description: 'Digest of the policy in force' },
       problems: ['permission_denied', 'policy_invalid', 'profile_invalid'],
       handle: async (_input, caller) => {
-        await authorise(desk, caller, 'policy:reload', null);
-        return ok(await reload(caller));
+        const { checks } = await authorise(desk, caller, 'policy:reload', null);
+        return ok(await reload(caller, checks));
       },
     }),
   ];

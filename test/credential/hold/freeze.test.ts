@@ -1,3 +1,4 @@
+import { appendFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -145,6 +146,11 @@ describe('what can be frozen', () => {
       body: { code: 'held' },
     });
     expect(await stage.import()).toMatchObject({ body: { code: 'held' } });
+    // Neither rules that changed nor the same ones, with which partner profiles would change.
+    expect(await stage.post('/v1/policy/reload')).toMatchObject({ status: 403, body: { code: 'held' } });
+    const bindings = join(stage.keyturn.home, 'policies', 'access', 'bindings.yaml');
+    await appendFile(bindings, '# changed\n');
+    expect(await stage.post('/v1/policy/reload')).toMatchObject({ status: 403, body: { code: 'held' } });
     expect(await stage.keyturn.call('GET', '/v1/whoami')).toMatchObject({ status: 200 });
   });
 });
