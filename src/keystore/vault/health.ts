@@ -5,8 +5,8 @@ import type { VaultClient } from './client/client.ts';
 import { vaultError } from './client/reason.ts';
 import { throwRefusal } from './client/refusal.ts';
 import { explainDenial } from './denial.ts';
-import type { KvPath } from './kv-path.ts';
-import { checkMount } from './mount.ts';
+import { checkMount } from './kv/mount.ts';
+import type { KvPath } from './kv/path.ts';
 
 /** The port allows a second. */
 const BUDGET_MS = 900;

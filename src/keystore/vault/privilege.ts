@@ -1,6 +1,6 @@
 import type { KeyStoreVerb } from '../keystore.ts';
 import type { RecordName } from '../record-name.ts';
-import type { KvPath } from './kv-path.ts';
+import type { KvPath } from './kv/path.ts';
 
 /** One thing that a token must be allowed to do; `capability` as policies call it. */
 export interface Privilege {

@@ -9,12 +9,12 @@ import type { Circuit } from './client/resilience.ts';
 import { connectVault, type VaultLink } from './connect.ts';
 import { explainDenial, missingPrivileges } from './denial.ts';
 import { vaultHealth } from './health.ts';
-import { KvPath } from './kv-path.ts';
-import { listRecords } from './listing.ts';
-import { checkMount } from './mount.ts';
+import { listRecords } from './kv/listing.ts';
+import { checkMount } from './kv/mount.ts';
+import { KvPath } from './kv/path.ts';
+import { notVersioned, readBody, writeBody } from './kv/record-body.ts';
 import type { VaultStoreOptions } from './options.ts';
 import { type Privilege, privileges } from './privilege.ts';
-import { notVersioned, readBody, writeBody } from './record-body.ts';
 import type { VaultSettings } from './settings/settings.ts';
 
 /**

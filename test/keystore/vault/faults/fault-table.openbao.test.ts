@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenBaoCluster, startOpenBaoCluster } from '../../../fakes/openbao/cluster.ts';
@@ -18,7 +19,7 @@ const streams = [process.stdout, process.stderr].map((stream) => ({ stream, writ
 
 beforeAll(async () => {
   // node-vault's own debugging prints bodies; it must stay silent whatever the environment says.
-  process.env['DEBUG'] = '*';
+  debugOfNodeVault().enable('*');
   for (const { stream, write } of streams) {
     stream.write = ((...args: Parameters<typeof stream.write>) => {
       printed.push(String(args[0]));
@@ -41,6 +42,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  debugOfNodeVault().disable();
   for (const { stream, write } of streams) stream.write = write;
   for (const proxy of [stage.proxy, stage.elsewhere, stage.expired]) await proxy[Symbol.asyncDispose]();
   await cluster[Symbol.asyncDispose]();
@@ -65,7 +67,7 @@ describe('each fault of Vault comes to the outcome of the table, and betrays not
   });
 
   it('prints neither token nor octets, with all debugging on', () => {
-    for (const secret of canaries()) expect(printed.join('').includes(secret)).toBe(false);
+    for (const secret of [...canaries(), 'node-vault']) expect(printed.join('').includes(secret)).toBe(false);
   });
 
   it('sent nothing at all to where it was redirected', () => {
@@ -73,6 +75,11 @@ describe('each fault of Vault comes to the outcome of the table, and betrays not
     expect(stage.elsewhere.tokens).toEqual([]);
   });
 });
+
+/** The very copy of the debugging library that node-vault holds. */
+function debugOfNodeVault(): { enable(names: string): void; disable(): string } {
+  return createRequire(createRequire(import.meta.url).resolve('node-vault'))('debug');
+}
 
 function canaries(): string[] {
   return [

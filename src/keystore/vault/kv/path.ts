@@ -1,5 +1,5 @@
-import { KeyturnError } from '../../core/errors.ts';
-import type { RecordName } from '../record-name.ts';
+import { KeyturnError } from '../../../core/errors.ts';
+import type { RecordName } from '../../record-name.ts';
 
 const SEGMENTS = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){0,5}$/;
 

@@ -1,8 +1,8 @@
-import { KeyturnError } from '../../core/errors.ts';
-import { SecretBytes } from '../../core/secret-bytes.ts';
-import { decodeBase64, encodeBase64 } from '../file/master/base64-octets.ts';
-import { answerObject, objectAt, textAt } from './client/answer.ts';
-import { vaultError } from './client/reason.ts';
+import { KeyturnError } from '../../../core/errors.ts';
+import { SecretBytes } from '../../../core/secret-bytes.ts';
+import { decodeBase64, encodeBase64 } from '../../file/master/base64-octets.ts';
+import { answerObject, objectAt, textAt } from '../client/answer.ts';
+import { vaultError } from '../client/reason.ts';
 
 /** The one field of a record: its octets in base64 (RFC 4648 section 4). */
 const FIELD = 'base64';

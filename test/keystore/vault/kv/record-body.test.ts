@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SecretBytes } from '../../../src/core/secret-bytes.ts';
-import { readBody, writeBody } from '../../../src/keystore/vault/record-body.ts';
+import { SecretBytes } from '../../../../src/core/secret-bytes.ts';
+import { readBody, writeBody } from '../../../../src/keystore/vault/kv/record-body.ts';
 
 const METADATA = { created_time: 'x', custom_metadata: { base64: 'QQ==' }, deletion_time: '', version: 1 };
 

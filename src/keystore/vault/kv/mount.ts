@@ -1,6 +1,6 @@
-import { answerObject, objectAt, textAt } from './client/answer.ts';
-import type { VaultClient } from './client/client.ts';
-import type { KvPath } from './kv-path.ts';
+import { answerObject, objectAt, textAt } from '../client/answer.ts';
+import type { VaultClient } from '../client/client.ts';
+import type { KvPath } from './path.ts';
 import { notVersioned } from './record-body.ts';
 
 /**

@@ -1,9 +1,9 @@
-import { isKeyturnError } from '../../core/errors.ts';
-import { type RecordName, recordName } from '../record-name.ts';
-import { answerObject, objectAt, textsAt } from './client/answer.ts';
-import type { VaultClient } from './client/client.ts';
-import { vaultError } from './client/reason.ts';
-import type { KvPath } from './kv-path.ts';
+import { isKeyturnError } from '../../../core/errors.ts';
+import { type RecordName, recordName } from '../../record-name.ts';
+import { answerObject, objectAt, textsAt } from '../client/answer.ts';
+import type { VaultClient } from '../client/client.ts';
+import { vaultError } from '../client/reason.ts';
+import type { KvPath } from './path.ts';
 
 /** Folders asked for at the same time. */
 const WIDTH = 4;
