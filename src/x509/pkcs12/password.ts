@@ -1,21 +1,35 @@
 import { isUtf8, transcode } from 'node:buffer';
+import { inspect } from 'node:util';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 
-/** A password in the two forms that the schemes ask for. Wiped on dispose. */
+/** A password in the two forms that the schemes ask for. Wiped on dispose; shown by nothing that prints objects. */
 export class Password implements Disposable {
-  /** As it was typed: what PBES2 takes (RFC 8018). */
-  readonly typed: Buffer;
-  /** UTF-16, big-endian, ended by two zero octets (RFC 7292 appendix B.1); empty for none, unlike the empty one. */
-  readonly wide: Buffer;
+  readonly #typed: Buffer;
+  readonly #wide: Buffer;
 
+  /** Takes ownership of both. */
   constructor(typed: Buffer, wide: Buffer) {
-    this.typed = typed;
-    this.wide = wide;
+    this.#typed = typed;
+    this.#wide = wide;
+  }
+
+  /** As it was typed: what PBES2 takes (RFC 8018). */
+  get typed(): Buffer {
+    return this.#typed;
+  }
+
+  /** UTF-16, big-endian, ended by two zero octets (RFC 7292 appendix B.1); empty for none, unlike the empty one. */
+  get wide(): Buffer {
+    return this.#wide;
   }
 
   [Symbol.dispose](): void {
-    this.typed.fill(0);
-    this.wide.fill(0);
+    this.#typed.fill(0);
+    this.#wide.fill(0);
+  }
+
+  [inspect.custom](): string {
+    return '[Password]';
   }
 }
 
