@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { principalOf } from '../access/principal.ts';
+import { LogVerifier } from '../audit/checkpoint.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { tokenEntry, tokenRow } from '../credential/token.ts';
@@ -13,6 +14,8 @@ import { createFileStore } from '../keystore/file/file-store.ts';
 import { generateKeyFile } from '../keystore/file/master/generate.ts';
 import { KeyStore } from '../keystore/keystore.ts';
 import { systemRecord } from '../keystore/record-name.ts';
+import { CheckpointFile } from '../ledger/checkpoint-file.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { openSqliteLedger } from '../ledger/sqlite/open.ts';
 import { createServerCa } from '../tls/ca.ts';
 import { CONFIG_FILE, type Config, type MasterKeySetting, parseConfig } from './config.ts';
@@ -204,6 +207,7 @@ async function makeLedger(
       writes: [{ insert: 'tokens', row: first.row }],
       entry: tokenEntry('token.created', 'system', first.row),
     });
+    await writeOutside(config, ledger, facts.log.keys);
     const connectionFile = join(config.home, 'admin', 'connection.json');
     const tokenFile = join(config.home, 'admin', 'token');
     await writeFile(connectionFile, `${JSON.stringify({ keyturn: 1, ...facts }, null, 2)}\n`, {
@@ -215,4 +219,18 @@ async function makeLedger(
   } finally {
     await ledger.close();
   }
+}
+
+/** The first checkpoint outside, so that a later start that misses it can tell. */
+async function writeOutside(config: Config, ledger: Ledger, keys: readonly string[]): Promise<void> {
+  let failure: KeyturnError | null = null;
+  const outside = new CheckpointFile({
+    path: config.checkpoint,
+    verifier: new LogVerifier({ origin: config.origin, keys }),
+    onFailure: (error) => {
+      failure = error;
+    },
+  });
+  await outside.start(ledger);
+  if (failure !== null) throw failure;
 }

@@ -30,6 +30,8 @@ import { type AskSecret, masterKeySource } from './master-key.ts';
 export interface OpenOptions {
   readonly ask: AskSecret;
   readonly clock?: Clock;
+  /** The ledger is known to be an older copy, and its loss is accepted; recorded. Default false. */
+  readonly acceptRollback?: boolean;
   /** The checkpoint outside could not be written; releases go on. */
   readonly onCheckpointFailure?: (error: KeyturnError) => void;
   /** Called for each key store call: for metrics. */
@@ -148,6 +150,7 @@ async function openLedger(config: Config, privateKey: KeyObject, signer: LogSign
     path: config.checkpoint,
     verifier: new LogVerifier({ origin, keys: [signer.vkey] }),
     onFailure: (error) => options.onCheckpointFailure?.(error),
+    acceptRollback: options.acceptRollback ?? false,
   });
   const ledger = await openSqliteLedger({
     path: config.ledger,
@@ -156,12 +159,20 @@ async function openLedger(config: Config, privateKey: KeyObject, signer: LogSign
     onCheckpoint: (note, size) => checkpointFile.offer(note, size),
   });
   try {
-    await checkpointFile.start(ledger);
+    const found = await checkpointFile.start(ledger);
+    if (found !== 'continued') await recordOutside(ledger, found);
   } catch (error) {
     await ledger.close();
     throw error;
   }
   return { ledger, checkpointFile };
+}
+
+/** Whoever removes the checkpoint outside, or starts over it, leaves an entry. */
+async function recordOutside(ledger: Ledger, found: 'missing' | 'accepted'): Promise<void> {
+  const kind = found === 'missing' ? 'checkpoint.missing-outside' : 'checkpoint.rollback-accepted';
+  const { size } = await ledger.head();
+  await ledger.commit({ entry: { kind, actor: 'system', data: { size } } });
 }
 
 async function loadRules(config: Config): Promise<{ policy: Policy; profiles: Profiles }> {

@@ -44,6 +44,8 @@ export interface ServeOptions {
   readonly log?: ServerLog;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** The ledger is known to be an older copy, and its loss is accepted; recorded. Default false. */
+  readonly acceptRollback?: boolean;
 }
 
 /** Opens an instance and serves its API: over TLS for all, on the local socket for freezing alone. */
@@ -55,6 +57,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   const instance = await openInstance(config, {
     ask: options.ask ?? cannotAsk,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
+    acceptRollback: options.acceptRollback ?? false,
     onCheckpointFailure: ({ message }) => {
       checkpointFailures += 1;
       log.warning('outside-checkpoint-failed', { message });

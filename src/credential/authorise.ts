@@ -6,6 +6,7 @@ import { KeyturnError } from '../core/errors.ts';
 import type { Check } from '../ledger/change.ts';
 import type { Caller } from './caller.ts';
 import type { Desk } from './desk.ts';
+import { refused } from './refusal.ts';
 
 /** A decision, and the checks that make it hold at the commit. */
 export interface Authority {
@@ -30,6 +31,7 @@ export async function authorise(
     await desk.ledger.commit({ entry: denial(caller, permission, credential, decision.rule) });
     throw denied(desk, caller, permission, credential, decision);
   }
+  if (permission !== 'hold:lift') await refuseFrozen(desk, caller, permission, credential);
   const checks = standingChecks(caller, policy.digest, decision.expiresAt);
   // Lifting is left to a frozen person: else whoever may freeze could make every freeze last for ever.
   return { decision, checks: permission === 'hold:lift' ? checks : [...checks, notFrozen(caller)] };
@@ -43,6 +45,18 @@ export function standingChecks(caller: Caller, policyDigest: string, grantEndsAt
     { rule: 'policy-changed', table: 'policies', some: { id: 'current', digest: policyDigest } },
     ...(grantEndsAt === null ? [] : [{ rule: 'binding-expired', notAfter: grantEndsAt }]),
   ];
+}
+
+/** A frozen principal reads nothing either. @throws KeyturnError `held`, after the denial is recorded. */
+export async function refuseFrozen(
+  desk: Desk,
+  caller: Caller,
+  permission: Permission,
+  credential: string | null,
+): Promise<void> {
+  if (!desk.holds.isHeld('principal', caller.principal.id)) return;
+  await desk.ledger.commit({ entry: denial(caller, permission, credential, 'hold-on-principal') });
+  throw refused('hold-on-principal');
 }
 
 /** A frozen principal changes nothing and gets nothing. */

@@ -1,7 +1,7 @@
 import { credentialName } from '../access/credential-name.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { CompanionRow, CredentialRow, HoldRow, VersionRow } from '../ledger/tables.ts';
-import { authorise } from './authorise.ts';
+import { authorise, refuseFrozen } from './authorise.ts';
 import type { Caller } from './caller.ts';
 import type { Desk } from './desk.ts';
 import { credentialOf } from './hold/credential-of.ts';
@@ -20,6 +20,7 @@ export interface CredentialView {
 
 /** Credentials that the caller may list; others are left out without a word. Sorted by name. */
 export async function listCredentials(desk: Desk, caller: Caller): Promise<CredentialView[]> {
+  await refuseFrozen(desk, caller, 'credential:list', null);
   const policy = desk.policy();
   const now = desk.clock.now();
   const all = await desk.ledger.find('credentials', {}, { orderBy: 'name', limit: EVERY_ROW });
@@ -64,6 +65,7 @@ async function view(desk: Desk, credential: CredentialRow): Promise<CredentialVi
 
 /** Holds in force that the caller may see. */
 export async function listHolds(desk: Desk, caller: Caller): Promise<HoldRow[]> {
+  await refuseFrozen(desk, caller, 'hold:list', null);
   const policy = desk.policy();
   const now = desk.clock.now();
   const holds = await desk.ledger.find('holds', { lifted_at: null }, { orderBy: 'placed_at', limit: EVERY_ROW });

@@ -37,18 +37,30 @@ export class CheckpointFile {
 
   /**
    * Compares the file with the ledger, once, before anything is released; then writes the ledger's head.
+   * @returns what was found: `missing` when there was no file, `accepted` when a rollback was let through.
    * @throws KeyturnError `ledger_corrupt` when the file is ahead of the ledger, contradicts it, or is not of its log.
    */
-  async start(ledger: Pick<Ledger, 'head' | 'checkpoints'>): Promise<void> {
-    const outside = await this.#read();
-    if (outside !== null && this.#options.acceptRollback !== true) {
-      await assertContinues(ledger, this.#verified(outside), this.#options);
-      this.#written = this.#verified(outside).size;
-    }
+  async start(ledger: Pick<Ledger, 'head' | 'checkpoints'>): Promise<'continued' | 'missing' | 'accepted'> {
+    const found = await this.#compare(ledger);
     this.#started = true;
     const { size, checkpoint } = await ledger.head();
     this.offer(checkpoint, size);
     await this.settled();
+    return found;
+  }
+
+  async #compare(ledger: Pick<Ledger, 'head' | 'checkpoints'>): Promise<'continued' | 'missing' | 'accepted'> {
+    const outside = await this.#read();
+    if (outside === null) return 'missing';
+    try {
+      const checkpoint = this.#verified(outside);
+      await assertContinues(ledger, checkpoint, this.#options);
+      this.#written = checkpoint.size;
+      return 'continued';
+    } catch (error) {
+      if (this.#options.acceptRollback === true && isKeyturnError(error, 'ledger_corrupt')) return 'accepted';
+      throw error;
+    }
   }
 
   /** Returns at once. Before `start` the newest one is kept. */
@@ -133,7 +145,7 @@ async function replaceFile(path: string, note: string): Promise<void> {
 
 function rolledBack(what: string): KeyturnError {
   return new KeyturnError('ledger_corrupt', `The ledger was rolled back or replaced: ${what}.`, {
-    fix: 'Restore the newest ledger. If its loss is known and accepted, start once with the rollback accepted.',
+    fix: 'Restore the newest ledger. If its loss is known and accepted: keyturn server --accept-rollback, once.',
   });
 }
 

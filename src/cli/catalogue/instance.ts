@@ -23,6 +23,7 @@ export const instanceCommands: readonly Spec[] = [
     about: 'Serve the API of an instance',
     example: 'keyturn server --home /var/lib/keyturn',
     load: () => import('../commands/instance/server.ts'),
+    options: [['--accept-rollback', 'start on a ledger older than the checkpoint outside, once; recorded']],
   },
   {
     name: 'doctor',

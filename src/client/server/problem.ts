@@ -15,7 +15,14 @@ const VERDICTS = [
 ] as const satisfies readonly ErrorCode[];
 
 /** Codes that are no verdict on the lease, but say more than that the server failed. */
-const KNOWN = ['not_found', 'no_current_version', 'certificate_expired', 'rate_limited'] as const satisfies ErrorCode[];
+const KNOWN = [
+  'not_found',
+  'no_current_version',
+  'certificate_expired',
+  'rate_limited',
+  // The log is shorter than what this client has seen of it.
+  'log_forked',
+] as const satisfies ErrorCode[];
 
 export type ServerFailure = {
   /** A verdict ends the lease at once; trouble does not. */

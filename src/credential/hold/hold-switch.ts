@@ -31,10 +31,14 @@ export class HoldSwitch {
     }
   }
 
+  isHeld(target: HoldTarget, subject: string): boolean {
+    return this.#held.has(keyOf(target, subject));
+  }
+
   /** @throws KeyturnError `held` if anything touched is frozen. Called last, right before material is sealed. */
   refuse(touched: Touched): void {
     for (const [target, subject] of subjectsOf(touched)) {
-      if (this.#held.has(keyOf(target, subject))) {
+      if (this.isHeld(target, subject)) {
         throw new KeyturnError('held', `Frozen: ${target} ${subject}.`, {
           fix: 'See who froze it and why: keyturn hold list. Two persons can lift it: keyturn thaw.',
           facts: { rule: `hold-on-${target}` },

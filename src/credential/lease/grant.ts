@@ -65,7 +65,17 @@ export interface Lending {
   readonly replaces: { readonly lease: LeaseRow; readonly uses: readonly ReportedUse[] } | null;
 }
 
+/**
+ * A lease without its partner's terms is no use, so they are looked for before anything is recorded.
+ * @throws KeyturnError `not_found` when a reload has removed the partner or environment.
+ */
+export function requirePartner(desk: Desk, { credential }: VersionRow): void {
+  const [partner = '', environment = ''] = credential.split('/');
+  desk.profiles().environment(partner, environment);
+}
+
 export async function lend(desk: Desk, caller: Caller, lending: Lending): Promise<Lease> {
+  requirePartner(desk, lending.version);
   const { version, wish } = lending;
   const now = desk.clock.now();
   const row = leaseRow(desk, caller, lending, now);

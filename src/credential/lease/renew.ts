@@ -13,6 +13,7 @@ import {
   leaseEnd,
   leaseFacts,
   lend,
+  requirePartner,
   seal,
   stillLive,
   touchedBy,
@@ -69,6 +70,7 @@ interface Extension {
 
 async function extend(desk: Desk, caller: Caller, extension: Extension): Promise<Lease> {
   const { authority, lease, version, wish } = extension;
+  requirePartner(desk, version);
   const companions = await newCompanions(desk, lease);
   const secrets = await readMaterial(desk, null, companions);
   try {

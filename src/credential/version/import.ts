@@ -49,15 +49,16 @@ export async function importVersion(desk: Desk, caller: Caller, request: ImportR
   const authority = await authorise(desk, caller, 'credential:import', credential);
   const upload = await readUpload(request.files, request.password);
   try {
-    const { judgement, key } = await judge(desk, credential, upload, request);
-    await refuseKnownKey(desk, key.spki);
-    const custody = custodyRecord(desk, caller, upload, judgement, request);
-    const { version, state, entry } = await desk.storeQueue.run(desk.defaultStore.name, async () => {
+    // In one turn with the write: what the first import pins is what the next one beside it is judged by.
+    return await desk.storeQueue.run(desk.defaultStore.name, async () => {
+      const { judgement, key } = await judge(desk, credential, upload, request);
+      await refuseKnownKey(desk, key.spki);
+      const custody = custodyRecord(desk, caller, upload, judgement, request);
       const row = await recordIntent(desk, caller, authority, { credential, key, judgement, custody });
       await desk.defaultStore.write(row.record, key.pkcs8);
-      return { version: row.version, ...(await finishPending(desk, caller.principal.id, row, caller.request)) };
+      const { state, entry } = await finishPending(desk, caller.principal.id, row, caller.request);
+      return { credential, version: row.version, state, custody, warnings: judgement.warnings, entry };
     });
-    return { credential, version, state, custody, warnings: judgement.warnings, entry };
   } finally {
     upload.key?.pkcs8.dispose();
   }

@@ -55,7 +55,7 @@ export const STATUS_OF = {
   server_unreachable: 500,
   server_untrusted: 500,
   receipt_invalid: 500,
-  log_forked: 500,
+  log_forked: 409,
   sealed_answer_invalid: 500,
   lease_expired: 500,
   host_not_allowed: 500,

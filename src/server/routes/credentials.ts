@@ -170,7 +170,12 @@ function uploadOf(files: readonly UploadedFile[], fields: Readonly<Record<string
       });
     }
   }
-  const password = files.find(({ field }) => field === 'password');
+  const [password, ...others] = files.filter(({ field }) => field === 'password');
+  if (others.length > 0) {
+    throw new KeyturnError('invalid_input', 'The form has more than one password.', {
+      fix: 'Import files with different passwords one after the other.',
+    });
+  }
   return {
     files: files.filter(({ field }) => field !== 'password').map(({ name, bytes }) => ({ name, bytes })),
     ...(password === undefined ? {} : { password: SecretBytes.own(password.bytes) }),

@@ -8,8 +8,14 @@ import { askSecret } from '../../terminal/prompt.ts';
 const STOP_WITHIN_MS = 15_000;
 
 /** Runs until SIGTERM or SIGINT; then lets requests under way finish. */
-export default async function server({ home, terminal }: Context): Promise<void> {
-  const serving = await serve(await loadConfig(home), { ask: askSecret });
+export default async function server(
+  { home, terminal }: Context,
+  options: { readonly acceptRollback?: boolean },
+): Promise<void> {
+  const serving = await serve(await loadConfig(home), {
+    ask: askSecret,
+    acceptRollback: options.acceptRollback ?? false,
+  });
   terminal.result({ url: serving.url, port: serving.port, pid: process.pid }, [
     `Listening on ${serving.url} (pid ${process.pid})`,
   ]);

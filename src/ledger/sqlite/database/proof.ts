@@ -28,18 +28,14 @@ export function proveEntry(nodes: TreeNodes, head: SignedHead, entry: ProvenEntr
 /**
  * A client that has seen more than there is was misled, or the ledger was rolled back; either way nothing is proven to
  * it. `seen` is attacker-controlled.
- * @throws KeyturnError `invalid_input`.
+ * @throws KeyturnError `log_forked`.
  */
 export function assertSeen(seen: number, size: number): void {
   if (Number.isSafeInteger(seen) && seen >= 0 && seen <= size) return;
-  throw new KeyturnError(
-    'invalid_input',
-    `The client says it has seen a larger log than this one of ${size} entries.`,
-    {
-      fix: 'If the client tells the truth, the ledger was rolled back: compare it with the checkpoint kept outside.',
-      facts: { size },
-    },
-  );
+  throw new KeyturnError('log_forked', `The client says it has seen a larger log than this one of ${size} entries.`, {
+    fix: 'If the client tells the truth, the ledger was rolled back: compare it with the checkpoint kept outside.',
+    facts: { size },
+  });
 }
 
 function base64(hash: Buffer): string {
