@@ -47,3 +47,12 @@ test('a new intermediate under the known root is accepted', async () => {
   const next = await keyturn.import('lean/production', await pems(intermediate, intermediate.chainPem));
   expect(next).toMatchObject({ status: 201, body: { version: 2, state: 'staged' } });
 });
+
+test('of two first imports at once with unrelated chains only one pins its own', async () => {
+  const alone = await TestInstance.start();
+  const [one, other] = [await TestCa.create('One Root'), await TestCa.create('Other Root')];
+  const uploads = [await pems(one, one.chainPem), await pems(other, other.chainPem)];
+  const replies = await Promise.all(uploads.map((upload) => alone.import('lean/sandbox', upload)));
+  expect(replies.map(({ status }) => status).sort((a, b) => a - b)).toEqual([201, 422]);
+  await alone.stop();
+});
