@@ -141,8 +141,14 @@ export class TestInstance {
         },
       ],
     }));
-    await this.call('POST', '/v1/policy/reload');
+    await this.reload();
     return this.token(principal);
+  }
+
+  /** @throws Error when the server refuses the files. */
+  async reload(): Promise<void> {
+    const reply = await this.call('POST', '/v1/policy/reload');
+    if (reply.status !== 200) throw new Error(`The policy was refused: ${reply.text}`);
   }
 
   async token(principal: string, ttlSeconds = 3_600): Promise<string> {
@@ -162,13 +168,13 @@ export class TestInstance {
             ...environments['sandbox'],
             endpoints: [
               { url: partner.mtlsUrl, mtls: true },
-              { url: partner.tokenUrl, mtls: false },
+              ...(partner.tokenUrl === partner.mtlsUrl ? [] : [{ url: partner.tokenUrl, mtls: false }]),
             ],
           },
         },
       };
     });
-    await this.call('POST', '/v1/policy/reload');
+    await this.reload();
   }
 
   /** Entries of a kind, as recorded. */
