@@ -23,15 +23,23 @@ export interface LoadOptions {
   readonly at?: { readonly call: number; readonly act: () => Promise<void> };
 }
 
-/** Bounded load: `total` calls, `inFlight` at a time. Resolves when all are answered and the act is done. */
+/** Calls at most, however long the act takes. */
+const MOST = 20_000;
+
+/** At least `total` calls, `inFlight` at a time, until the act is done and one call more has begun in each lane. */
 export async function load(options: LoadOptions): Promise<Called[]> {
   const calls: Called[] = [];
   let begun = 0;
   let act = Promise.resolve();
+  let acting = options.at !== undefined;
   const lane = async (): Promise<void> => {
-    while (begun < options.total) {
+    while (begun < options.total || (acting && begun < MOST)) {
       begun += 1;
-      if (begun === options.at?.call) act = options.at.act();
+      if (begun === options.at?.call) {
+        act = options.at.act().finally(() => {
+          acting = false;
+        });
+      }
       calls.push(await one(options));
     }
   };
