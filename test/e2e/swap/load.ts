@@ -26,18 +26,19 @@ export interface LoadOptions {
 /** Calls at most, however long the act takes. */
 const MOST = 20_000;
 
-/** At least `total` calls, `inFlight` at a time, until the act is done and one call more has begun in each lane. */
+/** At least `total` calls, `inFlight` at a time, and some more once the act is done. */
 export async function load(options: LoadOptions): Promise<Called[]> {
   const calls: Called[] = [];
   let begun = 0;
+  let wanted = options.total;
   let act = Promise.resolve();
-  let acting = options.at !== undefined;
   const lane = async (): Promise<void> => {
-    while (begun < options.total || (acting && begun < MOST)) {
+    while (begun < wanted) {
       begun += 1;
       if (begun === options.at?.call) {
+        wanted = MOST;
         act = options.at.act().finally(() => {
-          acting = false;
+          wanted = Math.max(options.total, begun + 4 * options.inFlight);
         });
       }
       calls.push(await one(options));
