@@ -12,7 +12,7 @@ import { caSource } from '../../../src/tls/ca-source.ts';
 import { Password, passwordsToTry } from '../../../src/x509/pkcs12/password.ts';
 import { readUpload } from '../../../src/x509/upload.ts';
 import type { TestInstance } from '../instance.ts';
-import type { Planted } from './planted.ts';
+import type { Planted } from './story/planted.ts';
 
 const BINDING = { lease: 'l', credential: 'lean/sandbox', version: 1, spki: '0'.repeat(64), expiresAt: '2030' };
 

@@ -1,8 +1,9 @@
 import { open, readFile } from 'node:fs/promises';
-import { type Finding, Searcher } from './searcher.ts';
-import type { Canary } from './secrets.ts';
+import { type Finding, Searcher } from './search/searcher.ts';
+import type { Canary } from './search/secrets.ts';
 
-const CHUNK = 4 * 1024 * 1024;
+const CHUNK = 256 * 1024;
+const ZEROS = Buffer.alloc(CHUNK);
 /** Longer than any trace: what lies across two chunks is found in the second. */
 const OVERLAP = 512;
 
@@ -22,7 +23,9 @@ export async function searchMemory(pid: number, canaries: readonly Canary[]): Pr
     for (let at = from; at < to; at += CHUNK - OVERLAP) {
       const length = Math.min(CHUNK, to - at);
       const { bytesRead } = await memory.read(chunk, 0, length, at).catch(() => ({ bytesRead: 0 }));
-      for (const { canary, encoding, count } of searcher.find(chunk.subarray(0, bytesRead))) {
+      const octets = chunk.subarray(0, bytesRead);
+      if (octets.equals(ZEROS.subarray(0, bytesRead))) continue;
+      for (const { canary, encoding, count } of searcher.findAsIs(octets)) {
         const key = `${canary} ${encoding}`;
         counts.set(key, { canary, encoding, count: count + (counts.get(key)?.count ?? 0) });
       }

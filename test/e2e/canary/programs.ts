@@ -10,8 +10,10 @@ const SERVICE = fileURLToPath(new URL('./service.ts', import.meta.url));
 
 /** The runtime's own tools, which look into a process without a word of its program: both write into `folder`. */
 function lookedInto(folder: string): string[] {
-  const heap = ['--heapsnapshot-signal=SIGUSR2'];
-  return [...heap, '--report-on-signal', '--report-signal=SIGWINCH', `--diagnostic-dir=${folder}`];
+  // The report would ask the name service about every socket.
+  const report = ['--report-on-signal', '--report-signal=SIGWINCH', '--report-exclude-network'];
+  const into = [`--diagnostic-dir=${folder}`, `--report-directory=${folder}`];
+  return ['--heapsnapshot-signal=SIGUSR2', ...report, ...into];
 }
 
 /** A process of which all output is kept. */
@@ -56,7 +58,7 @@ abstract class Watched {
       const name = (await readdir(this.#folder)).find((each) => each.endsWith(ending) && !before.has(each));
       const content = name === undefined ? Buffer.alloc(0) : await readFile(join(this.#folder, name));
       if (isWhole(content)) return content;
-      if (this.child.exitCode !== null) throw new Error(`The process ended: ${this.#output}`);
+      if (this.child.exitCode !== null) throw new Error(`The process ended: ${this.#output.toString('utf8')}`);
     }
   }
 
@@ -85,7 +87,7 @@ export class ServerProgram extends Watched {
     });
     const server = new ServerProgram(child, folder);
     while (!server.output.includes('Listening')) {
-      if (child.exitCode !== null) throw new Error(`The server did not start: ${server.output}`);
+      if (child.exitCode !== null) throw new Error(`The server did not start: ${server.output.toString('utf8')}`);
       await sleep(20);
     }
     return server;
@@ -94,6 +96,8 @@ export class ServerProgram extends Watched {
 
 /** The service of `service.ts`. */
 export class ServiceProgram extends Watched {
+  readonly #ended = once(this.child, 'exit');
+
   static async start(
     args: readonly [connection: string, token: string, url: string],
     folder: string,
@@ -118,10 +122,8 @@ export class ServiceProgram extends Watched {
   }
 
   async #answer(): Promise<Buffer> {
-    const ended = once(this.child, 'exit').then(() => [{ failed: `It ended: ${this.output}` }]);
-    const [told] = (await Promise.race([once(this.child, 'message'), ended])) as [
-      { result?: Uint8Array; failed?: string },
-    ];
+    const message = once(this.child, 'message') as Promise<[{ result?: unknown; failed?: string }]>;
+    const [told] = await Promise.race([message, this.#ended.then(() => [{ failed: 'It ended.' }] as const)]);
     if (told.failed !== undefined) throw new Error(told.failed);
     return told.result instanceof Uint8Array ? Buffer.from(told.result) : Buffer.alloc(0);
   }

@@ -9,7 +9,7 @@ import { inspect } from 'node:util';
 import axios from 'axios';
 import * as undici from 'undici';
 import { type Credential, connect } from '../../../src/client/index.ts';
-import { everythingOf } from './everything.ts';
+import { everythingOf } from './search/everything.ts';
 
 const [connection = '', token = '', url = ''] = process.argv.slice(2);
 const events: unknown[] = [];
@@ -70,6 +70,9 @@ const ORDERS: Record<string, (text: string) => Promise<unknown>> = {
   'show a leak': async (text) => everythingOf(new Agent({ key: text })),
   collect,
   hold: async (text) => void leaks.push(`held: ${text}`),
+  'put into the environment': async (text) => {
+    process.env['LEAK'] = text;
+  },
   print: async (text) => void process.stderr.write(`${text}\n`),
   close: async () => {
     credential = null;

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../instance.ts';
+import type { CallOptions } from '../../instance.ts';
 import type { Planted } from './planted.ts';
 import type { Tap } from './tap.ts';
 
@@ -45,9 +45,10 @@ export async function askWrongly(tap: Tap, planted: Planted, operations: readonl
     { token: `${secrets.at(-1)?.replaceAll(/[^\x21-\x7e]/g, '')} x` },
     { token: null, headers: { 'x-api-key': latin(everything), cookie: latin(everything) } },
   ];
+  const query = new URLSearchParams({ token: everything.slice(0, 2_000), limit: everything }).toString();
   for (const { method, path } of operations) {
     for (const options of bodies) await tap.call(method, path, options);
-    await tap.call(method, `${path}?${new URLSearchParams({ token: everything.slice(0, 2_000), limit: everything })}`);
+    await tap.call(method, `${path}?${query}`);
   }
   for (const secret of secrets) {
     const text = encodeURIComponent(secret.slice(28, 120));

@@ -1,6 +1,6 @@
 import { deflateSync } from 'node:zlib';
-import type { ClientCertificate } from '../../fakes/partner/authority.ts';
-import type { Partner } from '../../fakes/partner/partner.ts';
+import type { ClientCertificate } from '../../../fakes/partner/authority.ts';
+import type { Partner } from '../../../fakes/partner/partner.ts';
 import type { Planted } from './planted.ts';
 import type { Tap } from './tap.ts';
 

@@ -1,4 +1,4 @@
-import type { CallOptions, Reply, TestInstance } from '../instance.ts';
+import type { CallOptions, Reply, TestInstance } from '../../instance.ts';
 
 /** One answer of the API as it came over the wire, headers included. */
 export interface Tapped {

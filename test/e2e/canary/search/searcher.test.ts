@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { newToken } from '../../../src/access/token.ts';
+import { newToken } from '../../../../src/access/token.ts';
 import { Searcher, told } from './searcher.ts';
 import { keyCanary, octetsCanary, textCanary, tokenCanary } from './secrets.ts';
 

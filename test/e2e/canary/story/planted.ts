@@ -1,9 +1,9 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemRecord } from '../../../src/keystore/record-name.ts';
-import type { TestInstance } from '../instance.ts';
-import { type Canary, keyCanary, octetsCanary, textCanary, tokenCanary } from './secrets.ts';
+import { systemRecord } from '../../../../src/keystore/record-name.ts';
+import type { TestInstance } from '../../instance.ts';
+import { type Canary, keyCanary, octetsCanary, textCanary, tokenCanary } from '../search/secrets.ts';
 
 /** The secrets of one story, made anew for every run. */
 export class Planted {

@@ -22,7 +22,7 @@ function* withMembers(value: unknown): Iterable<unknown> {
   const seen = new Set<unknown>();
   for (let at = value; at instanceof Error && !seen.has(at); at = at.cause) {
     seen.add(at);
-    yield* [at.message, at.stack, at.cause, { ...at }];
+    yield* [at.message, at.stack, at.cause, Object.entries(at)];
     if (at instanceof AggregateError) yield* at.errors;
   }
 }

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { LeaseAnswer } from '../../../src/client/wire.ts';
-import { AnswerOpener } from '../../../src/sealed/answer.ts';
-import type { Partner } from '../../fakes/partner/partner.ts';
-import type { TestInstance } from '../instance.ts';
+import type { LeaseAnswer } from '../../../../src/client/wire.ts';
+import { AnswerOpener } from '../../../../src/sealed/answer.ts';
+import type { Partner } from '../../../fakes/partner/partner.ts';
+import type { TestInstance } from '../../instance.ts';
 import type { Planted } from './planted.ts';
 import type { Tap } from './tap.ts';
 
@@ -48,7 +48,7 @@ async function bringIn(tap: Tap, planted: Planted, partner: Partner): Promise<vo
   const encrypted = planted
     .key('P-256 key', second.keyPem)
     .export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: planted.passphrase });
-  const files = { 'all.pem': Buffer.from(`${encrypted}${second.certificatePem}`) };
+  const files = { 'all.pem': Buffer.from(String(encrypted) + second.certificatePem) };
   await expectOk(tap.import('lean/sandbox', { ...files, password: Buffer.from(planted.passphrase) }));
   await expectOk(
     tap.call('PUT', `${CREDENTIAL}/companions/lean-app-token`, {
