@@ -29,18 +29,13 @@ export class FakeAws implements AsyncDisposable {
     return new FakeAws(moto, await AwsProxy.start(moto.url));
   }
 
-  /** Another proxy before the same store, for tests that break it. */
-  anotherProxy(): Promise<AwsProxy> {
-    return AwsProxy.start(this.#moto.url);
-  }
-
   get connection(): Pick<AwsStoreOptions, 'region' | 'endpoint'> {
     return { region: REGION, endpoint: this.proxy.url };
   }
 
   /** Past proxy and permissions. Null where moto refuses. */
   ask(action: string, input: Json = {}, region = REGION): Promise<Json | null> {
-    return askMoto(this.#moto.url, region, action, input);
+    return this.proxy.inTurn(() => askMoto(this.#moto.url, region, action, input));
   }
 
   /** ARN of a fresh customer key. */
@@ -50,8 +45,14 @@ export class FakeAws implements AsyncDisposable {
     return String(metadata.Arn);
   }
 
+  /** Off and on again, whatever its users are. */
+  async switchKey(arn: string, on: boolean): Promise<void> {
+    await this.ask(on ? 'kms:EnableKey' : 'kms:DisableKey', { KeyId: arn.split('/')[1] });
+  }
+
   /** How many versions a secret has, labelled or not; 0 when there is none. */
   async versions(name: string): Promise<number> {
+    if ((await this.ask('secretsmanager:DescribeSecret', { SecretId: name })) === null) return 0;
     const input = { SecretId: name, IncludeDeprecated: true };
     const versions = (await this.ask('secretsmanager:ListSecretVersionIds', input))?.['Versions'];
     return Array.isArray(versions) ? versions.length : 0;

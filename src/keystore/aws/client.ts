@@ -63,10 +63,11 @@ export class SecretsClient {
   async probe(name: string, version: string, ms: number): Promise<void> {
     const command = new GetSecretValueCommand({ SecretId: name, VersionId: version });
     this.#refuseClosed();
-    const { SecretBinary } = await this.#guard.within(ms, this.#call('GetSecretValue', name), (abortSignal) =>
+    const answer = await this.#guard.within(ms, this.#call('GetSecretValue', name), (abortSignal) =>
       this.#sdk.send(command, { abortSignal }),
     );
-    SecretBinary?.fill(0);
+    answer.SecretBinary?.fill(0);
+    this.#check('GetSecretValue', name, answer.Name);
   }
 
   async describe(name: string): Promise<DescribeSecretCommandOutput> {

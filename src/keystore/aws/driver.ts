@@ -53,7 +53,9 @@ export class AwsStore implements KeyStoreDriver {
       if (reasonOf(error) === 'invalid_state') throw scheduled(name);
       if (reasonOf(error) !== 'exists') throw error;
     }
-    using standing = await settling('not_visible').execute(() => this.#visible(record));
+    using standing = await settling('not_visible')
+      .execute(() => this.#visible(record))
+      .catch(inDoubt);
     if (standing.equals(octets)) return;
     throw new KeyturnError('keystore_conflict', `The AWS secret ${name} stands there with other octets.`, {
       fix: 'Check who else writes under this prefix. Nothing was changed.',
@@ -183,6 +185,13 @@ export class AwsStore implements KeyStoreDriver {
     if (regions.length > 0) await this.#client.removeReplicas(name, regions);
     return false;
   }
+}
+
+/** The record may stand by now, however certain it is that looking at it failed. */
+function inDoubt(error: unknown): never {
+  if (!(error instanceof KeyturnError) || reasonOf(error) === null) throw error;
+  const fix = error.fix === undefined ? {} : { fix: error.fix };
+  throw new KeyturnError(error.code, error.message, { ...fix, facts: { ...error.facts, certain: false } });
 }
 
 function foreign(name: string): KeyturnError {

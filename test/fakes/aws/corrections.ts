@@ -89,13 +89,26 @@ export const CORRECTIONS: readonly Correction[] = [
   {
     name: 'key that is used itself',
     reason: 'answers with status 500 and HTML for a disabled key, and takes one that is pending deletion',
-    actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+    actions: ['kms:Decrypt', 'kms:GenerateDataKeyWithoutPlaintext'],
     refuses: async ({ input }, ask) => {
       const state = await keyState(input['KeyId'], ask);
       if (state === 'Enabled') return null;
       if (state === 'Disabled') return { type: 'DisabledException', message: 'The key is disabled.' };
       if (state === null) return { type: 'NotFoundException', message: 'The key does not exist.' };
       return { type: 'KMSInvalidStateException', message: `The key is ${state}.` };
+    },
+  },
+  {
+    name: 'key of the ciphertext',
+    reason: 'ignores KeyId, and answers AccessDeniedException for octets that are no ciphertext',
+    actions: ['kms:Decrypt'],
+    refuses: async ({ input }, ask) => {
+      // As moto writes it, a ciphertext begins with the key's id.
+      const blob = Buffer.from(String(input['CiphertextBlob']), 'base64');
+      const id = blob.subarray(0, 36).toString('latin1');
+      if ((await keyState(id, ask)) === null) return { type: 'InvalidCiphertextException', message: '' };
+      if (String(input['KeyId']).endsWith(id)) return null;
+      return { type: 'IncorrectKeyException', message: 'The ciphertext was not made by this key.' };
     },
   },
 ];

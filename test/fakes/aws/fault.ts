@@ -11,7 +11,7 @@ export interface Fault {
   readonly answer: (response: ServerResponse, real: AwsAnswer | null) => void;
 }
 
-/** Which calls are struck: null lets a call pass unharmed. `nth` counts the calls of this operation from 1. */
+/** Which calls are struck: null lets a call pass unharmed. `nth` counts, from 1, this operation's under the same prefix. */
 export type FaultPlan = (call: AwsCall, nth: number) => Fault | null;
 
 export function send(response: ServerResponse, { status, headers, body }: AwsAnswer): void {

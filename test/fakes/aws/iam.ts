@@ -94,7 +94,9 @@ function contextOf(input: AwsCall['input']): Record<string, string | string[]> {
     ['SecretId', 'secretsmanager:SecretId'],
     ['VersionId', 'secretsmanager:VersionId'],
   ] as const) {
-    if (input[member] !== undefined) context[key] = String(input[member]);
+    const value = input[member];
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+      context[key] = String(value);
   }
   return context;
 }

@@ -13,6 +13,8 @@ export interface AwsCall {
   readonly operation: string;
   readonly region: string;
   readonly input: Readonly<Record<string, unknown>>;
+  /** First part of the name of the secret that it is about; empty when it is about none. */
+  readonly prefix: string;
 }
 
 export interface AwsAnswer {
@@ -34,7 +36,13 @@ export function parseCall(headers: Readonly<Record<string, string | string[] | u
   const [prefix = '', operation = ''] = String(headers['x-amz-target']).split('.');
   const region = /Credential=[^/]+\/\d+\/([a-z0-9-]+)\//.exec(String(headers['authorization']))?.[1] ?? 'us-east-1';
   const input = JSON.parse(body.toString()) as Record<string, unknown>;
-  return { action: `${TARGETS[prefix] ?? prefix}:${operation}`, operation, region, input };
+  return { action: `${TARGETS[prefix] ?? prefix}:${operation}`, operation, region, input, prefix: prefixOf(input) };
+}
+
+function prefixOf(input: Readonly<Record<string, unknown>>): string {
+  const filters = Array.isArray(input['Filters']) ? (input['Filters'] as { Values: string[] }[]) : [];
+  const name = input['SecretId'] ?? input['Name'] ?? filters[0]?.Values[0] ?? '';
+  return typeof name === 'string' ? (name.split('/')[0] ?? '') : '';
 }
 
 export function refused({ type, message, status = 400, headers = {} }: Refusal): AwsAnswer {
@@ -65,7 +73,7 @@ export async function forward(
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** Asks moto itself, past every correction and permission. Null where it refuses. */
+/** Asks moto itself, past every correction and permission. Null where it refuses; throws where it fails. */
 export async function askMoto(url: string, region: string, action: string, input: Json): Promise<Json | null> {
   const [service = '', operation = ''] = action.split(':');
   const target = service === 'kms' ? 'TrentService' : service;
@@ -77,5 +85,6 @@ export async function askMoto(url: string, region: string, action: string, input
     authorization: `AWS4-HMAC-SHA256 Credential=moto/20260101/${region}/${service}/aws4_request, SignedHeaders=host, Signature=0`,
   };
   const answer = await forward(url, headers, body);
-  return answer.status === 200 ? (JSON.parse(answer.body.toString()) as Json) : null;
+  if (answer.status >= 500) throw new Error(`moto failed at ${action}: ${answer.body.toString().slice(0, 300)}`);
+  return answer.status === 200 ? (JSON.parse(answer.body.toString() || '{}') as Json) : null;
 }

@@ -24,7 +24,7 @@ export class AwsProxy {
   faults: FaultPlan = () => null;
   readonly #upstream: string;
   readonly #server: Server;
-  /** AWS's calls are atomic; moto's overlap. */
+  /** AWS's calls are atomic; moto's overlap, and fail when they do. */
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(upstream: string, server: Server) {
@@ -55,9 +55,9 @@ export class AwsProxy {
     const body = await buffer(request);
     const call = parseCall(request.headers, body);
     this.calls.push(call);
-    const nth = this.calls.filter(({ operation }) => operation === call.operation).length;
+    const nth = this.calls.filter((each) => each.operation === call.operation && each.prefix === call.prefix).length;
     const fault = this.faults(call, nth);
-    const real = fault?.forwarded === false ? null : await this.#inTurn(() => this.#judged(call, request));
+    const real = fault?.forwarded === false ? null : await this.inTurn(() => this.#judged(call, request));
     if (fault === null) send(response, real ?? refused({ type: 'InternalFailure', message: '', status: 500 }));
     else fault.answer(response, real);
   }
@@ -78,7 +78,8 @@ export class AwsProxy {
     return forward(this.#upstream, { ...headers, 'content-length': String(body.length) }, body);
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+  /** One after another with all that the proxy forwards. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#queue.then(work, work);
     this.#queue = turn.catch(() => {});
     return turn;

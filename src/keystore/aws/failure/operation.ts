@@ -10,7 +10,7 @@ export const OPERATIONS = {
   ListSecrets: ['secretsmanager:ListSecrets'],
   DeleteSecret: ['secretsmanager:DeleteSecret'],
   RemoveRegionsFromReplication: ['secretsmanager:RemoveRegionsFromReplication'],
-  GenerateDataKey: ['kms:GenerateDataKey'],
+  GenerateDataKeyWithoutPlaintext: ['kms:GenerateDataKeyWithoutPlaintext'],
   Decrypt: ['kms:Decrypt'],
 } as const satisfies Record<string, readonly [string, ...string[]]>;
 

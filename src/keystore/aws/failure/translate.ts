@@ -5,13 +5,22 @@ import { type Call, KMS_ACTIONS, OPERATIONS } from './operation.ts';
 import { awsError, REASONS, type Reason } from './reason.ts';
 
 /** What an SDK call threw, made ours. Certain only if each of its attempts was. */
-export function translate(error: unknown, call: Call, attempts: Attempts): KeyturnError {
+export function translate(thrown: unknown, call: Call, attempts: Attempts): KeyturnError {
+  const error = tellingError(thrown, call, attempts);
   const reason = classify(error, call.operation);
   const certain = isCertain(reason, call, attempts);
   if (reason === 'forbidden') return forbidden(error, call, certain);
   const { says, fix } = TEXTS[reason];
   const message = `${says} (${call.operation}, ${call.about}, ${call.region}).`;
-  return awsError(reason, message, { certain, fix: fix.replaceAll('%KEY%', KMS_ACTIONS[call.operation] ?? '') });
+  return awsError(reason, message, {
+    certain,
+    fix: fix.replaceAll('%KEY%', KMS_ACTIONS[call.operation] ?? OPERATIONS[call.operation][0]),
+  });
+}
+
+/** A deadline that came while the SDK waited between attempts says less than the attempt before it. */
+function tellingError(thrown: unknown, { operation }: Call, { started, errors }: Attempts): unknown {
+  return started === errors.length && classify(thrown, operation) === 'timeout' ? (errors.at(-1) ?? thrown) : thrown;
 }
 
 function isCertain(reason: Reason, { operation }: Call, { started, errors }: Attempts): boolean {

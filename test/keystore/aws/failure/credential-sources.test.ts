@@ -1,0 +1,77 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { noCredentials } from '../../../../src/keystore/aws/failure/credential-sources.ts';
+import { temporaryFolder } from '../../file/temporary-store.ts';
+
+const CANARY = 'canary-7f83b1657ff1fc53';
+
+/** Message and advice for an environment, with profile files that hold this. */
+async function explained(environment: Record<string, string>, config = ''): Promise<{ message: string; fix: string }> {
+  const folder = temporaryFolder();
+  const files = { AWS_CONFIG_FILE: join(folder, 'config'), AWS_SHARED_CREDENTIALS_FILE: join(folder, 'credentials') };
+  if (config !== '') writeFileSync(files.AWS_CONFIG_FILE, config);
+  const error = await noCredentials(new Error(CANARY), { ...files, ...environment });
+  expect(error).toMatchObject({ code: 'keystore_unavailable', facts: { reason: 'credentials', certain: true } });
+  expect(JSON.stringify([error.message, error.fix, error.facts, error.cause ?? null])).not.toContain(CANARY);
+  return { message: error.message.replaceAll(folder, ''), fix: error.fix ?? '' };
+}
+
+it('where nothing is set up, every source is named, and the way in', async () => {
+  const { message, fix } = await explained({});
+  expect(message).toBe(
+    'No source gave AWS credentials. environment: not set; profile default: not in /config or /credentials; ' +
+      'web identity: not set; container: not set; instance metadata: no answer, or the machine has no role.',
+  );
+  expect(fix).toContain('AWS_PROFILE');
+});
+
+it('a half-set environment is told by the name that is missing', async () => {
+  const { message, fix } = await explained({ AWS_ACCESS_KEY_ID: CANARY });
+  expect(message).toContain('environment: AWS_SECRET_ACCESS_KEY is missing');
+  expect(fix).toBe('Set AWS_SECRET_ACCESS_KEY too, or neither.');
+});
+
+it('a profile says what it was to give: single sign-on, a role, a process, or nothing at all', async () => {
+  const config = `
+[default]
+aws_access_key_id = ${CANARY}
+[profile dev]
+sso_session = main
+[profile ops]
+role_arn = arn:aws:iam::111122223333:role/${CANARY}
+[profile tool]
+credential_process = /bin/${CANARY}
+`;
+  const fixOf = async (AWS_PROFILE: string) => (await explained({ AWS_PROFILE }, config)).fix;
+  expect(await fixOf('dev')).toBe('Run: aws sso login --profile dev');
+  expect(await fixOf('ops')).toContain('trust policy');
+  expect(await fixOf('tool')).toContain('credential_process');
+  expect(await fixOf('absent')).toContain('correct AWS_PROFILE');
+  expect((await explained({}, config)).message).toContain('profile default: holds no usable credentials');
+  expect((await explained({ AWS_PROFILE: 'a\u001b[31m' }, config)).message).toContain('profile (unprintable)');
+});
+
+it('a web identity is told apart: half set, token unreadable, refused by AWS', async () => {
+  const token = join(temporaryFolder(), 'token');
+  const AWS_ROLE_ARN = 'arn:aws:iam::111122223333:role/keyturn';
+  expect((await explained({ AWS_ROLE_ARN })).fix).toBe('Set AWS_WEB_IDENTITY_TOKEN_FILE too.');
+  const both = { AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE: token };
+  expect((await explained(both)).message).toContain(`${token} can't be read`);
+  writeFileSync(token, CANARY);
+  expect((await explained(both)).fix).toContain('issuer, audience');
+});
+
+it('a container agent is told by its variable, and by its token where that is missing', async () => {
+  const agent = { AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://169.254.170.23/${CANARY}` };
+  expect((await explained(agent)).message).toContain(
+    'the agent that AWS_CONTAINER_CREDENTIALS_FULL_URI names gave none',
+  );
+  const { message } = await explained({ ...agent, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: '/nowhere/token' });
+  expect(message).toContain("container: /nowhere/token can't be read");
+});
+
+it('instance metadata that was switched off is not said to be silent', async () => {
+  const { message } = await explained({ AWS_EC2_METADATA_DISABLED: 'TRUE' });
+  expect(message).toContain('switched off by AWS_EC2_METADATA_DISABLED');
+});
