@@ -35,7 +35,7 @@ test('the Buffer that the application gave is wiped after use', async () => {
   expect(given.map((octets) => octets.every((octet) => octet === 0))).toEqual([true]);
 });
 
-test.runIf(process.platform !== 'win32')('a token file that others can read is warned of, once', async () => {
+test('a token file that others can read is warned of, once', async () => {
   await using scene = await startScene();
   const folder = await mkdtemp(join(tmpdir(), 'keyturn-token-'));
   const path = join(folder, 'token');
