@@ -29,8 +29,11 @@ export interface PlantedFault {
   readonly disarm?: () => Promise<void>;
 }
 
-/** A store in a hurry, so that hanging takes no time. */
-export const HURRIED = { connectMs: 400, attemptMs: 700, callMs: 4_000, attempts: 2 } as const;
+/** Patience for a busy machine, where nothing is waited for in vain. */
+export const PATIENT = { connectMs: 5_000, attemptMs: 5_000, callMs: 12_000, attempts: 2 } as const;
+
+/** So that hanging takes little time. */
+const HURRIED = { connectMs: 500, attemptMs: 500, callMs: 3_000 } as const;
 
 const always =
   (fault: Fault): FaultPlan =>
@@ -120,14 +123,14 @@ export function plantedFaults(aws: FakeAws, kmsKeyId: string): Readonly<Record<s
     },
     'nobody listens': { options: { endpoint: 'http://127.0.0.1:1' } },
     'no TLS where TLS is expected': { options: { endpoint: aws.proxy.url.replace('http:', 'https:') } },
-    hang: { plan: always(hanging) },
-    'hang once': { plan: onceButHealth(hanging) },
+    hang: { plan: always(hanging), options: HURRIED },
+    'hang once': { plan: onceButHealth(hanging), options: { attemptMs: 1_500 } },
     'reset before AWS heard': { plan: always(resetting) },
     'reset once': { plan: once(resetting) },
     'lost answer once': { plan: once(losingAnswers) },
     'lost answers without end': { plan: always(losingAnswers) },
     'lost answers of changes': { plan: onChanges(losingAnswers) },
-    'changes that hang after they happened': { plan: onChanges(hangingAfterwards) },
+    'changes that hang after they happened': { plan: onChanges(hangingAfterwards), options: HURRIED },
     'lost answer, then denied': {
       plan: ({ operation }, nth) => {
         if (operation !== 'CreateSecret' && operation !== 'DeleteSecret') return null;
@@ -142,8 +145,8 @@ export function plantedFaults(aws: FakeAws, kmsKeyId: string): Readonly<Record<s
     },
     'truncated body': { plan: always(truncating) },
     'shortened body': { plan: always(shortening) },
-    'body that stops': { plan: always(stalling) },
+    'body that stops': { plan: always(stalling), options: HURRIED },
     'slow but in time': { plan: always(delaying(30)) },
-    'too slow': { plan: always(delaying(1_200)) },
+    'too slow': { plan: always(delaying(1_200)), options: HURRIED },
   };
 }
