@@ -63,7 +63,10 @@ const requestSchema = z.object({
   hpkePublicKey: z.string(),
   seen: z.number().int(),
   ttlSeconds: z.number().int().optional(),
-  uses: z.array(z.object({ version: z.number(), host: z.string(), requests: z.number() })).optional(),
+  uses: z
+    .array(z.object({ version: z.int().min(1), host: z.string(), requests: z.int().min(0) }))
+    .max(64)
+    .optional(),
 });
 
 type LeaseBody = z.infer<typeof requestSchema>;

@@ -5,6 +5,7 @@ import type { TimeLeft } from '../lease/time-left.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { LeaseAnswer, Refusal, Use } from '../wire.ts';
 import { type Endpoint, Endpoints } from './endpoints.ts';
+import { UnreportedUses } from './unreported-uses.ts';
 import { VersionAgent } from './version-agent.ts';
 
 /** Told what happens towards the partner. */
@@ -46,7 +47,7 @@ export class Identity {
   readonly #watcher: IdentityWatcher;
   readonly #followers = new Set<Follower>();
   readonly #draining = new Set<VersionAgent>();
-  #uses: Use[] = [];
+  readonly #uses = new UnreportedUses();
   #endpoints = new Endpoints([]);
   #refusals: readonly Refusal[] = [];
   #time: TimeLeft | null = null;
@@ -95,16 +96,15 @@ export class Identity {
   take(answer: LeaseAnswer, material: Material | null, time: TimeLeft): void {
     this.#time = time;
     this.#refusals = answer.refusals;
-    if (material !== null) this.#uses = this.takeUses();
-    if (answer.endpoints.join() !== this.#endpoints.names.join()) {
-      this.#uses = this.takeUses();
-      this.#endpoints = new Endpoints(answer.endpoints);
-    }
+    const others = answer.endpoints.join() !== this.#endpoints.names.join();
+    if (material !== null || others) this.#countUses();
+    if (others) this.#endpoints = new Endpoints(answer.endpoints);
     if (material !== null) this.#swap(material);
   }
 
   /** Fails closed: connections are cut, and requests on them and all later ones fail with `reason`. */
   end(reason: KeyturnError): void {
+    this.#countUses();
     this.#ended = reason;
     this.#time = null;
     const cut = [...this.#draining, ...(this.#current === null ? [] : [this.#current])];
@@ -114,13 +114,12 @@ export class Identity {
   }
 
   takeUses(): Use[] {
-    const uses = [...this.#uses, ...this.#endpoints.takeUses(this.#current?.material.version ?? 0)];
-    this.#uses = [];
-    return uses;
+    this.#countUses();
+    return this.#uses.take();
   }
 
   keepUses(uses: readonly Use[]): void {
-    this.#uses = [...uses, ...this.#uses];
+    this.#uses.add(uses);
   }
 
   follow(follower: Follower): void {
@@ -142,6 +141,11 @@ export class Identity {
 
   refusedByStatus(host: string, status: number): void {
     this.#watcher.refused({ host, error: null, status });
+  }
+
+  /** Under the version they were made with: called before that changes. */
+  #countUses(): void {
+    if (this.#current !== null) this.#uses.add(this.#endpoints.takeUses(this.#current.material.version));
   }
 
   #swap(material: Material): void {

@@ -56,6 +56,20 @@ test('uses that could not be delivered are told with the next renewal', async ()
   ]);
 });
 
+test('what was used before a freeze is told, under its own version, when the credential has come back', async () => {
+  await using scene = await startScene();
+  await call(scene);
+  scene.keyturn.trouble = { kind: 'problem', status: 403, code: 'held' };
+  await scene.credential.renew();
+  scene.keyturn.trouble = null;
+  await scene.credential.renew();
+  await scene.credential.renew();
+  expect(scene.told.codes('alarm')).toEqual([]);
+  expect(scene.keyturn.calls('/renew').at(-1)?.body?.uses).toEqual([
+    { version: 1, host: scene.partner.endpoint, requests: 1 },
+  ]);
+});
+
 for (const verdict of [
   'held',
   'permission_denied',
