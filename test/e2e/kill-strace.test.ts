@@ -33,9 +33,13 @@ afterAll(async () => {
   await campaign[Symbol.asyncDispose]();
 });
 
-test.each(POINTS)('killed in one %s before %s #%i, nothing is lost or orphaned', async (step, calls, nth) => {
-  expect(await campaign.killAtPoint(step, { calls, nth })).toEqual([]);
-});
+test.each(POINTS)(
+  'killed in one %s before %s #%i, nothing is lost or orphaned',
+  async (step, calls, nth) => {
+    expect(await campaign.killAtPoint(step, { calls, nth })).toEqual([]);
+  },
+  60_000,
+);
 
 test('after all of that the log verifies, against every checkpoint that stood outside', async () => {
   expect(await campaign.examine(true)).toEqual([]);

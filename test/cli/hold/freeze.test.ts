@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { doChores } from '../../../src/compose/serve.ts';
 import type { TestInstance } from '../../e2e/instance.ts';
 import { TestCa } from '../../fakes/ca.ts';
 import { type Keyturn, served } from '../keyturn.ts';
@@ -23,7 +24,9 @@ test.each([
   [['--store', 'file'], 'store', 'file'],
 ])('freeze %s holds the %s', async (args, target, subject) => {
   const frozen = await keyturn.json(['freeze', ...args, '--reason', 'key seen in a paste']);
-  expect(frozen).toMatchObject({ target, subject, durable: 'ledger', unreached: [] });
+  // On a machine that is too busy the journal takes it.
+  const durable = expect.stringMatching(/^(?:ledger|journal)$/);
+  expect(frozen).toMatchObject({ target, subject, durable, unreached: [] });
 });
 
 test('the local socket takes a freeze without a token and without a connection', async () => {
@@ -53,6 +56,7 @@ test.each([
 });
 
 test('hold list tells who froze what and why', async () => {
+  await doChores(instance.serving.instance);
   const { out } = await keyturn.run(['hold', 'list']);
   expect(out.trim().split('\n')).toHaveLength(7);
   for (const told of ['lean/sandbox@1', 'local:socket', 'person:alice', 'by hand', 'key seen in a paste']) {

@@ -13,8 +13,10 @@ import { examine, readLog, verifyWhole } from './examine.ts';
 import { ServerProcess } from './server-process.ts';
 import { killAt, type Point } from './strace.ts';
 
-/** Kills fall on the first so many milliseconds of a server's work, milliseconds. */
-const WORK_MS = 300;
+/** Kills fall on a server's first work, as long as so many imports take: machines differ. */
+const WORK_IMPORTS = 4;
+/** What an answered request may still do in the background, milliseconds. */
+const AFTERMATH_MS = 500;
 /** About how long a server takes to open an instance, milliseconds. */
 const OPENING_MS = 250;
 
@@ -37,6 +39,7 @@ export class KillCampaign implements AsyncDisposable {
   #entries: string[] = [];
   #spare = new ServerProcess();
   #kills = 0;
+  #importMs = 0;
 
   private constructor(home: string, access: ConstructorParameters<typeof Caller>[1]) {
     this.home = home;
@@ -54,7 +57,9 @@ export class KillCampaign implements AsyncDisposable {
     });
     // There is something to lease from the first round on.
     await campaign.#work(async (server, caller) => {
+      const started = performance.now();
       await caller.import();
+      campaign.#importMs = performance.now() - started;
       await server.kill();
     });
     return campaign;
@@ -63,9 +68,12 @@ export class KillCampaign implements AsyncDisposable {
   /** Kills at a random moment while imports, companions and leases go on. */
   async killAtRandom(random: () => number): Promise<string[]> {
     await this.#work(async (server, caller, another) => {
-      const delay = random() * WORK_MS;
+      const delay = random() * WORK_IMPORTS * this.#importMs;
       await Promise.all([
-        caller.until(server.ended, [caller.import, caller.import, caller.companion]),
+        caller.until(
+          server.ended,
+          random() < 0.5 ? [caller.import, caller.companion] : [caller.companion, caller.import],
+        ),
         another().until(server.ended, [caller.lease]),
         sleep(delay).then(() => server.kill()),
       ]);
@@ -82,8 +90,7 @@ export class KillCampaign implements AsyncDisposable {
       await caller.lease();
       const tracer = await killAt(server.pid, point);
       await caller[step]();
-      // After the answer, what still goes on in the background has its chance.
-      reached = await Promise.race([server.ended.then(() => true), sleep(30).then(() => false)]);
+      reached = await Promise.race([server.ended.then(() => true), sleep(AFTERMATH_MS).then(() => false)]);
       await server.kill();
       if (tracer.exitCode === null) tracer.kill('SIGKILL');
     });
