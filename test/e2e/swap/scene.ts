@@ -14,8 +14,9 @@ export interface SwapScene extends AsyncDisposable {
 export async function startSwapScene(
   endpoints: { readonly mtlsUrl: string; readonly tokenUrl: string },
   first: Readonly<Record<string, Buffer>>,
+  options: Parameters<typeof TestInstance.start>[0] = {},
 ): Promise<SwapScene> {
-  const keyturn = await TestInstance.start();
+  const keyturn = await TestInstance.start(options);
   await keyturn.meet(endpoints);
   must(201, await keyturn.import('lean/sandbox', first));
   const token = join(keyturn.home, 'payments.token');
