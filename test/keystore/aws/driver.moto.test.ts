@@ -17,6 +17,7 @@ it('a record is one secret with one version whose id every reader knows, marked 
   await put(store, RECORD, 'content');
   await put(store, RECORD, 'content');
   const name = `${prefix}/${RECORD}`;
+  expect(await outcome(put(store, RECORD, 'other'))).toBe('keystore_conflict');
   expect(await aws.versions(name)).toBe(1);
   const secret = await aws.ask('secretsmanager:DescribeSecret', { SecretId: name });
   expect(Object.keys(secret?.['VersionIdsToStages'] ?? {})).toEqual([versionId(name)]);

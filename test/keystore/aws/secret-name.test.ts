@@ -16,6 +16,7 @@ it('a record is found again under its prefix, and nothing else is one', () => {
   for (const name of [
     record,
     `team/keyturnx/${record}`,
+    `team/keyturn-${record}`,
     `x/team/keyturn/${record}`,
     'team/keyturn/single',
     'team/keyturn/a/../b',

@@ -25,7 +25,7 @@ function tellingError(thrown: unknown, { operation }: Call, { started, errors }:
 
 function isCertain(reason: Reason, { operation }: Call, { started, errors }: Attempts): boolean {
   if (started === 0) return true;
-  if (started !== errors.length || !REASONS[reason].certain) return false;
+  if (!REASONS[reason].certain) return false;
   return errors.every((error) => REASONS[classify(error, operation)].certain);
 }
 
