@@ -16,8 +16,8 @@ export interface Ledger {
   /**
    * @throws KeyturnError `ledger_unavailable` (with the fact `busy` when only too many wait); `conflict` when a row with
    * the same key exists, a row refers to one that does not, or an update touched another number of rows than it said;
-   * `invalid_input` for names and cells that no row has, an entry that the log does not take, and a `seen` past the
-   * tree. Nothing was written then, not even an entry.
+   * `invalid_input` for names and cells that no row has, and an entry that the log does not take; `log_forked`
+   * for a `seen` past the tree. Nothing was written then, not even an entry.
    */
   commit(change: Change): Promise<Outcome>;
 
@@ -35,7 +35,7 @@ export interface Ledger {
 
   /**
    * Proof for an entry that is already on the log, at the newest checkpoint.
-   * @throws KeyturnError `not_found` if there is no such entry; `invalid_input` if `seen` is past the tree.
+   * @throws KeyturnError `not_found` if there is no such entry; `log_forked` if `seen` is past the tree.
    */
   receipt(index: number, seen: number): Promise<Receipt>;
 
