@@ -29,6 +29,19 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'admin/token': 'administrator’s token',
 };
 
+/** Each of the ways in which an upload is refused is gone. */
+const REFUSALS = [
+  'archive_rejected',
+  'certificate_unreadable',
+  'invalid_input',
+  'key_mismatch',
+  'key_password_required',
+  'key_password_wrong',
+  'key_unreadable',
+  'payload_too_large',
+  'unsupported_media_type',
+];
+
 const before = process.env['TMPDIR'];
 const planted = new Planted();
 const metrics = new Metrics();
@@ -40,6 +53,7 @@ let keyturn: TestInstance;
 let tap: Tap;
 let holders: Record<string, unknown>;
 let searcher: Searcher;
+let refusedWith: Set<unknown>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'canary-'));
@@ -51,7 +65,7 @@ beforeAll(async () => {
   await planted.of(keyturn);
   await keyturn.meet(partner);
   await tellStory({ keyturn, tap, planted, partner });
-  await uploadWrongly(tap, planted, partner);
+  refusedWith = await uploadWrongly(tap, planted, partner);
   await askWrongly(tap, planted, await operationsOf(tap));
   await readAll(tap);
   errors.push(...(await refusals()));
@@ -189,6 +203,7 @@ test('the surfaces are the live ones: what is public of the keys stands in them'
     for (const spki of spkis) expect(surface.includes(spki)).toBe(true);
   }
   expect(new Set(tap.answers.map(({ status }) => status)).size).toBeGreaterThan(8);
+  for (const code of REFUSALS) expect(refusedWith).toContain(code);
   expect(keyturn.log.length).toBeGreaterThan(300);
   expect(errors.filter((error) => error instanceof KeyturnError).length).toBeGreaterThan(10);
 });

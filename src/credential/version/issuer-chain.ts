@@ -79,7 +79,8 @@ export function confirmEnvironment(
     });
   }
   if (confirmed !== undefined && confirmed !== environment) {
-    throw new KeyturnError('environment_mismatch', `You confirmed ${confirmed}, but the credential is ${credential}.`, {
+    // What was confirmed is not quoted: in the wrong field it may be a key.
+    throw new KeyturnError('environment_mismatch', `You confirmed another environment than that of ${credential}.`, {
       fix: 'Name the credential of the environment that the files were downloaded for.',
     });
   }

@@ -67,9 +67,16 @@ export class Planted {
     return new Map([...pems, ...this.#tokens, ...Object.entries(texts)]);
   }
 
+  /** @throws Error when another has the name: it would not be looked for any more. */
   #add(canary: Canary): void {
+    const known = this.#canaries.get(canary.name);
+    if (known !== undefined && told(known) !== told(canary)) throw new Error(`There are two: ${canary.name}`);
     this.#canaries.set(canary.name, canary);
   }
+}
+
+function told({ traces }: Canary): string {
+  return traces.map(({ octets }) => octets.toString('hex')).join();
 }
 
 /** A key that belongs to no certificate. */

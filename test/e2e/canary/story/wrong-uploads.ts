@@ -6,11 +6,13 @@ import type { Tap } from './tap.ts';
 
 const PATH = '/v1/credentials/lean%2Fsandbox/versions';
 
-/** Uploads that are refused each for another reason, all with a private key or its password inside. */
-export async function uploadWrongly(tap: Tap, planted: Planted, partner: Partner): Promise<void> {
+/** Uploads that are refused each for another reason, all with a key or its password inside. Gives the codes. */
+export async function uploadWrongly(tap: Tap, planted: Planted, partner: Partner): Promise<Set<unknown>> {
+  const codes = new Set<unknown>();
   const other = await partner.portal.generate();
   for (const [name, files] of Object.entries(wrongFiles(planted, partner, other))) {
-    const { status } = await tap.import('lean/sandbox', files);
+    const { status, body } = await tap.import('lean/sandbox', files);
+    codes.add(body['code']);
     if (status < 400) throw new Error(`Taken: ${name}`);
   }
   const { keyPem, certificatePem } = other;
@@ -19,10 +21,15 @@ export async function uploadWrongly(tap: Tap, planted: Planted, partner: Partner
     await tap.import('lean/sandbox', { 'all.pem': whole }, fields);
   }
   for (const [type, body] of Object.entries(wrongBodies(whole))) {
-    await tap.call('POST', PATH, { raw: body, headers: { 'content-type': type } });
+    const refused = await tap.call('POST', PATH, { raw: body, headers: { 'content-type': type } });
+    codes.add(refused.body['code']);
   }
   await tap.call('POST', PATH, { token: null, raw: whole, headers: { 'content-type': 'application/x-pem-file' } });
+  return codes;
 }
+
+/** Characters of a PEM file up to the end of its twelfth line of base64. */
+const WHOLE_LINES = 28 + 12 * 65;
 
 /** Contents by what is wrong with them. */
 export function wrongFiles(
@@ -30,10 +37,10 @@ export function wrongFiles(
   { chainPem }: Partner,
   other: ClientCertificate & { readonly zip: Buffer },
 ): Record<string, Record<string, Buffer>> {
-  const { keyPem, certificatePem } = other;
+  const { keyPem, certificatePem, serial } = other;
   const secret = Buffer.from(keyPem);
   const encrypted = planted
-    .key('key of refused uploads', keyPem)
+    .key(`refused key ${serial}`, keyPem)
     .export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: planted.passphrase }) as string;
   const all = (key: string) => Buffer.from(key + certificatePem + chainPem);
   const garbled = keyPem.replace(/(.{64})\n(.{64})/, '$1!\n$2');
@@ -45,7 +52,7 @@ export function wrongFiles(
     'encrypted, wrong password': { 'all.pem': all(encrypted), password: Buffer.from(planted.wrongPassphrase) },
     'cut in the middle': { 'all.pem': Buffer.from(keyPem.slice(0, 900)) },
     'cut in the middle, with an end': {
-      'all.pem': all(`${keyPem.slice(0, 833)}\n-----END PRIVATE KEY-----\n`),
+      'all.pem': all(`${keyPem.slice(0, WHOLE_LINES)}\n-----END PRIVATE KEY-----\n`),
     },
     'a character that is none': { 'all.pem': all(garbled) },
     'no armour': { 'key.txt': Buffer.from(keyPem.replaceAll(/-----.*-----\n/g, '')) },
