@@ -29,3 +29,9 @@ export function credentialName(text: string): string {
     fix: `Write partner/environment, e.g. lean/sandbox: 2 or 3 parts of lower-case letters, digits, dots, hyphens and underscores, ${MAX_CREDENTIAL_NAME} characters at most.`,
   });
 }
+
+/** Partner and environment that a credential's name (already canonical) begins with. */
+export function partsOf(credential: string): { readonly partner: string; readonly environment: string } {
+  const [partner = '', environment = ''] = credential.split('/');
+  return { partner, environment };
+}

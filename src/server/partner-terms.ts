@@ -1,3 +1,4 @@
+import { partsOf } from '../access/credential-name.ts';
 import type { LeaseAnswer } from '../client/wire.ts';
 import type { VersionRow } from '../ledger/tables.ts';
 import { hostsOf, type Profiles, serverTrustOf } from '../partner/profile.ts';
@@ -7,8 +8,8 @@ export function partnerTerms(
   profiles: Profiles,
   version: Pick<VersionRow, 'credential' | 'chain'>,
 ): Pick<LeaseAnswer, 'endpoints' | 'trust' | 'refusals'> {
-  const [partner = '', name = ''] = version.credential.split('/');
-  const environment = profiles.environment(partner, name);
+  const parts = partsOf(version.credential);
+  const environment = profiles.environment(parts.partner, parts.environment);
   return {
     endpoints: hostsOf(environment),
     trust: serverTrustOf(environment, version.chain),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { credentialName } from '../../access/credential-name.ts';
+import { credentialName, partsOf } from '../../access/credential-name.ts';
 import type { Receipt } from '../../audit/receipt.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { timestamp } from '../../core/clock.ts';
@@ -16,9 +16,7 @@ import type { Touched } from '../hold/hold-switch.ts';
 import { refused } from '../refusal.ts';
 import { type Lease, type LeaseWish, type ReportedUse, usesOf } from './lease.ts';
 import { disposeAll, readMaterial } from './material.ts';
-
-/** How often a decision is made anew when the ground moved under it (promotion, policy) before the caller is told. */
-const ATTEMPTS = 3;
+import { untilGroundHolds } from './moved-ground.ts';
 
 /**
  * Lends the current version to the caller: decide → read the key → commit lease and entry, which re-checks all →
@@ -28,20 +26,11 @@ const ATTEMPTS = 3;
  */
 export async function grantLease(desk: Desk, caller: Caller, name: string, wish: LeaseWish): Promise<Lease> {
   const credential = credentialName(name);
-  for (let attempt = 1; ; attempt += 1) {
+  return untilGroundHolds(async () => {
     const authority = await authorise(desk, caller, 'credential:lease', credential);
     const version = await currentVersion(desk, credential);
-    try {
-      return await lend(desk, caller, { authority, version, wish, replaces: null });
-    } catch (error) {
-      if (!isGroundMoved(error) || attempt === ATTEMPTS) throw error;
-    }
-  }
-}
-
-/** True when another decision on fresh state may succeed. */
-export function isGroundMoved(error: unknown): boolean {
-  return error instanceof KeyturnError && error.code === 'conflict' && error.facts['rule'] !== undefined;
+    return lend(desk, caller, { authority, version, wish, replaces: null });
+  });
 }
 
 /** @throws KeyturnError `no_current_version`. */
@@ -70,7 +59,7 @@ export interface Lending {
  * @throws KeyturnError `not_found` when a reload has removed the partner or environment.
  */
 export function requirePartner(desk: Desk, { credential }: VersionRow): void {
-  const [partner = '', environment = ''] = credential.split('/');
+  const { partner, environment } = partsOf(credential);
   desk.profiles().environment(partner, environment);
 }
 

@@ -9,7 +9,6 @@ import { refused } from '../refusal.ts';
 import {
   currentCompanions,
   currentVersion,
-  isGroundMoved,
   leaseEnd,
   leaseFacts,
   lend,
@@ -20,6 +19,7 @@ import {
 } from './grant.ts';
 import { type Lease, type LeaseWish, type ReportedUse, usesOf } from './lease.ts';
 import { disposeAll, readMaterial } from './material.ts';
+import { untilGroundHolds } from './moved-ground.ts';
 
 /**
  * Decides anew. A lease on the current version lives on, without key octets; one on an older version is never
@@ -32,19 +32,15 @@ export async function renewLease(
   id: string,
   wish: LeaseWish & { readonly uses: readonly ReportedUse[] },
 ): Promise<Lease> {
-  for (let attempt = 1; ; attempt += 1) {
+  return untilGroundHolds(async () => {
     const lease = await ownLease(desk, caller, id);
     const authority = await authorise(desk, caller, 'credential:lease', lease.credential);
     refuseEnded(desk, lease);
     const version = await currentVersion(desk, lease.credential);
-    try {
-      return version.version === lease.version
-        ? await extend(desk, caller, { authority, lease, version, wish })
-        : await lend(desk, caller, { authority, version, wish, replaces: { lease, uses: wish.uses } });
-    } catch (error) {
-      if (!isGroundMoved(error) || attempt === 3) throw error;
-    }
-  }
+    return version.version === lease.version
+      ? extend(desk, caller, { authority, lease, version, wish })
+      : lend(desk, caller, { authority, version, wish, replaces: { lease, uses: wish.uses } });
+  });
 }
 
 /** A lease of the caller's own. Another's lease is `not_found`: an id alone gives no right (and tells nothing). */

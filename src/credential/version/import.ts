@@ -1,4 +1,4 @@
-import { credentialName } from '../../access/credential-name.ts';
+import { credentialName, partsOf } from '../../access/credential-name.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { timestamp } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
@@ -127,7 +127,7 @@ function custodyRecord(
     notAfter: timestamp(leaf.notAfter),
     keyOrigin: 'partner',
     environment: {
-      name: environmentOf(request.credential),
+      name: partsOf(request.credential).environment,
       toldBy: request.environmentConfirmed === undefined ? 'chain' : 'person',
     },
   };
@@ -196,10 +196,5 @@ async function pendingRow(desk: Desk, { credential, key, judgement, custody }: A
 }
 
 function credentialRow(desk: Desk, name: string) {
-  const [partner = '', environment = ''] = name.split('/');
-  return { name, partner, environment, created_at: desk.clock.now() };
-}
-
-function environmentOf(credential: string): string {
-  return credential.split('/')[1] ?? '';
+  return { name, ...partsOf(name), created_at: desk.clock.now() };
 }

@@ -1,3 +1,4 @@
+import { partsOf } from '../../access/credential-name.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { environmentOfChain } from '../../partner/profile.ts';
 import type { Certificate } from '../../x509/certificate.ts';
@@ -17,7 +18,7 @@ export async function issuerChainFor(
   upload: Upload,
   acceptNewChain: boolean,
 ): Promise<readonly Certificate[] | null> {
-  const [partner = '', environment = ''] = credential.split('/');
+  const { partner, environment } = partsOf(credential);
   const { issuerChain } = desk.profiles().environment(partner, environment);
   if (issuerChain.source === 'file') return issuerChain.certificates;
   const uploaded = upload.certificates.filter((certificate) => certificate.isCa);
@@ -71,7 +72,7 @@ export function confirmEnvironment(
   chain: readonly Certificate[],
   confirmed: string | undefined,
 ): void {
-  const [partner = '', environment = ''] = credential.split('/');
+  const { partner, environment } = partsOf(credential);
   const told = environmentOfChain(desk.profiles(), partner, chain);
   if (told !== null && told !== environment) {
     throw new KeyturnError('environment_mismatch', `This chain belongs to ${partner}/${told}, not to ${credential}.`, {
