@@ -13,7 +13,8 @@ async function get(url: string, options: RequestOptions): Promise<string> {
   return JSON.parse(await text(response)).commonName;
 }
 
-/** 1,000 requests from 16 callers; `midway` runs when half of them are through. Gives what each saw, in order. */
+/** 1,000 requests from 16 callers; `midway` runs when a fifth of them have begun, so
+ * that a slow swap leaves most of them for after it. Gives what each saw, in order. */
 async function thousand(call: () => Promise<string>, midway: () => Promise<void>): Promise<string[]> {
   const saw: string[] = [];
   let started = 0;
@@ -21,7 +22,7 @@ async function thousand(call: () => Promise<string>, midway: () => Promise<void>
   const caller = async (): Promise<void> => {
     while (started < 1_000) {
       started += 1;
-      if (started === 500) swapping.push(midway());
+      if (started === 200) swapping.push(midway());
       saw.push(await call());
     }
   };
@@ -65,8 +66,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     expect(saw).toHaveLength(1_000);
     await scene.told.until('drained');
     const late = scene.partner.seen.slice(settled + CONNECTIONS);
-    // How many are left depends on how long the swap took; some dozens show as much as hundreds.
-    expect(late.length).toBeGreaterThan(48);
+    expect(late.length).toBeGreaterThan(300);
     expect(new Set(late.map(({ commonName }) => commonName))).toEqual(new Set(['v2']));
     expect(new Set(saw)).toEqual(new Set(['v1', 'v2']));
     expect(scene.told.of('drained')).toEqual([{ credential: 'lean/sandbox', version: 1, cut: 0 }]);
