@@ -25,13 +25,19 @@ export async function searchMemory(pid: number, canaries: readonly Canary[]): Pr
       const { bytesRead } = await memory.read(chunk, 0, length, at).catch(() => ({ bytesRead: 0 }));
       const octets = chunk.subarray(0, bytesRead);
       if (octets.equals(ZEROS.subarray(0, bytesRead))) continue;
-      for (const { canary, encoding, count } of searcher.findAsIs(octets)) {
-        const key = `${canary} ${encoding}`;
-        counts.set(key, { canary, encoding, count: count + (counts.get(key)?.count ?? 0) });
-      }
+      add(counts, searcher.findAsIs(octets), 1);
+      // What lies whole in the overlap was counted with the chunk before.
+      if (at > from) add(counts, searcher.findAsIs(octets.subarray(0, OVERLAP)), -1);
     }
   }
-  return [...counts.values()];
+  return [...counts.values()].filter(({ count }) => count > 0);
+}
+
+function add(counts: Map<string, Finding>, findings: readonly Finding[], sign: 1 | -1): void {
+  for (const { canary, encoding, count } of findings) {
+    const key = `${canary} ${encoding}`;
+    counts.set(key, { canary, encoding, count: sign * count + (counts.get(key)?.count ?? 0) });
+  }
 }
 
 async function regions(pid: number): Promise<{ from: number; to: number }[]> {
