@@ -1,24 +1,25 @@
 /**
  * Set-up of a checkout, needing Node 20 and npm alone: `node scripts/setup.mjs run` installs the locked packages (with
  * Node 24 among them), `test` also the programs and servers that tests use, the Python ones in an environment of the
- * checkout's own. Quick when there is nothing to do.
+ * checkout's own, `bench` also the load generator of the measurements. Quick when there is nothing to do.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isInstalled, missingTools, PYTHON_HOME, TOOLS } from './tools.mjs';
+import { BENCH_TOOLS, isInstalled, missingTools, PYTHON_HOME, TOOLS } from './tools.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STAMP = join(ROOT, 'node_modules', '.keyturn-setup');
 const NEEDED_NODE = 24;
 
 const mode = process.argv[2] ?? 'run';
-if (mode !== 'run' && mode !== 'test') fail(`"${mode}" is no set-up; there are run and test.`);
+if (!['run', 'test', 'bench'].includes(mode)) fail(`"${mode}" is no set-up; there are run, test and bench.`);
 installPackages();
 checkNode();
-if (mode === 'test') installTools();
+if (mode !== 'run') installTools();
+if (mode === 'bench') installBenchTools();
 
 function installPackages() {
   const wanted = stampOf();
@@ -61,8 +62,7 @@ function checkNode() {
 }
 
 function installTools() {
-  const wanted = missingTools().flatMap((tool) => tool.debianPackage ?? []);
-  if (wanted.length > 0 && process.getuid?.() === 0 && isInstalled('apt-get')) aptInstall(wanted);
+  aptInstall(missingTools().flatMap((tool) => tool.debianPackage ?? []));
   installPythonTools();
   const left = missingTools();
   for (const { command, tests } of left) say(`${command} is not installed: tests in ${tests} are left out.`);
@@ -71,8 +71,20 @@ function installTools() {
   say('To run every test, install what is named above with the package manager of your system.');
 }
 
-/** @param {string[]} packages */
+/** Without these there is no measurement. */
+function installBenchTools() {
+  const missing = () => BENCH_TOOLS.filter(({ command }) => !isInstalled(command));
+  aptInstall(missing().map(({ debianPackage }) => debianPackage));
+  const left = missing().map(({ command }) => command);
+  if (left.length > 0) fail(`Install ${left.join(', ')} with the package manager of your system, then run this again.`);
+}
+
+/**
+ * Does nothing where it can't: as another user than root, or on another system than Debian.
+ * @param {string[]} packages
+ */
 function aptInstall(packages) {
+  if (packages.length === 0 || process.getuid?.() !== 0 || !isInstalled('apt-get')) return;
   say(`Installing ${packages.join(', ')} …`);
   // RUNLEVEL=1 keeps Debian's packages from starting the daemons that they bring.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };

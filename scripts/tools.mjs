@@ -19,6 +19,12 @@ export const TOOLS = [
   { command: 'moto_server', pythonPackage: 'moto[server]==5.2.5', tests: '**/*.moto.test.ts' },
 ];
 
+/**
+ * What measurements use besides.
+ * @type {readonly { command: string, debianPackage: string }[]}
+ */
+export const BENCH_TOOLS = [{ command: 'wrk', debianPackage: 'wrk' }];
+
 /** The checkout's own Python environment, made by `setup.mjs test`. */
 export const PYTHON_HOME = fileURLToPath(new URL('../.cache/python', import.meta.url));
 

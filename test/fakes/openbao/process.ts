@@ -56,6 +56,10 @@ export class OpenBaoProcess {
     return this.#log.join('\n');
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Lines of the audit device. */
   get auditFile(): string {
     return join(this.#folder, 'audit.log');
