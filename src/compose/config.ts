@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from '../core/duration.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { subjectAlternativeNames } from '../tls/names.ts';
+import { type MasterKey, masterKey, parseMasterKey } from './settings/master-key.ts';
+import { absoluteFrom, path } from './settings/path.ts';
+import { OWN_STORE, type StoreSetting, storeSettings, stores } from './settings/stores.ts';
 
 /** Name of the configuration file in an instance's folder. Paths inside are relative to that folder. */
 export const CONFIG_FILE = 'keyturn.yaml';
@@ -12,7 +15,6 @@ export const CONFIG_FILE = 'keyturn.yaml';
 /** unix(7): sun_path has 108 octets, the last one zero. */
 const MAX_SOCKET_PATH = 107;
 
-const path = z.string().min(1).max(1000);
 const duration = z.string().transform((text, context) => {
   try {
     return parseDuration(text);
@@ -21,16 +23,6 @@ const duration = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
-
-const masterKey = z.union(
-  [
-    z.strictObject({ file: path }),
-    z.strictObject({ passphrase: z.literal('prompt') }),
-    z.strictObject({ 'passphrase-file': path }),
-    z.strictObject({ 'systemd-credential': z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/) }),
-  ],
-  { error: 'give one of file: PATH, passphrase: prompt, passphrase-file: PATH and systemd-credential: NAME' },
-);
 
 const certificate = z.union(
   [z.strictObject({ ca: path }), z.strictObject({ certificate: path, key: path, 'client-ca': path })],
@@ -49,35 +41,41 @@ const names = z
     }
   });
 
-const schema = z.strictObject({
-  listen: z.strictObject({
-    host: z.string().default('127.0.0.1'),
-    port: z.int().min(0).max(65_535).default(8443),
-    names: names.default(['localhost', '127.0.0.1']),
-  }),
-  /** What goes into connection files; default: the first name and the port. */
-  urls: z.array(z.url({ protocol: /^https$/ })).optional(),
-  certificate,
-  log: z.strictObject({
-    origin: z
-      .string()
-      .min(1)
-      .max(200)
-      .regex(/^[^\s+]+$/),
-  }),
-  ledger: z.strictObject({ path }),
-  journal: z.strictObject({ path }),
-  checkpoint: z.strictObject({ path }),
-  keystore: z.strictObject({ path, 'master-key': masterKey }),
-  policies: z.strictObject({ access: path, partners: path }),
-  socket: z.strictObject({ path }),
-  leases: z
-    .strictObject({ default: duration.default(900), maximum: duration.default(3_600) })
-    .refine((leases) => leases.default <= leases.maximum, { error: 'default is longer than maximum' })
-    .default({ default: 900, maximum: 3_600 }),
-});
-
-export type MasterKeySetting = z.infer<typeof masterKey>;
+const schema = z
+  .strictObject({
+    listen: z.strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: z.int().min(0).max(65_535).default(8443),
+      names: names.default(['localhost', '127.0.0.1']),
+    }),
+    /** What goes into connection files; default: the first name and the port. */
+    urls: z.array(z.url({ protocol: /^https$/ })).optional(),
+    certificate,
+    log: z.strictObject({
+      origin: z
+        .string()
+        .min(1)
+        .max(200)
+        .regex(/^[^\s+]+$/),
+    }),
+    ledger: z.strictObject({ path }),
+    journal: z.strictObject({ path }),
+    checkpoint: z.strictObject({ path }),
+    keystore: z.strictObject({ path, 'master-key': masterKey }),
+    stores: stores.default({}),
+    /** Where new keys go. */
+    'default-store': z.string().default(OWN_STORE),
+    policies: z.strictObject({ access: path, partners: path }),
+    socket: z.strictObject({ path }),
+    leases: z
+      .strictObject({ default: duration.default(900), maximum: duration.default(3_600) })
+      .refine((leases) => leases.default <= leases.maximum, { error: 'default is longer than maximum' })
+      .default({ default: 900, maximum: 3_600 }),
+  })
+  .refine((config) => config['default-store'] === OWN_STORE || config['default-store'] in config.stores, {
+    path: ['default-store'],
+    error: `neither ${OWN_STORE} nor the name of a member of stores`,
+  });
 
 /** The configuration as parsed once: absolute paths, seconds. */
 export interface Config {
@@ -92,7 +90,11 @@ export interface Config {
   readonly journal: string;
   readonly checkpoint: string;
   readonly keystore: string;
-  readonly masterKey: MasterKeySetting;
+  readonly masterKey: MasterKey;
+  /** Key stores beside the instance's own. */
+  readonly stores: readonly StoreSetting[];
+  /** Name of the store that takes new keys. */
+  readonly defaultStore: string;
   readonly accessPolicies: string;
   readonly partnerProfiles: string;
   readonly socket: string;
@@ -142,9 +144,8 @@ export function parseConfig(home: string, text: string, file: string): Config {
 }
 
 function absolute(home: string, data: z.infer<typeof schema>): Config {
-  const at = (relative: string) => (isAbsolute(relative) ? relative : resolve(home, relative));
+  const at = absoluteFrom(home);
   const { certificate: tls, keystore } = data;
-  const master = keystore['master-key'];
   return {
     home: resolve(home),
     listen: data.listen,
@@ -158,12 +159,9 @@ function absolute(home: string, data: z.infer<typeof schema>): Config {
     journal: at(data.journal.path),
     checkpoint: at(data.checkpoint.path),
     keystore: at(keystore.path),
-    masterKey:
-      'file' in master
-        ? { file: at(master.file) }
-        : 'passphrase-file' in master
-          ? { 'passphrase-file': at(master['passphrase-file']) }
-          : master,
+    masterKey: parseMasterKey(keystore['master-key'], `${data.log.origin}/${OWN_STORE}`, at),
+    stores: storeSettings(data.stores, data.log.origin, at),
+    defaultStore: data['default-store'],
     accessPolicies: at(data.policies.access),
     partnerProfiles: at(data.policies.partners),
     socket: at(data.socket.path),

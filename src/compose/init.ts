@@ -11,18 +11,18 @@ import { KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { tokenEntry, tokenRow } from '../credential/token.ts';
 import { createFileStore } from '../keystore/file/file-store.ts';
-import { generateKeyFile } from '../keystore/file/master/generate.ts';
 import { KeyStore } from '../keystore/keystore.ts';
 import { systemRecord } from '../keystore/record-name.ts';
 import { CheckpointFile } from '../ledger/checkpoint-file.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openSqliteLedger } from '../ledger/sqlite/open.ts';
 import { createServerCa } from '../tls/ca.ts';
-import { CONFIG_FILE, type Config, type MasterKeySetting, parseConfig } from './config.ts';
+import { CONFIG_FILE, type Config, parseConfig } from './config.ts';
 import { connectionFacts } from './connection.ts';
 import { exists } from './exists.ts';
-import { type AskSecret, masterKeySource } from './master-key.ts';
-import { FILE_STORE } from './open.ts';
+import { type AskSecret, makeMasterKey, masterKeySource } from './master-key.ts';
+import type { MasterKeySetting } from './settings/master-key.ts';
+import { OWN_STORE } from './settings/stores.ts';
 
 export interface InitOptions {
   readonly home: string;
@@ -157,11 +157,9 @@ async function copyPolicies(config: Config, administrator: string): Promise<void
 }
 
 async function makeStore(config: Config, ask: AskSecret): Promise<KeyStore> {
-  if ('file' in config.masterKey && !(await exists(config.masterKey.file))) {
-    await generateKeyFile(config.masterKey.file, config.keystore);
-  }
+  await makeMasterKey(config.masterKey, config.keystore);
   const driver = await createFileStore({ path: config.keystore, master: masterKeySource(config.masterKey, ask) });
-  return new KeyStore(FILE_STORE, driver);
+  return new KeyStore(OWN_STORE, driver);
 }
 
 /** The log's signing key and the CA's key; both rest in the key store alone. */

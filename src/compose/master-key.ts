@@ -1,11 +1,13 @@
 import { open } from 'node:fs/promises';
 import { KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
+import { generateKeyFile } from '../keystore/file/master/generate.ts';
 import { keyFile } from '../keystore/file/master/key-file.ts';
 import { passphrase } from '../keystore/file/master/passphrase.ts';
 import type { MasterKeySource } from '../keystore/file/master/source.ts';
 import { systemdCredential } from '../keystore/file/master/systemd-credential.ts';
-import type { MasterKeySetting } from './config.ts';
+import { exists } from './exists.ts';
+import { type MasterKey, placeOfMasterKey } from './settings/master-key.ts';
 
 /** Asks a person for a secret; the octets are the caller's to dispose of. */
 export type AskSecret = (question: string) => Promise<SecretBytes>;
@@ -18,11 +20,44 @@ export const cannotAsk: AskSecret = (question) => {
 };
 
 /** The source that the configuration names. Nothing is read yet. */
-export function masterKeySource(setting: MasterKeySetting, ask: AskSecret): MasterKeySource {
-  if ('file' in setting) return keyFile(setting.file);
-  if ('systemd-credential' in setting) return systemdCredential(setting['systemd-credential']);
-  if ('passphrase-file' in setting) return passphrase(() => readSecretFile(setting['passphrase-file']));
+export function masterKeySource(key: MasterKey, ask: AskSecret): MasterKeySource {
+  if ('file' in key) return keyFile(key.file);
+  if ('systemd-credential' in key) return systemdCredential(key['systemd-credential']);
+  if ('passphrase-file' in key) return passphrase(() => readSecretFile(key['passphrase-file']));
+  if ('vault-transit' in key || 'aws-kms' in key) {
+    const description = placeOfMasterKey(key);
+    return { kind: 'key', description, read: async () => (await wrappedSource(key)).read() };
+  }
   return passphrase(() => ask('Passphrase of the key store'));
+}
+
+type Wrapped = Extract<MasterKey, { 'vault-transit': unknown } | { 'aws-kms': unknown }>;
+
+/** The clients of Vault and AWS are loaded when they are used. */
+async function wrappedSource(key: Wrapped): Promise<MasterKeySource> {
+  return 'vault-transit' in key
+    ? (await import('../keystore/vault/transit.ts')).transitMasterKey(key['vault-transit'])
+    : (await import('../keystore/aws/kms.ts')).kmsMasterKey(key['aws-kms']);
+}
+
+/**
+ * Makes the master key that the configuration names where there is none yet: a key file, or one that Vault or AWS KMS
+ * has wrapped. What a person or systemd gives is theirs to make.
+ * @param storePath where the key store lies or will lie.
+ * @throws KeyturnError `keystore_insecure`, `keystore_unavailable`, `config_invalid`.
+ */
+export async function makeMasterKey(key: MasterKey, storePath: string): Promise<void> {
+  if ('file' in key) {
+    if (!(await exists(key.file))) await generateKeyFile(key.file, storePath);
+  } else if ('vault-transit' in key) {
+    const options = key['vault-transit'];
+    if (await exists(options.wrappedFile)) return;
+    await (await import('../keystore/vault/transit.ts')).generateTransitMasterKey(options);
+  } else if ('aws-kms' in key) {
+    const options = key['aws-kms'];
+    if (await exists(options.wrappedFile)) return;
+    await (await import('../keystore/aws/kms.ts')).generateKmsMasterKey(options);
+  }
 }
 
 /**

@@ -15,8 +15,7 @@ import { TokenBook } from '../credential/token-book.ts';
 import { explainStore } from '../credential/version/attest.ts';
 import { settlePending } from '../credential/version/settle.ts';
 import { StoreQueue } from '../credential/version/store-queue.ts';
-import { openFileStore } from '../keystore/file/file-store.ts';
-import { KeyStore } from '../keystore/keystore.ts';
+import type { KeyStore } from '../keystore/keystore.ts';
 import { systemRecord } from '../keystore/record-name.ts';
 import type { Check } from '../ledger/change.ts';
 import { CheckpointFile } from '../ledger/checkpoint-file.ts';
@@ -25,7 +24,8 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { openSqliteLedger } from '../ledger/sqlite/open.ts';
 import { loadProfiles, type Profiles } from '../partner/profile.ts';
 import type { Config } from './config.ts';
-import { type AskSecret, masterKeySource } from './master-key.ts';
+import type { AskSecret } from './master-key.ts';
+import { openFurtherStore, openOwnStore, type StoreObserver } from './stores.ts';
 
 export interface OpenOptions {
   readonly ask: AskSecret;
@@ -34,8 +34,8 @@ export interface OpenOptions {
   readonly acceptRollback?: boolean;
   /** The checkpoint outside could not be written; releases go on. */
   readonly onCheckpointFailure?: (error: KeyturnError) => void;
-  /** Called for each key store call: for metrics. */
-  readonly observeStore?: (store: string, verb: string, ok: boolean, seconds: number) => void;
+  /** For metrics. */
+  readonly observer?: StoreObserver;
 }
 
 /** Who asks for the rules to be loaded anew, and what must still hold of them at the commit. */
@@ -56,14 +56,12 @@ export interface Instance {
   readonly holdJournal: HoldJournal;
   readonly signer: LogSigner;
   readonly logKey: KeyObject;
+  /** The instance's own encrypted file. */
   readonly store: KeyStore;
   /** Loads policy and profiles anew, whole or not at all, and records it. */
   readonly reload: (by: Reloader) => Promise<Policy>;
   close(): Promise<void>;
 }
-
-/** Name of the one key store of an instance on embedded defaults. */
-export const FILE_STORE = 'file';
 
 /**
  * Opens an instance in the order that lets nothing slip: key store → log key → ledger → the store is what the ledger
@@ -73,7 +71,8 @@ export const FILE_STORE = 'file';
 export async function openInstance(config: Config, options: OpenOptions): Promise<Instance> {
   await using opened = new AsyncDisposableStack();
   const clock = options.clock ?? systemClock;
-  const store = await openStore(config, options);
+  const observer = options.observer ?? {};
+  const store = await openOwnStore(config, options.ask, observer);
   opened.defer(() => store.close());
   const logKey = await readLogKey(store);
   const signer = LogSigner.create(config.origin, logKey);
@@ -81,6 +80,12 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   opened.defer(() => checkpointFile.settled());
   opened.defer(() => ledger.close());
   await explainStore(ledger, store);
+  const stores = new Map([[store.name, store]]);
+  for (const setting of config.stores) {
+    const further = await openFurtherStore(setting, ledger, { ask: options.ask, observer });
+    opened.defer(() => further.close());
+    stores.set(further.name, further);
+  }
   const journal = await EmergencyJournal.open(config.journal);
   opened.defer(() => journal.close());
 
@@ -89,8 +94,8 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     ledger,
     policy: () => rules.policy,
     profiles: () => rules.profiles,
-    stores: new Map([[store.name, store]]),
-    defaultStore: store,
+    stores,
+    defaultStore: stores.get(config.defaultStore) ?? store,
     storeQueue: new StoreQueue(),
     holds: new HoldSwitch(),
     clock,
@@ -126,16 +131,6 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     reload,
     close: () => parts.disposeAsync(),
   };
-}
-
-async function openStore(config: Config, options: OpenOptions): Promise<KeyStore> {
-  const driver = await openFileStore({ path: config.keystore, master: masterKeySource(config.masterKey, options.ask) });
-  const { observeStore } = options;
-  return new KeyStore(
-    FILE_STORE,
-    driver,
-    observeStore === undefined ? {} : { observe: (verb, ok, seconds) => observeStore(FILE_STORE, verb, ok, seconds) },
-  );
 }
 
 async function readLogKey(store: KeyStore): Promise<KeyObject> {

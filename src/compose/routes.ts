@@ -32,7 +32,7 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
       return { digest: policy.digest };
     }),
     runtimeRoute(),
-    ...healthRoutes(desk, metrics, () => {
+    ...healthRoutes(desk, instance.store.name, metrics, () => {
       description ??= describeApi(routes, API_VERSION);
       return description;
     }),

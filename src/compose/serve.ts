@@ -62,8 +62,11 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
       checkpointFailures += 1;
       log.warning('outside-checkpoint-failed', { message });
     },
-    observeStore: (store, verb, ok, seconds) =>
-      metrics.storeSeconds.observe({ store, verb, result: ok ? 'ok' : 'error' }, seconds),
+    observer: {
+      call: (store, verb, ok, seconds) =>
+        metrics.storeSeconds.observe({ store, verb, result: ok ? 'ok' : 'error' }, seconds),
+      circuit: (store, circuit) => metrics.circuit(store, circuit),
+    },
   });
   opened.defer(() => instance.close());
   const { desk } = instance;

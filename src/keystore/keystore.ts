@@ -12,6 +12,12 @@ export interface KeyStoreOptions {
   readonly observe?: (verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
 }
 
+interface Probe {
+  readonly answer: Promise<KeyStoreHealth>;
+  /** Null while it is under way. */
+  endedAt: number | null;
+}
+
 /** Largest record, in octets. The tightest among the stores is AWS Secrets Manager's limit of 65 536. */
 const MAX_RECORD_OCTETS = 64 * 1024;
 
@@ -29,6 +35,8 @@ export class KeyStore {
   readonly driver: KeyStoreDriver;
   readonly #timeoutMs: number;
   readonly #observe: (verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
+
+  #probe: Probe | null = null;
 
   constructor(name: string, driver: KeyStoreDriver, options: KeyStoreOptions = {}) {
     this.name = name;
@@ -98,8 +106,24 @@ export class KeyStore {
     });
   }
 
-  /** Never rejects. */
-  async health(): Promise<KeyStoreHealth> {
+  /**
+   * Never rejects. Many who ask at once share one probe of the driver; `maxAgeMs` takes an answer that old too, so that
+   * strangers who probe us do not make us probe the store. Default 0.
+   */
+  health(maxAgeMs = 0): Promise<KeyStoreHealth> {
+    const now = performance.now();
+    if (this.#probe !== null && (this.#probe.endedAt === null || now - this.#probe.endedAt < maxAgeMs)) {
+      return this.#probe.answer;
+    }
+    const probe: Probe = { answer: this.#askHealth(), endedAt: null };
+    void probe.answer.then(() => {
+      probe.endedAt = performance.now();
+    });
+    this.#probe = probe;
+    return probe.answer;
+  }
+
+  async #askHealth(): Promise<KeyStoreHealth> {
     try {
       return await this.#inTime(
         'health',

@@ -1,5 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Desk } from '../credential/desk.ts';
+import type { Circuit } from '../keystore/circuit.ts';
+
+const CIRCUITS = ['closed', 'half-open', 'open'] as const satisfies readonly Circuit[];
+
+/** Scrapes are answered from a probe of a store that is at most so old, milliseconds. */
+const PROBE_AGE_MS = 2_000;
 
 /** Gauges that are read when somebody scrapes. */
 export interface Readings {
@@ -37,6 +43,17 @@ export class Metrics {
     buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 10],
     registers: [this.registry],
   });
+
+  readonly #circuits = new Gauge({
+    name: 'keyturn_store_circuit',
+    help: 'Circuit breaker of a key store elsewhere: 1 at the state it is in.',
+    labelNames: ['store', 'state'],
+    registers: [this.registry],
+  });
+
+  circuit(store: string, now: Circuit): void {
+    for (const state of CIRCUITS) this.#circuits.set({ store, state }, state === now ? 1 : 0);
+  }
 
   /** Adds the gauges that look at the running instance. */
   watch(desk: Desk, readings: Readings): void {
@@ -95,7 +112,11 @@ export class Metrics {
       labelNames: ['store'],
       registers: [this.registry],
       async collect() {
-        for (const [name, store] of desk.stores) this.set({ store: name }, (await store.health()).ready ? 1 : 0);
+        await Promise.all(
+          [...desk.stores].map(async ([name, store]) => {
+            this.set({ store: name }, (await store.health(PROBE_AGE_MS)).ready ? 1 : 0);
+          }),
+        );
       },
     });
   }

@@ -2,11 +2,12 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { FileStore } from '../../keystore/file/driver.ts';
-import { generateKeyFile } from '../../keystore/file/master/generate.ts';
-import { CONFIG_FILE, type Config, type MasterKeySetting } from '../config.ts';
-import { exists } from '../exists.ts';
-import { type AskSecret, masterKeySource } from '../master-key.ts';
+import { CONFIG_FILE, type Config } from '../config.ts';
+import { type AskSecret, makeMasterKey, masterKeySource } from '../master-key.ts';
 import { openInstance } from '../open.ts';
+import { type MasterKeySetting, parseMasterKey } from '../settings/master-key.ts';
+import { absoluteFrom } from '../settings/path.ts';
+import { OWN_STORE } from '../settings/stores.ts';
 
 /**
  * Locks the key store of a stopped instance with a new master key: rewrap, ledger entry, configuration. Interrupted
@@ -18,12 +19,13 @@ export async function rotateMasterKey(
   next: MasterKeySetting,
   ask: { readonly current: AskSecret; readonly next: AskSecret },
 ): Promise<{ readonly generation: number }> {
-  if ('file' in next && !(await exists(next.file))) await generateKeyFile(next.file, config.keystore);
+  const key = parseMasterKey(next, `${config.origin}/${OWN_STORE}`, absoluteFrom(config.home));
+  await makeMasterKey(key, config.keystore);
   const instance = await openInstance(config, { ask: ask.current });
   try {
     const { driver } = instance.store;
     if (!(driver instanceof FileStore)) throw new TypeError('The default store is not a file.');
-    await driver.rotateMasterKey(masterKeySource(next, () => ask.next('New passphrase of the key store')));
+    await driver.rotateMasterKey(masterKeySource(key, () => ask.next('New passphrase of the key store')));
     const { generation, digest } = await driver.attest();
     await instance.desk.ledger.commit({
       writes: [{ put: 'stores', row: { store: instance.store.name, generation, digest } }],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { KeyturnError } from '../../core/errors.ts';
 import type { KeyStore } from '../../keystore/keystore.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
@@ -23,6 +24,32 @@ export async function explainStore(ledger: Ledger, store: KeyStore): Promise<voi
     if (without?.digest === known.digest) return;
   }
   throw mismatch(store, `its content at generation ${now.generation} is not what the ledger recorded`);
+}
+
+/**
+ * Makes a further store known to the ledger, or holds it against what the ledger knows. One that can attest must be
+ * empty when it is first met; of others their place is noted, so that a change of it is on the log.
+ * @throws KeyturnError `keystore_rollback`.
+ */
+export async function enrolStore(ledger: Ledger, store: KeyStore): Promise<void> {
+  const state = await store.attest();
+  const [known] = await ledger.find('stores', { store: store.name });
+  if (state !== null && known !== undefined) return explainStore(ledger, store);
+  if (state !== null && (await store.list()).length > 0) throw mismatch(store, 'the ledger has never known it');
+  const row = { store: store.name, ...(state ?? { generation: 0, digest: digestOf(store.driver.description) }) };
+  if (known?.digest === row.digest) return;
+  await ledger.commit({
+    writes: [{ put: 'stores', row }],
+    entry: {
+      kind: known === undefined ? 'store.added' : 'store.place-changed',
+      actor: 'system',
+      data: { store: store.name, place: store.driver.description },
+    },
+  });
+}
+
+function digestOf(place: string): string {
+  return createHash('sha256').update(place).digest('hex');
 }
 
 /** Pending records that may have landed together are as many as writes failed before a store stopped answering. */

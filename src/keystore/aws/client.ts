@@ -11,10 +11,11 @@ import {
   RemoveRegionsFromReplicationCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import type { Circuit } from '../circuit.ts';
 import { recordingAttempt } from './failure/attempts.ts';
 import type { Call, Operation } from './failure/operation.ts';
 import { awsError } from './failure/reason.ts';
-import { type Circuit, Guard } from './guard.ts';
+import { Guard } from './guard.ts';
 import type { Connection } from './options.ts';
 
 /**

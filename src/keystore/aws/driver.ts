@@ -1,11 +1,11 @@
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { KeyturnError } from '../../core/errors.ts';
 import { SecretBytes } from '../../core/secret-bytes.ts';
+import type { Circuit } from '../circuit.ts';
 import type { KeyStoreDriver, KeyStoreHealth } from '../driver.ts';
 import type { RecordName } from '../record-name.ts';
 import type { SecretsClient } from './client.ts';
 import { awsError, type Reason, reasonOf } from './failure/reason.ts';
-import type { Circuit } from './guard.ts';
 import type { SecretSettings } from './options.ts';
 import { recordOf, secretName, versionId } from './secret-name.ts';
 

@@ -1,5 +1,4 @@
 import {
-  CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
   handleWhen,
@@ -7,14 +6,12 @@ import {
   TimeoutStrategy,
   timeout,
 } from 'cockatiel';
+import { type Circuit, circuitOf } from '../circuit.ts';
 import { type Attempts, watchingAttempts } from './failure/attempts.ts';
 import { noCredentials } from './failure/credential-sources.ts';
 import type { Call } from './failure/operation.ts';
 import { awsError, REASONS, reasonOf } from './failure/reason.ts';
 import { translate } from './failure/translate.ts';
-
-/** `open`: AWS failed again and again, and is left alone for a while; `half-open`: one call tries it. */
-export type Circuit = 'closed' | 'half-open' | 'open';
 
 export interface GuardOptions {
   /** One call with all its attempts, in milliseconds. */
@@ -23,13 +20,6 @@ export interface GuardOptions {
   readonly breakMs: number;
   readonly onCircuit: (circuit: Circuit) => void;
 }
-
-const CIRCUITS: Readonly<Record<CircuitState, Circuit>> = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.HalfOpen]: 'half-open',
-  [CircuitState.Open]: 'open',
-  [CircuitState.Isolated]: 'open',
-};
 
 /** Failures in a row that open the circuit. */
 const BREAK_AFTER = 5;
@@ -53,11 +43,11 @@ export class Guard {
       }),
       { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(BREAK_AFTER) },
     );
-    this.#breaker.onStateChange((state) => onCircuit(CIRCUITS[state]));
+    this.#breaker.onStateChange((state) => onCircuit(circuitOf(state)));
   }
 
   get circuit(): Circuit {
-    return CIRCUITS[this.#breaker.state];
+    return circuitOf(this.#breaker.state);
   }
 
   async run<T>(call: Call, send: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -1,13 +1,10 @@
-import { unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { DecryptCommand, GenerateDataKeyWithoutPlaintextCommand, KMSClient } from '@aws-sdk/client-kms';
 import { KeyturnError } from '../../core/errors.ts';
 import { SecretBytes } from '../../core/secret-bytes.ts';
-import { checkPrivateFolder, errno } from '../file/disk/owner-only.ts';
 import { readWhole } from '../file/disk/read-whole.ts';
-import { syncFolder, writeNew } from '../file/disk/replace.ts';
 import { decodeBase64, encodeBase64 } from '../file/master/base64-octets.ts';
 import { MASTER_KEY_OCTETS, type MasterKeySource } from '../file/master/source.ts';
+import { writeWrappedKey } from '../file/master/wrapped-file.ts';
 import { recordingAttempt } from './failure/attempts.ts';
 import type { Operation } from './failure/operation.ts';
 import { awsError } from './failure/reason.ts';
@@ -54,22 +51,16 @@ export function kmsMasterKey(options: KmsMasterKeyOptions): MasterKeySource {
  *   `keystore_unavailable`, `config_invalid`.
  */
 export async function generateKmsMasterKey(options: KmsMasterKeyOptions): Promise<MasterKeySource> {
-  const { wrappedFile: path } = options;
-  await checkPrivateFolder(dirname(path));
-  const wrapped = await asking(options, 'GenerateDataKeyWithoutPlaintext', async (sdk, abortSignal) => {
-    const input = { ...keyAndContext(options), NumberOfBytes: MASTER_KEY_OCTETS };
-    const { CiphertextBlob: blob } = await sdk.send(new GenerateDataKeyWithoutPlaintextCommand(input), { abortSignal });
-    if (blob === undefined || blob.length === 0 || blob.length > MAX_WRAPPED_OCTETS) throw notKms();
-    return Buffer.from(blob);
-  });
-  try {
-    await writeNew(path, encodeBase64(wrapped));
-    await syncFolder(dirname(path));
-  } catch (error) {
-    if (errno(error) === 'EEXIST') throw new KeyturnError('conflict', `There is already a file ${path}.`);
-    await unlink(path).catch(() => {});
-    throw new KeyturnError('keystore_unavailable', `The wrapped key ${path} can't be written (${errno(error)}).`);
-  }
+  await writeWrappedKey(options.wrappedFile, () =>
+    asking(options, 'GenerateDataKeyWithoutPlaintext', async (sdk, abortSignal) => {
+      const input = { ...keyAndContext(options), NumberOfBytes: MASTER_KEY_OCTETS };
+      const { CiphertextBlob: blob } = await sdk.send(new GenerateDataKeyWithoutPlaintextCommand(input), {
+        abortSignal,
+      });
+      if (blob === undefined || blob.length === 0 || blob.length > MAX_WRAPPED_OCTETS) throw notKms();
+      return encodeBase64(Buffer.from(blob));
+    }),
+  );
   return kmsMasterKey(options);
 }
 

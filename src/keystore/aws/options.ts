@@ -1,5 +1,6 @@
 import { KeyturnError } from '../../core/errors.ts';
-import type { Circuit, GuardOptions } from './guard.ts';
+import type { Circuit } from '../circuit.ts';
+import type { GuardOptions } from './guard.ts';
 import { secretPrefix } from './secret-name.ts';
 
 /** How AWS is spoken to. Credentials come from the SDK's default chain, always. */

@@ -1,5 +1,6 @@
+import type { Circuit } from '../circuit.ts';
 import { askAs, type TokenSource, VaultClient } from './client/client.ts';
-import { type Circuit, Resilience } from './client/resilience.ts';
+import { Resilience } from './client/resilience.ts';
 import { Transport } from './client/transport.ts';
 import { vaultWire } from './client/wire.ts';
 import { chooseLogin } from './login/choose.ts';

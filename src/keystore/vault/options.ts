@@ -1,4 +1,4 @@
-import type { Circuit } from './client/resilience.ts';
+import type { Circuit } from '../circuit.ts';
 
 /** How to log in. Without it, a token out of the environment or of `~/.vault-token` is used. */
 export type VaultLogin =

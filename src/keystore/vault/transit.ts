@@ -1,9 +1,11 @@
+import { randomFillSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { KeyturnError } from '../../core/errors.ts';
 import { SecretBytes } from '../../core/secret-bytes.ts';
 import { errno } from '../file/disk/owner-only.ts';
 import { decodeBase64, encodeBase64 } from '../file/master/base64-octets.ts';
 import { MASTER_KEY_OCTETS, type MasterKeySource } from '../file/master/source.ts';
+import { writeWrappedKey } from '../file/master/wrapped-file.ts';
 import type { VaultAnswer } from './client/answer.ts';
 import { answerObject, objectAt, textAt } from './client/answer.ts';
 import { vaultError } from './client/reason.ts';
@@ -42,6 +44,17 @@ export function transitMasterKey(options: TransitMasterKeyOptions): MasterKeySou
         return unwrapped(answer, options.wrappedFile);
       }),
   };
+}
+
+/**
+ * Makes a master key, has Vault wrap it, and keeps the wrapped form in a new file, durable when it resolves.
+ * @throws KeyturnError `conflict` when the file exists, `keystore_insecure` for a folder that others can enter,
+ *   `keystore_unavailable`, `config_invalid`.
+ */
+export async function generateTransitMasterKey(options: TransitMasterKeyOptions): Promise<MasterKeySource> {
+  using master = SecretBytes.own(randomFillSync(Buffer.allocUnsafeSlow(MASTER_KEY_OCTETS)));
+  await writeWrappedKey(options.wrappedFile, async () => Buffer.from(`${await wrapWithTransit(options, master)}\n`));
+  return transitMasterKey(options);
 }
 
 /**

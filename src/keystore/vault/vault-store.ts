@@ -1,11 +1,11 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
+import type { Circuit } from '../circuit.ts';
 import type { KeyStoreDriver, KeyStoreHealth } from '../driver.ts';
 import type { KeyStoreVerb } from '../keystore.ts';
 import type { RecordName } from '../record-name.ts';
 import { answerObject, numberAt, objectAt, textAt, type VaultAnswer } from './client/answer.ts';
 import { REASONS, reasonOf, vaultError } from './client/reason.ts';
-import type { Circuit } from './client/resilience.ts';
 import { connectVault, type VaultLink } from './connect.ts';
 import { explainDenial, missingPrivileges } from './denial.ts';
 import { vaultHealth } from './health.ts';

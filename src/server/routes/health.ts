@@ -3,15 +3,25 @@ import type { KeyStore } from '../../keystore/keystore.ts';
 import { ok, type Route, route } from '../http/route.ts';
 import type { Metrics } from '../metrics.ts';
 
-/** Something that readiness depends on. */
+/** One thing that the server needs, for all it does or for some. */
 export interface Readiness {
   readonly name: string;
   readonly ready: boolean;
+  /**
+   * False for a key store beside the instance's own: while it is down its keys can't be lent anew, but leases on them
+   * are renewed and all else goes on, so the server stays in service.
+   */
+  readonly required: boolean;
   readonly detail: string;
 }
 
 /** Probes and metrics: no token, no names of principals, nothing that changes state. */
-export function healthRoutes(desk: Desk, metrics: Metrics, describe: () => string | Promise<string>): Route[] {
+export function healthRoutes(
+  desk: Desk,
+  ownStore: string,
+  metrics: Metrics,
+  describe: () => string | Promise<string>,
+): Route[] {
   const anyone = { auth: 'none', problems: [] } as const;
   return [
     route({
@@ -28,11 +38,11 @@ export function healthRoutes(desk: Desk, metrics: Metrics, describe: () => strin
       id: 'ready',
       method: 'get',
       path: '/readyz',
-      summary: 'Keys can be released; 503 with the reasons when they cannot',
+      summary: 'In service; 503 with the reasons when not. Says too which further key store does not answer',
       success: { status: 200, description: 'Ready' },
       handle: async () => {
-        const checks = await readiness(desk);
-        const ready = checks.every((check) => check.ready);
+        const checks = await readiness(desk, ownStore);
+        const ready = checks.every((check) => check.ready || !check.required);
         return ok({ ready, checks }, ready ? 200 : 503);
       },
     }),
@@ -60,24 +70,32 @@ export function healthRoutes(desk: Desk, metrics: Metrics, describe: () => strin
 /** How long a probe waits for a key store, milliseconds. */
 const STORE_PATIENCE_MS = 1_000;
 
+/** Strangers may ask as often as they like: a store is probed no more often than this, milliseconds. */
+const PROBE_AGE_MS = 500;
+
 /** Why it does not is not told here: strangers may ask, and the reason may name files of this host. */
 async function answers(store: KeyStore): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<{ ready: false }>((resolve) => {
     timer = setTimeout(resolve, STORE_PATIENCE_MS, { ready: false });
   });
-  const { ready } = await Promise.race([store.health(), late]);
+  const { ready } = await Promise.race([store.health(PROBE_AGE_MS), late]);
   clearTimeout(timer);
   return ready;
 }
 
-export async function readiness(desk: Desk): Promise<Readiness[]> {
+export async function readiness(desk: Desk, ownStore: string): Promise<Readiness[]> {
   const ledger = desk.ledger.status();
   const stores = await Promise.all(
     [...desk.stores].map(async ([name, store]) => {
       const ready = await answers(store);
-      return { name: `store ${name}`, ready, detail: ready ? '' : 'It does not answer; keyturn doctor tells why.' };
+      return {
+        name: `store ${name}`,
+        ready,
+        required: name === ownStore,
+        detail: ready ? '' : 'It does not answer; keyturn doctor tells why.',
+      };
     }),
   );
-  return [{ name: 'ledger', ready: ledger.state === 'ready', detail: ledger.detail }, ...stores];
+  return [{ name: 'ledger', ready: ledger.state === 'ready', required: true, detail: ledger.detail }, ...stores];
 }

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { KeyStore } from '../../../src/keystore/keystore.ts';
+import { MemoryKeyStore } from '../../conformance/broken-keystore.ts';
 import { Stage } from '../../credential/stage.ts';
 
 let stage: Stage;
@@ -30,3 +32,30 @@ test.each(['fails', 'hangs'])(
     expect((await stage.keyturn.call('GET', '/livez', { token: null })).status).toBe(200);
   },
 );
+
+test('a further store that is down is told, and leaves the server in service', async () => {
+  const driver = new MemoryKeyStore();
+  driver.health = async () => ({ ready: false, detail: 'down' });
+  (stage.desk.stores as Map<string, KeyStore>).set('vault', new KeyStore('vault', driver));
+  expect(await stage.keyturn.call('GET', '/readyz', { token: null })).toMatchObject({
+    status: 200,
+    body: {
+      ready: true,
+      checks: [
+        { name: 'ledger', ready: true, required: true },
+        { name: 'store file', ready: true, required: true },
+        { name: 'store vault', ready: false, required: false },
+      ],
+    },
+  });
+});
+
+test('strangers who probe again and again do not make us probe the store as often', async () => {
+  let probes = 0;
+  stage.driver.health = async () => {
+    probes += 1;
+    return { ready: true, detail: '' };
+  };
+  for (let count = 0; count < 20; count += 1) await stage.keyturn.call('GET', '/readyz', { token: null });
+  expect(probes).toBeLessThan(10);
+});

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
-import type { MasterKeySetting } from '../../../compose/config.ts';
 import { initInstance } from '../../../compose/init.ts';
+import { type MasterKeySetting, placeOfMasterKey } from '../../../compose/settings/master-key.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import type { Context } from '../../context.ts';
 import { askNewSecret } from '../../terminal/prompt.ts';
@@ -40,7 +40,7 @@ export default async function init({ home, terminal }: Context, options: Options
         ['connection file', connectionFile],
         ['token file', tokenFile],
         ['log key', logKey],
-        ['master key', 'file' in config.masterKey ? config.masterKey.file : (Object.keys(config.masterKey)[0] ?? '')],
+        ['master key', placeOfMasterKey(config.masterKey)],
       ]),
     ],
   );

@@ -1,5 +1,4 @@
 import {
-  CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
   DelegateBackoff,
@@ -14,10 +13,8 @@ import {
   wrap,
 } from 'cockatiel';
 import { KeyturnError } from '../../../core/errors.ts';
+import { type Circuit, circuitOf } from '../../circuit.ts';
 import { REASONS, reasonOf, vaultError } from './reason.ts';
-
-/** `open`: the store failed again and again, and is left alone for a while; `half-open`: one call tries it. */
-export type Circuit = 'closed' | 'half-open' | 'open';
 
 export interface ResilienceOptions {
   /** One attempt, in milliseconds. */
@@ -34,13 +31,6 @@ export interface ResilienceOptions {
 /** Longest wait between two attempts, in milliseconds; a server that asks for more is asked no more. */
 const MAX_DELAY_MS = 1_000;
 
-const CIRCUITS: Readonly<Record<CircuitState, Circuit>> = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.HalfOpen]: 'half-open',
-  [CircuitState.Open]: 'open',
-  [CircuitState.Isolated]: 'open',
-};
-
 /** Time-out, retry with jitter and circuit breaker around each exchange with one server. */
 export class Resilience {
   readonly #breaker;
@@ -55,13 +45,13 @@ export class Resilience {
       handleWhen((error) => traitsOf(error)?.trips === true),
       { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(breakAfter) },
     );
-    this.#breaker.onStateChange((state) => onCircuit(CIRCUITS[state]));
+    this.#breaker.onStateChange((state) => onCircuit(circuitOf(state)));
     this.#repeatable = wrap(retrying(maxRetries, true), this.#breaker, this.#timeout);
     this.#once = wrap(retrying(maxRetries, false), this.#breaker, this.#timeout);
   }
 
   get circuit(): Circuit {
-    return CIRCUITS[this.#breaker.state];
+    return circuitOf(this.#breaker.state);
   }
 
   /**

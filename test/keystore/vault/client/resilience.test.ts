@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Circuit } from '../../../../src/keystore/circuit.ts';
 import { REASONS, type Reason, vaultError } from '../../../../src/keystore/vault/client/reason.ts';
-import { type Circuit, Resilience } from '../../../../src/keystore/vault/client/resilience.ts';
+import { Resilience } from '../../../../src/keystore/vault/client/resilience.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
