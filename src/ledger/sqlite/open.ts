@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
+import { fromWire } from '../batch/answer.ts';
+import { CommitQueue } from '../batch/commit-queue.ts';
+import { Health } from '../batch/health.ts';
 import type { Ledger, LedgerStatus } from '../ledger.ts';
-import { CommitQueue } from './commit-queue.ts';
-import type { SignedHead } from './database/proof.ts';
-import { Health } from './health.ts';
-import { type FromWriter, fromWire, type WriterData } from './protocol.ts';
+import type { SignedHead } from '../log/proof.ts';
+import type { FromWriter, ToWriter, WriterData } from './protocol.ts';
 import { ReadWorker } from './read-worker.ts';
 import { SqliteLedger } from './sqlite-ledger.ts';
 import { workerFile } from './worker-file.ts';
@@ -30,6 +31,7 @@ export interface SqliteLedgerOptions {
 }
 
 const STALL_AFTER_MS = 2000;
+const LOOK_AFTER = 'Look after the disk of the ledger, then restart the server.';
 const RECHECK_ENTRIES = 10_000;
 /** A question about the log may go over many entries. */
 const LOG_READ_LIMIT_MS = 30_000;
@@ -43,10 +45,9 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   const { path, clock = systemClock, stallAfterMs = STALL_AFTER_MS } = options;
   const { writer, opened } = await startWriter(options);
   let head = opened;
-  const health = new Health();
+  const health = new Health({ fix: LOOK_AFTER, recovers: false });
   const queue = new CommitQueue(health, {
-    send: (message) => writer.postMessage(message),
-    clock,
+    send: (changes) => writer.postMessage({ kind: 'batch', now: clock.now(), changes } satisfies ToWriter),
     stallAfterMs,
     onHead: (next) => {
       head = next;

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { type ErrorCode, KeyturnError, type KeyturnErrorOptions } from '../../core/errors.ts';
-import type { Change, Outcome } from '../change.ts';
+import type { BatchAnswer, WireError } from '../batch/answer.ts';
+import type { Change } from '../change.ts';
 import type { EntryQuery } from '../ledger.ts';
 import type { RowOrder } from '../sql/translate.ts';
 import type { TableName } from '../tables.ts';
@@ -28,16 +28,6 @@ export type FromWriter =
   | { readonly kind: 'failed'; readonly detail: string }
   | { readonly kind: 'closed' };
 
-export interface BatchAnswer {
-  readonly size: number;
-  /** Null when the batch appended nothing. */
-  readonly checkpoint: string | null;
-  /** In the order of the batch's changes. */
-  readonly results: readonly ChangeResult[];
-}
-
-export type ChangeResult = { readonly outcome: Outcome } | { readonly error: WireError };
-
 export type ReadQuery =
   | { readonly op: 'find'; readonly table: TableName; readonly where: object; readonly options: RowOrder }
   | { readonly op: 'entries'; readonly query: EntryQuery }
@@ -52,19 +42,3 @@ export interface ToReader {
 export type FromReader =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: WireError };
-
-/** A KeyturnError as data; the cause stays on its own side. */
-export interface WireError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly options: KeyturnErrorOptions;
-}
-
-export function toWire(error: KeyturnError): WireError {
-  const { code, message, fix, facts } = error;
-  return { code, message, options: { facts, ...(fix === undefined ? {} : { fix }) } };
-}
-
-export function fromWire({ code, message, options }: WireError): KeyturnError {
-  return new KeyturnError(code, message, options);
-}

@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { KeyturnError } from '../../core/errors.ts';
-import { busy, type Health } from './health.ts';
-import { type FromReader, fromWire, type ReadQuery, type ToReader } from './protocol.ts';
-import { Watchdog } from './watchdog.ts';
+import { fromWire } from '../batch/answer.ts';
+import { busy, type Health } from '../batch/health.ts';
+import { Watchdog } from '../batch/watchdog.ts';
+import type { FromReader, ReadQuery, ToReader } from './protocol.ts';
 import { workerFile } from './worker-file.ts';
 
 /** Reads that may wait for one worker. */

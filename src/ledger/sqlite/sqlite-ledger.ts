@@ -1,10 +1,10 @@
 import type { Receipt } from '../../audit/receipt.ts';
+import type { CommitQueue } from '../batch/commit-queue.ts';
+import type { Health } from '../batch/health.ts';
 import type { Change, Outcome, Where } from '../change.ts';
 import type { EntryQuery, FindOptions, Ledger, LedgerStatus, StoredEntry } from '../ledger.ts';
+import type { SignedHead } from '../log/proof.ts';
 import type { TableName, Tables } from '../tables.ts';
-import type { CommitQueue } from './commit-queue.ts';
-import type { SignedHead } from './database/proof.ts';
-import type { Health } from './health.ts';
 import type { ReadWorker } from './read-worker.ts';
 
 const DEFAULT_CHECKPOINTS = 1000;

@@ -1,4 +1,5 @@
 import { isNativeError } from 'node:util/types';
+import type { DatabaseFault } from '../../batch/fault.ts';
 
 /** SQLITE_CONSTRAINT, the low octet of every extended code of that family (sqlite.org/rescode.html). */
 const CONSTRAINT = 19;
@@ -6,13 +7,8 @@ const FOREIGN_KEY = 787;
 const PRIMARY_KEY = 1555;
 const UNIQUE = 2067;
 
-/** What SQLite says went wrong, by the one meaning it has for us; null for an error that is not SQLite's. */
-export type SqliteFault =
-  | { readonly kind: 'same-key' | 'missing-target' | 'other-constraint'; readonly message: string }
-  /** The file, the disk or the memory: nothing after it can be trusted. */
-  | { readonly kind: 'broken'; readonly message: string };
-
-export function sqliteFault(error: unknown): SqliteFault | null {
+/** Null for an error that is not SQLite's. */
+export function sqliteFault(error: unknown): DatabaseFault | null {
   if (!isNativeError(error) || !('code' in error) || error.code !== 'ERR_SQLITE_ERROR') return null;
   const errcode = 'errcode' in error ? Number(error.errcode) : Number.NaN;
   const message = `${error.message} (SQLite ${errcode})`;

@@ -1,7 +1,7 @@
 import type { TreeNode, TreeNodes } from '../../../audit/tree.ts';
-import { KeyturnError } from '../../../core/errors.ts';
+import { NodeCache } from '../../log/node-cache.ts';
+import { noNode } from '../../log/rows.ts';
 import type { Statements } from './connection.ts';
-import { NodeCache } from './node-cache.ts';
 
 /** The tree as it is committed: rows, behind a bounded cache. */
 export class TreeRows implements TreeNodes {
@@ -34,8 +34,6 @@ export class TreeRows implements TreeNodes {
         : this.#statements.prepare('SELECT hash FROM tree_nodes WHERE level = ? AND idx = ?').get(level, index);
     const hash = row?.['hash'];
     if (hash instanceof Uint8Array) return Buffer.from(hash);
-    throw new KeyturnError('ledger_corrupt', `The ledger lacks node ${index} on level ${level} of its tree.`, {
-      fix: 'Keep a copy of the ledger, then restore it from a backup that matches the outside checkpoint.',
-    });
+    throw noNode(level, index);
   }
 }

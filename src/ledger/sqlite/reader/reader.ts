@@ -1,10 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { KeyturnError } from '../../../core/errors.ts';
+import { toWire } from '../../batch/answer.ts';
 import { openForReading, Statements } from '../database/connection.ts';
 import { describe } from '../database/fault.ts';
 import { TreeRows } from '../database/tree-rows.ts';
 import type { FromReader, ToReader } from '../protocol.ts';
-import { toWire } from '../protocol.ts';
 import { Queries } from './queries.ts';
 
 /** Worker: reads on a connection that cannot write. */

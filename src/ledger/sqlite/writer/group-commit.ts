@@ -1,20 +1,17 @@
 import type { LogSigner } from '../../../audit/checkpoint.ts';
-import { type RecordedEntry, recordEntry } from '../../../audit/recorded.ts';
-import { timestamp } from '../../../core/clock.ts';
-import type { KeyturnError } from '../../../core/errors.ts';
+import { recordEntry } from '../../../audit/recorded.ts';
+import { KeyturnError } from '../../../core/errors.ts';
+import type { BatchAnswer } from '../../batch/answer.ts';
+import { refusalOf } from '../../batch/fault.ts';
+import { batchAnswer, refusedBy, type Settled, unchangedAnswer } from '../../batch/settled.ts';
 import type { Change } from '../../change.ts';
+import { packFrontier } from '../../log/frontier.ts';
+import { type LogEnd, LogTail } from '../../log/log-tail.ts';
+import { assertSeen, type SignedHead } from '../../log/proof.ts';
 import type { Statements } from '../database/connection.ts';
-import { assertSeen, proveEntry, type SignedHead } from '../database/proof.ts';
+import { sqliteFault } from '../database/fault.ts';
 import type { TreeRows } from '../database/tree-rows.ts';
-import { type BatchAnswer, type ChangeResult, toWire } from '../protocol.ts';
-import { type LogEnd, LogTail } from './log-tail.ts';
-import { failedRule, perform, refusalEntry, refusalOf } from './one-change.ts';
-
-/** What became of a change inside the transaction, before anybody may know. */
-type Settled =
-  | { readonly committed: true; readonly recorded: RecordedEntry }
-  | { readonly committed: false; readonly rule: string; readonly recorded: RecordedEntry | null }
-  | { readonly error: KeyturnError };
+import { failedRule, perform } from './one-change.ts';
 
 /** Many changes, one transaction, one sync. Any error that leaves it is final: nothing may be committed afterwards. */
 export class GroupCommit {
@@ -22,8 +19,6 @@ export class GroupCommit {
   readonly #signer: LogSigner;
   readonly #nodes: TreeRows;
   #end: LogEnd;
-  /** So that one step of the clock makes one entry. */
-  #behind = false;
 
   constructor(statements: Statements, signer: LogSigner, nodes: TreeRows, end: LogEnd) {
     this.#statements = statements;
@@ -34,21 +29,18 @@ export class GroupCommit {
 
   /** `now` is the wall clock; entries never step back behind the one before. Durable when it returns. */
   run(now: number, changes: readonly Change[]): BatchAnswer {
-    const behind = now < this.#end.time;
-    const tail = new LogTail(this.#statements, this.#end, Math.max(now, this.#end.time));
+    const tail = new LogTail(this.#end, now);
     this.#sql('BEGIN IMMEDIATE');
-    if (behind && !this.#behind) tail.append(clockEntry(tail, now));
     const settled = changes.map((change) => this.#settle(change, tail, now));
     if (tail.isEmpty) {
       this.#sql('ROLLBACK');
-      return { size: tail.size, checkpoint: null, results: settled.map((each) => unproven(each, tail.time)) };
+      return unchangedAnswer(settled, tail);
     }
-    const head = tail.sign(this.#signer);
+    const head = this.#append(tail);
     this.#sql('COMMIT');
     this.#end = tail.end();
-    this.#behind = behind;
     this.#nodes.adopt(tail.nodes);
-    return { ...head, results: settled.map((each, at) => this.#result(each, changes[at]!, tail.time, head)) };
+    return batchAnswer(settled, changes, { head, time: tail.time }, this.#nodes);
   }
 
   /** Checks, then writes, then the entry; what goes wrong with one change undoes that change alone. */
@@ -58,7 +50,7 @@ export class GroupCommit {
     try {
       settled = this.#attempt(change, tail, now);
     } catch (error) {
-      const refusal = refusalOf(error);
+      const refusal = refusalOf(error, sqliteFault(error));
       if (refusal === null) throw error;
       this.#sql('ROLLBACK TO one_change');
       settled = { error: refusal };
@@ -71,36 +63,41 @@ export class GroupCommit {
   /** `now` and not the entries' time: a clock that once ran ahead must not end every token and lease until then. */
   #attempt(change: Change, tail: LogTail, now: number): Settled {
     const rule = failedRule(this.#statements, change.checks ?? [], now);
-    if (rule !== null) {
-      const draft = refusalEntry(change, rule);
-      return { committed: false, rule, recorded: draft && recordEntry(draft, tail.size, tail.time) };
-    }
+    if (rule !== null) return refusedBy(rule, change, tail);
     assertSeen(change.receipt?.seen ?? 0, tail.size);
     perform(this.#statements, change.writes ?? []);
     return { committed: true, recorded: recordEntry(change.entry, tail.size, tail.time) };
   }
 
-  #result(settled: Settled, change: Change, time: number, head: SignedHead): ChangeResult {
-    if (!('committed' in settled) || !settled.committed || change.receipt === undefined) return unproven(settled, time);
-    const { entry, json } = settled.recorded;
-    const receipt = proveEntry(this.#nodes, head, { index: entry.index, json }, change.receipt.seen);
-    return { outcome: { committed: true, index: entry.index, time, receipt } };
+  /**
+   * Writes entries, nodes, head and checkpoint. The size is compared and set, so that no two heads can ever follow the
+   * same one.
+   * @throws KeyturnError `ledger_corrupt` when the head was moved by somebody else.
+   */
+  #append(tail: LogTail): SignedHead {
+    const head = tail.sign(this.#signer);
+    const { frontier, time } = tail.end();
+    const moved = this.#statements
+      .prepare('UPDATE head SET size = ?, frontier = ?, time = ? WHERE id = 1 AND size = ?')
+      .run(head.size, packFrontier(frontier), time, tail.before);
+    if (moved.changes !== 1) {
+      throw new KeyturnError('ledger_corrupt', `The head of the log is not at ${tail.before} any more.`, {
+        fix: 'Find out what else writes to the ledger file, stop it, and start again.',
+      });
+    }
+    const entry = this.#statements.prepare(
+      'INSERT INTO entries (idx, time, kind, actor, credential, json, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    );
+    for (const { entry: of, json, leafHash } of tail.entries) {
+      entry.run(of.index, time, of.kind, of.actor, of.credential ?? null, json, leafHash);
+    }
+    const node = this.#statements.prepare('INSERT INTO tree_nodes (level, idx, hash) VALUES (?, ?, ?)');
+    for (const { level, index, hash } of tail.nodes) if (level > 0) node.run(level, index, hash);
+    this.#statements.prepare('INSERT INTO checkpoints (size, note) VALUES (?, ?)').run(head.size, head.checkpoint);
+    return head;
   }
 
   #sql(text: string): void {
     this.#statements.prepare(text).run();
   }
-}
-
-function unproven(settled: Settled, time: number): ChangeResult {
-  if ('error' in settled) return { error: toWire(settled.error) };
-  if (settled.committed) {
-    return { outcome: { committed: true, index: settled.recorded.entry.index, time, receipt: null } };
-  }
-  return { outcome: { committed: false, rule: settled.rule, index: settled.recorded?.entry.index ?? null } };
-}
-
-function clockEntry(tail: LogTail, now: number): RecordedEntry {
-  const data = { clock: timestamp(now), entriesStayAt: timestamp(tail.time) };
-  return recordEntry({ kind: 'clock.stepped-back', actor: 'system', data }, tail.size, tail.time);
 }

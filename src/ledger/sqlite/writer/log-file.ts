@@ -2,15 +2,16 @@ import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { LogSigner, LogVerifier } from '../../../audit/checkpoint.ts';
 import { EMPTY_ROOT } from '../../../audit/merkle.ts';
+import type { BatchAnswer } from '../../batch/answer.ts';
+import type { SignedHead } from '../../log/proof.ts';
 import { openForWriting, Statements } from '../database/connection.ts';
 import { prepareFile, syncFolder } from '../database/files.ts';
-import type { SignedHead } from '../database/proof.ts';
 import { migrate } from '../database/schema.ts';
 import { TreeRows } from '../database/tree-rows.ts';
-import type { BatchAnswer, ToWriter, WriterData } from '../protocol.ts';
+import type { ToWriter, WriterData } from '../protocol.ts';
+import { checkLog } from './check-log.ts';
 import { GroupCommit } from './group-commit.ts';
 import { ProcessLock } from './process-lock.ts';
-import { checkLog } from './self-check.ts';
 
 /** Pages that the write-ahead log may gather before they are moved to the main file; 4 KiB each. */
 const WAL_PAGES = 4000;

@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { KeyturnError } from '../../../core/errors.ts';
+import { toWire } from '../../batch/answer.ts';
 import { describe } from '../database/fault.ts';
-import { type FromWriter, type ToWriter, toWire, type WriterData } from '../protocol.ts';
+import type { FromWriter, ToWriter, WriterData } from '../protocol.ts';
 import { LogFile } from './log-file.ts';
 
 /** Worker: the only thread that writes. A disk that hangs stops this thread and no other. */

@@ -20,7 +20,7 @@ beforeEach(() => {
   database.exec("INSERT INTO head (id, size, frontier, time) VALUES (1, 0, x'', 0)");
   nodes = new TreeRows(statements);
   const signer = LogSigner.create('keyturn.test/log', generateKeyPairSync('ed25519').privateKey);
-  group = new GroupCommit(statements, signer, nodes, { frontier: TreeFrontier.empty(), time: 0 });
+  group = new GroupCommit(statements, signer, nodes, { frontier: TreeFrontier.empty(), time: 0, behind: false });
 });
 
 /** Every COMMIT fails from now on: a deferred reference to a row that is not there is judged at the commit alone. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Watchdog } from '../../../src/ledger/sqlite/watchdog.ts';
+import { Watchdog } from '../../../src/ledger/batch/watchdog.ts';
 
 let barks: number;
 let skippedMs: number;

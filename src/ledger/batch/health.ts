@@ -9,11 +9,19 @@ const REJECTION: Record<Exclude<State, 'ready'>, string> = {
   closed: 'The ledger is closed',
 };
 
-/** Whether the ledger may still answer. Once it may not, it never may again in this process. */
+/** Whether the ledger may still answer. Once it may not, only an adapter that can learn the truth says otherwise. */
 export class Health {
   #state: State = 'ready';
   #detail = '';
+  readonly #fix: string;
+  readonly #recovers: boolean;
   readonly #onEnd: ((error: KeyturnError) => void)[] = [];
+
+  /** `fix`: what to do about a ledger that hangs or has failed. `recovers`: one that hangs may answer again. */
+  constructor({ fix, recovers }: { readonly fix: string; readonly recovers: boolean }) {
+    this.#fix = fix;
+    this.#recovers = recovers;
+  }
 
   get state(): State {
     return this.#state;
@@ -27,18 +35,26 @@ export class Health {
     return this.#state === 'ready';
   }
 
-  /** Called once, when the ledger stops answering, with the error for all that waits. */
+  /** Called whenever the ledger stops answering, with the error for all that waits. */
   onEnd(listener: (error: KeyturnError) => void): void {
     this.#onEnd.push(listener);
   }
 
-  /** The first end is the one that counts. */
+  /** The first end is the one that counts; only one that recovers may still fail, or be closed, while it hangs. */
   end(state: Exclude<State, 'ready'>, detail: string): void {
-    if (this.#state !== 'ready') return;
+    const hangs = this.#recovers && this.#state === 'stalled' && state !== 'stalled';
+    if (this.#state !== 'ready' && !hangs) return;
     this.#state = state;
     this.#detail = detail;
     const error = this.#unavailable(state);
     for (const listener of this.#onEnd) listener(error);
+  }
+
+  /** A ledger that hung answers again, and what became of all that was sent to it is known. */
+  recover(): void {
+    if (!this.#recovers || this.#state !== 'stalled') return;
+    this.#state = 'ready';
+    this.#detail = '';
   }
 
   /** @throws KeyturnError `ledger_unavailable`. */
@@ -49,8 +65,7 @@ export class Health {
   #unavailable(state: Exclude<State, 'ready'>): KeyturnError {
     const detail = this.#detail === '' ? '' : `: ${this.#detail}`;
     return new KeyturnError('ledger_unavailable', `${REJECTION[state]}${detail}.`, {
-      fix:
-        state === 'closed' ? 'Start the server again.' : 'Look after the disk of the ledger, then restart the server.',
+      fix: state === 'closed' ? 'Start the server again.' : this.#fix,
       facts: { state },
     });
   }

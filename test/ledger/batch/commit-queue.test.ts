@@ -1,24 +1,21 @@
 import { beforeEach, expect, test } from 'vitest';
-import { CommitQueue } from '../../../src/ledger/sqlite/commit-queue.ts';
-import { Health } from '../../../src/ledger/sqlite/health.ts';
-import type { BatchAnswer, ToWriter } from '../../../src/ledger/sqlite/protocol.ts';
-import { FrozenClock } from '../../conformance/ledger.ts';
+import type { BatchAnswer } from '../../../src/ledger/batch/answer.ts';
+import { CommitQueue } from '../../../src/ledger/batch/commit-queue.ts';
+import { Health } from '../../../src/ledger/batch/health.ts';
+import type { Change } from '../../../src/ledger/change.ts';
 import { change } from '../../conformance/ledger-rows.ts';
 
 let health: Health;
 let queue: CommitQueue;
-let sent: Extract<ToWriter, { kind: 'batch' }>[];
+let sent: (readonly Change[])[];
 let heads: number[];
 
 beforeEach(() => {
-  health = new Health();
+  health = new Health({ fix: 'Look after the disk.', recovers: false });
   sent = [];
   heads = [];
   queue = new CommitQueue(health, {
-    send: (message) => {
-      if (message.kind === 'batch') sent.push(message);
-    },
-    clock: new FrozenClock(),
+    send: (changes) => sent.push(changes),
     stallAfterMs: 60_000,
     onHead: ({ size }) => heads.push(size),
   });
@@ -36,12 +33,12 @@ test('sends what one turn of the loop brings as one batch, and what comes meanwh
   await turn();
   const second = queue.add(change('a.c'));
   await turn();
-  expect(sent.map(({ changes }) => changes.length)).toEqual([2]);
+  expect(sent.map(({ length }) => length)).toEqual([2]);
   expect(queue.pending).toBe(3);
   queue.settle(answer(2));
   await Promise.all(first);
   await turn();
-  expect(sent.map(({ changes }) => changes.length)).toEqual([2, 1]);
+  expect(sent.map(({ length }) => length)).toEqual([2, 1]);
   queue.settle(answer(1, 3));
   await second;
   expect(heads).toEqual([2, 3]);
@@ -54,7 +51,7 @@ test('puts at most 256 changes into a batch', async () => {
   await turn();
   queue.settle(answer(44));
   await Promise.all(all);
-  expect(sent.map(({ changes }) => changes.length)).toEqual([256, 44]);
+  expect(sent.map(({ length }) => length)).toEqual([256, 44]);
 });
 
 test('says that it is busy rather than fill the memory, and stays ready', async () => {

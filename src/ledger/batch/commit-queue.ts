@@ -1,8 +1,7 @@
-import type { Clock } from '../../core/clock.ts';
 import type { Change, Outcome } from '../change.ts';
-import type { SignedHead } from './database/proof.ts';
+import type { SignedHead } from '../log/proof.ts';
+import { type BatchAnswer, type ChangeResult, fromWire } from './answer.ts';
 import { busy, closing, type Health } from './health.ts';
-import { type BatchAnswer, type ChangeResult, fromWire, type ToWriter } from './protocol.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Changes of one transaction: past this, more of them in one commit saves little and delays the first. */
@@ -17,9 +16,11 @@ interface Waiting {
 }
 
 export interface CommitQueueOptions {
-  readonly send: (message: ToWriter) => void;
-  readonly clock: Clock;
+  /** Hands a batch over; its answer comes to `settle`. */
+  readonly send: (changes: readonly Change[]) => void;
   readonly stallAfterMs: number;
+  /** What to say when a batch was not durable in time; default: that. */
+  readonly stallDetail?: () => string;
   readonly onHead: (head: SignedHead) => void;
 }
 
@@ -37,8 +38,8 @@ export class CommitQueue {
   constructor(health: Health, options: CommitQueueOptions) {
     this.#options = options;
     this.#health = health;
-    const detail = `a commit was not durable after ${options.stallAfterMs} ms`;
-    this.#watchdog = new Watchdog(options.stallAfterMs, () => health.end('stalled', detail));
+    const { stallAfterMs, stallDetail = () => `a commit was not durable after ${stallAfterMs} ms` } = options;
+    this.#watchdog = new Watchdog(stallAfterMs, () => health.end('stalled', stallDetail()));
     health.onEnd((error) => this.#abandon(error));
   }
 
@@ -50,7 +51,7 @@ export class CommitQueue {
     return new Promise((resolve, reject) => {
       this.#health.assertReady();
       if (this.#refusing) throw closing();
-      if (this.#waiting.length >= MAX_WAITING) throw busy(`${MAX_WAITING} changes wait for the disk`);
+      if (this.#waiting.length >= MAX_WAITING) throw busy(`${MAX_WAITING} changes wait to become durable`);
       this.#waiting.push({ change, resolve, reject });
       this.#schedule();
     });
@@ -99,8 +100,7 @@ export class CommitQueue {
   #send(): void {
     this.#inFlight = this.#waiting.splice(0, MAX_BATCH);
     this.#watchdog.start();
-    const changes = this.#inFlight.map(({ change }) => change);
-    this.#options.send({ kind: 'batch', now: this.#options.clock.now(), changes });
+    this.#options.send(this.#inFlight.map(({ change }) => change));
   }
 
   #abandon(error: Error): void {

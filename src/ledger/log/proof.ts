@@ -1,6 +1,6 @@
-import type { Receipt } from '../../../audit/receipt.ts';
-import { consistencyPath, inclusionPath, type TreeNodes } from '../../../audit/tree.ts';
-import { KeyturnError } from '../../../core/errors.ts';
+import type { Receipt } from '../../audit/receipt.ts';
+import { consistencyPath, inclusionPath, type TreeNodes } from '../../audit/tree.ts';
+import { KeyturnError } from '../../core/errors.ts';
 
 export interface SignedHead {
   readonly size: number;
