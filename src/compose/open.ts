@@ -23,6 +23,7 @@ import { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openSqliteLedger } from '../ledger/sqlite/open.ts';
 import { loadProfiles, type Profiles } from '../partner/profile.ts';
+import { AnswerSealers } from '../sealed/sealers.ts';
 import type { Config } from './config.ts';
 import type { AskSecret } from './master-key.ts';
 import { openFurtherStore, openOwnStore, type StoreObserver } from './stores.ts';
@@ -98,6 +99,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     defaultStore: stores.get(config.defaultStore) ?? store,
     storeQueue: new StoreQueue(),
     holds: new HoldSwitch(),
+    sealers: new AnswerSealers({ clock }),
     clock,
     leaseLimits: config.leases,
   };

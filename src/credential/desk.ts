@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { KeyStore } from '../keystore/keystore.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Profiles } from '../partner/profile.ts';
+import type { AnswerSealers } from '../sealed/sealers.ts';
 import type { HoldSwitch } from './hold/hold-switch.ts';
 import type { StoreQueue } from './version/store-queue.ts';
 
@@ -25,6 +26,7 @@ export interface Desk {
   readonly defaultStore: KeyStore;
   readonly storeQueue: StoreQueue;
   readonly holds: HoldSwitch;
+  readonly sealers: AnswerSealers;
   readonly clock: Clock;
   readonly leaseLimits: LeaseLimits;
 }

@@ -5,7 +5,7 @@ import { KeyturnError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import type { AnswerBinding, SealedAnswer } from './envelope.ts';
 import { decodeFrame, encodeFrame, MAX_FRAME_LENGTH, type NamedSecret } from './frame.ts';
-import { RecipientContext, SenderContext } from './hpke.ts';
+import { RecipientContext, type Sealed, SenderContext } from './hpke.ts';
 import { TAG_LENGTH } from './key-schedule.ts';
 import { generateX25519, X25519_LENGTH } from './x25519.ts';
 
@@ -27,6 +27,7 @@ const MAX_CT_TEXT = Math.ceil(((MAX_FRAME_LENGTH + TAG_LENGTH) * 4) / 3);
 export class AnswerSealer {
   readonly #context: SenderContext;
   readonly #enc: string;
+  #doubtful = false;
 
   private constructor(context: SenderContext) {
     this.#context = context;
@@ -41,9 +42,9 @@ export class AnswerSealer {
     return new AnswerSealer(SenderContext.create(recipientPublicKey, INFO));
   }
 
-  /** True when this sealer can seal no more and another must take its place. */
+  /** True when another must take its place: its numbers are used up, or sealing failed once, for whatever reason. */
   get exhausted(): boolean {
-    return this.#context.exhausted;
+    return this.#doubtful || this.#context.exhausted;
   }
 
   /**
@@ -52,8 +53,17 @@ export class AnswerSealer {
    */
   seal(binding: AnswerBinding, secrets: readonly NamedSecret[]): SealedAnswer {
     using frame = encodeFrame(secrets);
-    const { seq, ct } = this.#context.seal(associatedData(binding), frame.bytes);
+    const { seq, ct } = this.#sealed(binding, frame.bytes);
     return { enc: this.#enc, seq, ct: encodeBase64url(ct) };
+  }
+
+  #sealed(binding: AnswerBinding, frame: Buffer): Sealed {
+    try {
+      return this.#context.seal(associatedData(binding), frame);
+    } catch (error) {
+      this.#doubtful = true;
+      throw error;
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { Check, Write } from '../../ledger/change.ts';
 import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
-import { AnswerSealer, type NamedSecret } from '../../sealed/answer.ts';
+import type { AnswerSealer, NamedSecret } from '../../sealed/answer.ts';
 import { type Authority, authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
@@ -70,7 +70,7 @@ export async function lend(desk: Desk, caller: Caller, lending: Lending): Promis
   const row = leaseRow(desk, caller, lending, now);
   const companions = await currentCompanions(desk, version.credential);
   // Before the record: a public key that nothing can be sealed to gets no lease.
-  const sealer = AnswerSealer.to(wish.hpkePublicKey);
+  const sealer = desk.sealers.to(wish.hpkePublicKey, caller.principal.id);
   const secrets = await readMaterial(desk, version, companions);
   try {
     const touched = touchedBy(caller, version);
@@ -209,7 +209,6 @@ function endOf(replaces: Lending['replaces']): Write[] {
   return [{ update: 'leases', where: { id: replaces.lease.id, state: 'live' }, set, rows: 1 }];
 }
 
-/** One context an answer; the wire format lets a context carry many. */
 export function seal(
   sealer: AnswerSealer,
   row: Pick<LeaseRow, 'id' | 'credential' | 'version' | 'expires_at'>,

@@ -1,6 +1,5 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
-import { AnswerSealer } from '../../sealed/answer.ts';
 import { type Authority, authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
@@ -70,7 +69,7 @@ async function extend(desk: Desk, caller: Caller, extension: Extension): Promise
   const companions = await newCompanions(desk, lease);
   const secrets = await readMaterial(desk, null, companions);
   try {
-    const sealer = secrets.length === 0 ? null : AnswerSealer.to(wish.hpkePublicKey);
+    const sealer = secrets.length === 0 ? null : desk.sealers.to(wish.hpkePublicKey, caller.principal.id);
     const now = desk.clock.now();
     const expiresAt = leaseEnd(desk, caller, authority, version, wish.ttlSeconds);
     const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses) };
