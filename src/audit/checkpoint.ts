@@ -15,6 +15,8 @@ export interface TreeHead {
 export interface Checkpoint extends TreeHead {
   /** Name of the log, a schema-less URL such as `keyturn.example/log`. */
   readonly origin: string;
+  /** 1, or one more for each time that the log was restored from a backup (docs/formats/audit-log.md). */
+  readonly generation: number;
 }
 
 /**
@@ -25,12 +27,15 @@ export class LogSigner {
   readonly origin: string;
   /** The public key as verifiers take it. */
   readonly vkey: string;
+  /** Of the checkpoints that it signs. */
+  readonly generation: number;
   readonly #key: NoteKey;
   readonly #privateKey: KeyObject;
 
-  private constructor(key: NoteKey, privateKey: KeyObject) {
+  private constructor(key: NoteKey, privateKey: KeyObject, generation: number) {
     this.origin = key.name;
     this.vkey = formatVkey(key);
+    this.generation = generation;
     this.#key = key;
     this.#privateKey = privateKey;
   }
@@ -41,12 +46,26 @@ export class LogSigner {
    */
   static create(origin: string, privateKey: KeyObject): LogSigner {
     if (privateKey.type !== 'private') throw new KeyturnError('invalid_input', 'A log is signed with a private key.');
-    return new LogSigner(noteKey(origin, createPublicKey(privateKey)), privateKey);
+    return new LogSigner(noteKey(origin, createPublicKey(privateKey)), privateKey, 1);
+  }
+
+  /** The same key, for checkpoints of another generation. */
+  ofGeneration(generation: number): LogSigner {
+    return new LogSigner(this.#key, this.#privateKey, generation);
   }
 
   /** The note text of the signed checkpoint. */
   sign(head: TreeHead): string {
-    return signNote(`${this.origin}\n${head.size}\n${head.root.toString('base64')}\n`, this.#key, this.#privateKey);
+    const extension = this.generation === 1 ? '' : `${GENERATION}${this.generation}\n`;
+    const text = `${this.origin}\n${head.size}\n${head.root.toString('base64')}\n${extension}`;
+    return signNote(text, this.#key, this.#privateKey);
+  }
+
+  /** Signs another text of this log. Its first line names what it is, so that nothing passes for a checkpoint. */
+  signText(text: string): string {
+    if (text.startsWith(`${this.origin}\n`))
+      throw new KeyturnError('internal', 'This text could pass for a checkpoint.');
+    return signNote(text, this.#key, this.#privateKey);
   }
 }
 
@@ -76,21 +95,43 @@ export class LogVerifier {
     if (checkpoint.origin !== this.origin) throw invalid('it is of another log');
     return checkpoint;
   }
+
+  /**
+   * The text that `signText` signed; what it means is for the caller to read.
+   * @throws KeyturnError `audit_invalid` unless one of the log's keys signed it.
+   */
+  openText(note: string): string {
+    return openNote(note, this.#keys).text;
+  }
 }
 
 /** What opens checkpoints: a {@link LogVerifier}, or something that stands in front of one. */
-export type CheckpointOpener = Pick<LogVerifier, 'origin' | 'open'>;
+export type CheckpointOpener = Pick<LogVerifier, 'origin' | 'open' | 'openText'>;
 
-/** C2SP tlog-checkpoint: origin, size, root; further lines are extensions, signed but without a meaning here. */
+/** Extension line of a checkpoint; that of the first generation has none. */
+const GENERATION = 'generation ';
+
+/** C2SP tlog-checkpoint: origin, size, root; further lines are extensions, of which one has a meaning here. */
 function parseCheckpoint(text: string): Checkpoint {
   const lines = text.slice(0, -1).split('\n');
-  const [origin = '', size = '', encodedRoot = ''] = lines;
+  const [origin = '', size = '', encodedRoot = '', ...extensions] = lines;
   if (lines.some((line) => line === '')) throw invalid('it has an empty line');
   if (!/^(0|[1-9][0-9]{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) throw invalid('its size is no size');
   const root = decodeBase64(encodedRoot, HASH_BYTES);
   if (root === null) throw invalid('its root is no hash');
   if (Number(size) === 0 && !root.equals(EMPTY_ROOT)) throw invalid('its root is not that of an empty tree');
-  return { origin, size: Number(size), root };
+  return { origin, size: Number(size), root, generation: generationOf(extensions) };
+}
+
+function generationOf(extensions: readonly string[]): number {
+  const [line, more] = extensions.filter((extension) => extension.startsWith(GENERATION));
+  if (line === undefined) return 1;
+  const generation = /^[1-9][0-9]{0,15}$/.test(line.slice(GENERATION.length))
+    ? Number(line.slice(GENERATION.length))
+    : 0;
+  if (more !== undefined || generation < 2 || !Number.isSafeInteger(generation))
+    throw invalid('its generation is none');
+  return generation;
 }
 
 function invalid(what: string): KeyturnError {

@@ -2,7 +2,7 @@ import type { CheckpointOpener } from './checkpoint.ts';
 import type { Report } from './verify/findings.ts';
 import { ExportJudge } from './verify/judge.ts';
 
-export type { Finding, FindingKind, Range, Report } from './verify/findings.ts';
+export type { Finding, FindingKind, LostRange, Range, Report, StartedGeneration } from './verify/findings.ts';
 
 export interface VerifyOptions {
   /**

@@ -20,7 +20,7 @@ function signed(text: string): string {
 test('a signed head opens to itself, in the three lines of the specification', () => {
   const note = signer.sign({ size: 1, root: ROOT });
   expect(note.startsWith(`${ORIGIN}\n1\n${root}\n\n— ${ORIGIN} `)).toBe(true);
-  expect(verifier.open(note)).toEqual({ origin: ORIGIN, size: 1, root: ROOT });
+  expect(verifier.open(note)).toEqual({ origin: ORIGIN, generation: 1, size: 1, root: ROOT });
 });
 
 test('the empty tree has a checkpoint, with the empty root alone', () => {
@@ -104,7 +104,7 @@ test('a signer is made in a worker thread from a key that was posted there', asy
     worker.postMessage({ origin: ORIGIN, key: privateKey });
     const { vkey, note } = await answer;
     expect(vkey).toBe(signer.vkey);
-    expect(verifier.open(note)).toEqual({ origin: ORIGIN, size: 1, root: ROOT });
+    expect(verifier.open(note)).toEqual({ origin: ORIGIN, generation: 1, size: 1, root: ROOT });
   } finally {
     await worker.terminate();
   }

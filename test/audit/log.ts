@@ -3,6 +3,7 @@ import type { CheckpointOpener } from '../../src/audit/checkpoint.ts';
 import { type Checkpoint, LogSigner, LogVerifier } from '../../src/audit/checkpoint.ts';
 import type { EntryDraft } from '../../src/audit/entry.ts';
 import { checkpointLine, endLine, entryLine, headerLine } from '../../src/audit/export.ts';
+import { GENERATION_STARTED, signGeneration } from '../../src/audit/generation.ts';
 import type { Receipt } from '../../src/audit/receipt.ts';
 import { type RecordedEntry, recordEntry } from '../../src/audit/recorded.ts';
 import { consistencyPath, inclusionPath, TreeFrontier, type TreeNodes } from '../../src/audit/tree.ts';
@@ -32,7 +33,10 @@ export function newSigner(origin = ORIGIN): LogSigner {
 
 /** A log in memory: grows by batches, one checkpoint each, and hands out receipts and export lines. */
 export class MemoryLog {
-  readonly signer: LogSigner;
+  /** That of the generation which the log is in. */
+  signer: LogSigner;
+  /** Signed statements of the generations that began in it. */
+  readonly statements: string[] = [];
   readonly verifier: LogVerifier;
   readonly entries: RecordedEntry[] = [];
   readonly checkpoints: { size: number; note: string }[] = [];
@@ -56,6 +60,34 @@ export class MemoryLog {
   batch(drafts: readonly EntryDraft[]): void {
     for (const item of drafts) this.add(recordEntry(item, this.entries.length, START + this.entries.length * 1_000));
     this.#sign();
+  }
+
+  /** The log as a restore of a backup of its first `size` entries leaves it: a checkpoint must stand there. */
+  restored(size: number, generation: number): MemoryLog {
+    const log = new MemoryLog(this.signer.ofGeneration(1));
+    for (const entry of this.entries.slice(0, size)) log.add(entry);
+    log.checkpoints.splice(0, 1, ...this.checkpoints.filter((checkpoint) => checkpoint.size <= size));
+    const begun = (entry: RecordedEntry) => entry.entry.kind === GENERATION_STARTED;
+    log.statements.push(
+      ...this.entries
+        .slice(0, size)
+        .filter(begun)
+        .map(({ entry }) => entry.data['statement'] as string),
+    );
+    log.signer = this.signer.ofGeneration(log.head().generation);
+    log.startGeneration(generation);
+    return log;
+  }
+
+  /** As a restore does: the entry that bears the statement is the first under a checkpoint of the new generation. */
+  startGeneration(generation: number, change: Partial<Parameters<typeof signGeneration>[1]> = {}): void {
+    const follows = this.head().generation;
+    const base = { size: this.frontier.size, root: this.frontier.root() };
+    const time = new Date(START + 86_400_000).toISOString();
+    const statement = signGeneration(this.signer, { generation, follows, base, time, ...change });
+    this.statements.push(statement);
+    this.signer = this.signer.ofGeneration(generation);
+    this.batch([{ kind: GENERATION_STARTED, actor: 'local:restore', data: { generation, statement } }]);
   }
 
   /** Appends without a checkpoint. */
@@ -119,6 +151,7 @@ export function remembering(verifier: LogVerifier): CheckpointOpener {
   const known = new Map<string, Checkpoint | Error>();
   return {
     origin: verifier.origin,
+    openText: (note) => verifier.openText(note),
     open(note) {
       let outcome = known.get(note);
       if (outcome === undefined) {

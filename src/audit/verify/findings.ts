@@ -26,12 +26,34 @@ export type FindingKind =
   /** The end line counts fewer entries than there are. */
   | 'miscounted'
   /** An outside checkpoint was signed over other entries: the log was rewritten by a holder of its key. */
-  | 'rewritten';
+  | 'rewritten'
+  /** An entry says that a new generation begins, and no statement of the log's key bears it out. */
+  | 'generation';
 
 /** Entries `from` … `to - 1`. */
 export interface Range {
   readonly from: number;
   readonly to: number;
+}
+
+/** Entries of a generation that was given up: an outside checkpoint shows that there were these, and they are gone. */
+export interface LostRange extends Range {
+  readonly generation: number;
+}
+
+/** A new generation that began in the log: it was restored, and goes on from `base` entries. */
+export interface StartedGeneration {
+  readonly generation: number;
+  readonly follows: number;
+  readonly base: number;
+  readonly time: string;
+}
+
+interface Restored {
+  /** In the order of the log; empty for a log that was never restored. */
+  readonly generations: readonly StartedGeneration[];
+  /** What outside checkpoints show to have been lost at a restore. */
+  readonly lost: readonly LostRange[];
 }
 
 /** For programs `kind` and `index` or `range`; for people `message`. No message quotes the export. */
@@ -40,28 +62,30 @@ export type Finding = { readonly kind: FindingKind; readonly message: string } &
   | { readonly range: Range }
 );
 
-export type Report =
-  | {
-      readonly intact: true;
-      readonly entries: number;
-      /** Checkpoints whose signature and root were confirmed. */
-      readonly checkpoints: number;
-      /** The last of them; it covers every entry. */
-      readonly head: Checkpoint;
-      readonly findings: readonly [];
-    }
-  | {
-      readonly intact: false;
-      /** Entry lines that were read. */
-      readonly entries: number;
-      readonly checkpoints: number;
-      /** The last checkpoint that was confirmed; null if none was. */
-      readonly head: Checkpoint | null;
-      /** In order of index. */
-      readonly findings: readonly Finding[];
-      /** Findings that were left out to bound memory. */
-      readonly more: number;
-    };
+export type Report = Restored &
+  (
+    | {
+        readonly intact: true;
+        readonly entries: number;
+        /** Checkpoints whose signature and root were confirmed. */
+        readonly checkpoints: number;
+        /** The last of them; it covers every entry. */
+        readonly head: Checkpoint;
+        readonly findings: readonly [];
+      }
+    | {
+        readonly intact: false;
+        /** Entry lines that were read. */
+        readonly entries: number;
+        readonly checkpoints: number;
+        /** The last checkpoint that was confirmed; null if none was. */
+        readonly head: Checkpoint | null;
+        /** In order of index. */
+        readonly findings: readonly Finding[];
+        /** Findings that were left out to bound memory. */
+        readonly more: number;
+      }
+  );
 
 /** Findings kept of each sort, so that a file made of nothing but faults cannot fill the memory. */
 const MAX_KEPT = 1_000;

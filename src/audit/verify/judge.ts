@@ -1,6 +1,8 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { CheckpointOpener } from '../checkpoint.ts';
-import { type FindingKind, Findings, type Range, type Report } from './findings.ts';
+import type { AuditEntry } from '../entry.ts';
+import { GENERATION_STARTED, type GenerationStatement, openGeneration } from '../generation.ts';
+import { type FindingKind, Findings, type Range, type Report, type StartedGeneration } from './findings.ts';
 import { openOrNull, type ReadCheckpoint, type ReadEntry, type ReadLine, readLine } from './read-line.ts';
 import { TreeCheck } from './tree-check.ts';
 
@@ -56,8 +58,11 @@ export class ExportJudge {
     const { findings, more } = this.#findings.list();
     const { head, confirmed: checkpoints } = this.#tree;
     const { entries } = this.#at;
-    if (findings.length === 0 && head !== null) return { intact: true, entries, checkpoints, head, findings: [] };
-    return { intact: false, entries, checkpoints, head, findings, more };
+    const restored = { generations: this.#tree.generations.map(told), lost: this.#tree.lost };
+    if (findings.length === 0 && head !== null) {
+      return { intact: true, entries, checkpoints, head, findings: [], ...restored };
+    }
+    return { intact: false, entries, checkpoints, head, findings, more, ...restored };
   }
 
   /** True as soon as there is a finding. */
@@ -102,6 +107,7 @@ export class ExportJudge {
     }
     this.#skipTo(index);
     this.#judgeTime(read, index);
+    if (read.intact && read.entry?.kind === GENERATION_STARTED) this.#judgeGeneration(read.entry, index);
     this.#at.expected = index + 1;
     for (const finding of this.#tree.append(read.stored, read.recomputed)) this.#findings.add(finding);
   }
@@ -123,6 +129,12 @@ export class ExportJudge {
       this.#note('time', index, `Entry ${index} is dated earlier than the one before it.`);
     }
     this.#at.time = read.entry.time;
+  }
+
+  #judgeGeneration({ data }: AuditEntry, index: number): void {
+    const statement = statementOrNull(this.#verifier, data['statement']);
+    if (statement?.base.size === index && this.#tree.startGeneration(statement)) return;
+    this.#note('generation', index, `Entry ${index} starts a generation that the log's key does not bear out.`);
   }
 
   #judgeCheckpoint({ checkpoint }: ReadCheckpoint, next: number | null): void {
@@ -187,6 +199,18 @@ export class ExportJudge {
 
   #note(kind: FindingKind, index: number, message: string): void {
     this.#findings.add({ kind, index, message });
+  }
+}
+
+function told({ generation, follows, base, time }: GenerationStatement): StartedGeneration {
+  return { generation, follows, base: base.size, time };
+}
+
+function statementOrNull(verifier: CheckpointOpener, note: unknown): GenerationStatement | null {
+  try {
+    return openGeneration(verifier, String(note));
+  } catch {
+    return null;
   }
 }
 

@@ -14,7 +14,7 @@ interface Options {
   readonly since?: string[];
 }
 
-/** Exit code 0: intact; 1: not. Reads nothing but files; no server is asked. */
+/** Exit code 0: intact; 1: not; 10: intact, and older entries were lost at a restore. Reads nothing but files; no server is asked. */
 export default async function auditVerify(context: Context, options: Options, path: string): Promise<number> {
   const { terminal } = context;
   const { key: keys } = options;
@@ -26,7 +26,11 @@ export default async function auditVerify(context: Context, options: Options, pa
   const chunks = createReadStream(path);
   const report = await verifyExport(readLines(unreadable(chunks, path)), verifier, { since });
   terminal.result(report, lines(report, since.length));
-  return report.intact ? 0 : EXIT.failure;
+  for (const { generation, from, to } of report.lost) {
+    terminal.warn(`Lost at a restore: the entries ${from} to ${to - 1} of generation ${generation} are gone.`);
+  }
+  if (!report.intact) return EXIT.failure;
+  return report.lost.length === 0 ? 0 : EXIT.attention;
 }
 
 async function* unreadable(chunks: AsyncIterable<Buffer>, path: string): AsyncIterable<Buffer> {
@@ -64,6 +68,10 @@ function lines(report: Report, outside: number): string[] {
   if (report.intact) {
     return [
       `Intact: ${report.entries} entries, ${report.checkpoints} signed checkpoints, ${outside} outside.`,
+      ...report.generations.map(
+        ({ generation, base, time }) =>
+          `Restored: generation ${generation} goes on from ${base} entries, since ${time}.`,
+      ),
       ...(outside === 0 ? ['Without --since a cut by whoever holds the log key would not show.'] : []),
     ];
   }
