@@ -44,7 +44,9 @@ async function makeAnInstance(): Promise<void> {
       { url: partner.mtlsUrl, mtls: true },
       { url: partner.tokenUrl, mtls: false },
     ];
-    return { ...profile, environments: { ...environments, sandbox: { ...environments['sandbox'], endpoints } } };
+    const { sandbox = {} } = environments;
+    const test = { ...(sandbox['test'] as object), endpoint: partner.mtlsUrl };
+    return { ...profile, environments: { ...environments, sandbox: { ...sandbox, endpoints, test } } };
   });
   await edit('keyturn.yaml', (config) => ({ ...config, leases: { default: '6s', maximum: '1h' } }));
   const server = await keyturn.server();

@@ -1,4 +1,5 @@
 import type { Certificate } from '../x509/certificate.ts';
+import type { Lifecycle } from './lifecycle/lifecycle.ts';
 
 /** What is known of a partner in one environment: read from its profile, files included, and judged at load. */
 export interface Environment {
@@ -10,6 +11,7 @@ export interface Environment {
   readonly refusals: readonly Refusal[];
   /** Names of the companion secrets that belong to a credential here. */
   readonly companions: readonly string[];
+  readonly lifecycle: Lifecycle;
 }
 
 export interface Endpoint {

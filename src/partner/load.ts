@@ -6,6 +6,7 @@ import { readUpload } from '../x509/upload.ts';
 import { readOrigin } from './endpoint.ts';
 import type { Environment, IssuerChain, ServerTrust } from './environment.ts';
 import { invalidProfile } from './invalid.ts';
+import { lifecycleOf } from './lifecycle/build.ts';
 import { parseProfile } from './parse.ts';
 import { type Profile, Profiles } from './profiles.ts';
 import type { EnvironmentDocument } from './schema.ts';
@@ -40,7 +41,10 @@ async function loadProfile(folder: string, file: string): Promise<Profile> {
   const environments = new Map<string, Environment>();
   for (const [name, environment] of Object.entries(document.environments)) {
     const read = (path: string, named: string) => readCertificates(folder, file, `environments.${name}.${path}`, named);
-    environments.set(name, await buildEnvironment(document.partner, name, environment, read));
+    const lifecycle = lifecycleOf(environment, document.contacts, (path, what, fix) =>
+      invalidProfile(file, `environments.${name}.${path}`, what, fix),
+    );
+    environments.set(name, { ...(await buildEnvironment(document.partner, name, environment, read)), lifecycle });
   }
   return { ...document, environments };
 }
@@ -52,7 +56,7 @@ async function buildEnvironment(
   name: string,
   document: EnvironmentDocument,
   read: Read,
-): Promise<Environment> {
+): Promise<Omit<Environment, 'lifecycle'>> {
   const { endpoints, refusals, companions } = document;
   return {
     partner,

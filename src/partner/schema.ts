@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readOrigin } from './endpoint.ts';
+import { hours, issuance, revocation, testRequest } from './lifecycle/schema.ts';
 
 const NAME = /^[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){0,63}$/;
 
@@ -59,6 +60,10 @@ const environment = z.strictObject({
   serverTrust,
   refusals: z.array(refusal).max(16).default([]),
   companions: z.array(name).max(16).default([]),
+  issuance: issuance.prefault({}),
+  revocation: revocation.prefault({}),
+  hours: hours.optional(),
+  test: testRequest.optional(),
 });
 
 const contact = z.strictObject({

@@ -160,12 +160,14 @@ export class TestInstance {
   async meet(partner: Pick<Partner, 'mtlsUrl' | 'tokenUrl'>): Promise<void> {
     await edit(join(this.home, 'policies', 'partners', 'lean.yaml'), (profile) => {
       const environments = profile['environments'] as Record<string, Record<string, unknown>>;
+      const { sandbox = {} } = environments;
       return {
         ...profile,
         environments: {
           ...environments,
           sandbox: {
-            ...environments['sandbox'],
+            ...sandbox,
+            test: { ...(sandbox['test'] as object), endpoint: partner.mtlsUrl },
             endpoints: [
               { url: partner.mtlsUrl, mtls: true },
               ...(partner.tokenUrl === partner.mtlsUrl ? [] : [{ url: partner.tokenUrl, mtls: false }]),

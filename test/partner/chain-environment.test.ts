@@ -4,6 +4,13 @@ import { environmentOfChain, Profiles } from '../../src/partner/profile.ts';
 import type { Certificate } from '../../src/x509/certificate.ts';
 import { makeCa } from '../x509/made-certificate.ts';
 
+const LIFECYCLE = {
+  issuance: { issuer: 'manual', key: 'partner', live: 1, portal: [] },
+  revocation: { by: 'asking', reasons: false, propagation: 300, deadline: 86_400 },
+  hours: null,
+  test: null,
+} as const satisfies Environment['lifecycle'];
+
 const sandboxRoot = (await makeCa({ subject: 'CN=Sandbox Root' })).certificate;
 const productionRoot = (await makeCa({ subject: 'CN=Production Root' })).certificate;
 const stranger = (await makeCa({ subject: 'CN=Stranger' })).certificate;
@@ -27,6 +34,7 @@ function profiles(sandbox: IssuerChain, production: IssuerChain): Profiles {
         serverTrust: { mode: 'system' },
         refusals: [],
         companions: [],
+        lifecycle: LIFECYCLE,
       },
     ]),
   );

@@ -1,0 +1,42 @@
+import type { z } from 'zod';
+import type { hours, issuance, revocation, testRequest } from './schema.ts';
+
+/** How certificates of one environment come to be and die, as the partner's profile says. Durations in seconds. */
+export interface Lifecycle {
+  readonly issuance: Issuance;
+  readonly revocation: Revocation;
+  /** Null when the partner works at any time. */
+  readonly hours: z.output<typeof hours> | null;
+  /** Null when the profile names no way to try a certificate. */
+  readonly test: TestRequest | null;
+}
+
+/**
+ * `issuer`: `manual`, or an issuer of the configuration. `key`: who makes it. `live`: most certificates that the
+ * partner accepts at once; where it is 1, a new certificate kills the old one as it is issued. `lifetime`: what the
+ * partner issues. `leadTime`: how long it takes at most. `portal`: what a person does there, step by step.
+ */
+export type Issuance = z.output<typeof issuance>;
+
+/**
+ * `by`: whether the issuer revokes when it is told to, or a person is asked. `contact`: the role that is asked.
+ * `reasons`: whether a reason code is taken. `propagation`: how long a revocation takes to reach every server.
+ * `deadline`: when a certificate that is still accepted becomes an alarm.
+ */
+export type Revocation = z.output<typeof revocation>;
+
+export interface TestRequest {
+  /** `host:port` of an mTLS endpoint of the profile. */
+  readonly host: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Header → name of the companion secret that it carries. */
+  readonly companions: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  /** Statuses that say that the certificate was accepted. */
+  readonly expect: readonly number[];
+  readonly timeoutSeconds: number;
+}
+
+export type WrittenTest = z.output<typeof testRequest>;
