@@ -18,8 +18,8 @@ export interface LedgerUnderTest {
   readonly ledger: Ledger;
   /** Knows the log's key. */
   readonly verifier: LogVerifier;
-  /** The same ledger opened again; the one before is closed. */
-  reopen(): Promise<Ledger>;
+  /** The same ledger opened again, to begin a generation of its log when one is given; the one before is closed. */
+  reopen(generation?: number): Promise<Ledger>;
   /** Closes it and removes every trace. */
   dispose(): Promise<void>;
 }
@@ -74,6 +74,26 @@ export function ledgerConformance(name: string, harness: LedgerHarness): void {
       if (!outcome.committed || outcome.receipt === null) throw new Error('no receipt');
       const seen = subject.verifier.open(before.checkpoint);
       expect(verifyReceipt(outcome.receipt, subject.verifier, seen).index).toBe(20);
+    });
+
+    test('a generation begins when it is asked for, and the log goes on in it until a later one begins', async () => {
+      const generation = async () => subject.verifier.open((await ledger.head()).checkpoint).generation;
+      const entry = { kind: 'store.seen', actor: 'system', data: {} };
+      let ledger = subject.ledger;
+      await ledger.commit({ entry });
+      expect(await generation()).toBe(1);
+      ledger = await subject.reopen(3);
+      // Nothing is signed anew: the checkpoint that stands is the one that was given out.
+      expect(await generation()).toBe(1);
+      await ledger.commit({ entry });
+      expect(await generation()).toBe(3);
+      for (const lower of [undefined, 2]) {
+        ledger = await subject.reopen(lower);
+        await ledger.commit({ entry });
+        expect(await generation()).toBe(3);
+      }
+      const sizes = (await ledger.checkpoints(0)).map(({ checkpoint }) => subject.verifier.open(checkpoint).generation);
+      expect(sizes).toEqual([1, 3, 3, 3]);
     });
 
     test('closing finishes what is pending, and rejects what comes later', async () => {

@@ -8,15 +8,15 @@ export const LEDGER_HARNESSES: Readonly<Record<LedgerAdapter, LedgerHarness>> = 
   sqlite: {
     async create(clock: Clock) {
       const { path, signer, verifier, remove } = await freshPlace();
-      const open = () => LEDGER_ADAPTERS.sqlite({ path, signer, clock });
+      const open = (generation = 1) => LEDGER_ADAPTERS.sqlite({ path, signer, clock, generation });
       const ledger = await open();
       let newest = ledger;
       return {
         ledger,
         verifier,
-        async reopen() {
+        async reopen(generation) {
           await newest.close();
-          newest = await open();
+          newest = await open(generation);
           return newest;
         },
         async dispose() {

@@ -18,6 +18,11 @@ export interface SqliteLedgerOptions {
   readonly path: string;
   /** Signs every checkpoint. `privateKey` is Ed25519; it goes to the writer thread without being exported. */
   readonly signer: { readonly origin: string; readonly privateKey: KeyObject };
+  /**
+   * Begins this generation of the log, if it is later than that of the newest checkpoint: then the next entry must be
+   * the one that says so. Default: the log goes on in the generation that it is in.
+   */
+  readonly generation?: number;
   /** Default: the system's. Read once a batch. */
   readonly clock?: Clock;
   /** Milliseconds after which a commit that is not durable makes the ledger `stalled`. Default 2000. */
@@ -61,7 +66,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
     await Promise.all([state.end(), log.end()]);
     await closeWriter(writer);
   };
-  const ledger = new SqliteLedger({ health, queue, state, log, head: () => head, shutDown });
+  const ledger = new SqliteLedger({ path, health, queue, state, log, head: () => head, shutDown });
   health.onEnd(() => options.onStatus?.(ledger.status()));
   try {
     await Promise.all([state.start(), log.start()]);
@@ -77,6 +82,7 @@ async function startWriter(options: SqliteLedgerOptions): Promise<{ writer: Work
     path: options.path,
     origin: options.signer.origin,
     privateKey: options.signer.privateKey,
+    generation: options.generation ?? 1,
     recheck: options.recheckEntries ?? RECHECK_ENTRIES,
   };
   const writer = new Worker(workerFile('./writer/writer', import.meta.url), { workerData: data });

@@ -12,6 +12,8 @@ export interface WriterData {
   readonly origin: string;
   /** Ed25519. A KeyObject crosses threads without being exported. */
   readonly privateKey: KeyObject;
+  /** The log goes on in this generation, or in that of its newest checkpoint when that is later. */
+  readonly generation: number;
   /** How many of the newest entries are hashed anew at open. */
   readonly recheck: number;
 }

@@ -4,13 +4,16 @@ import type { Health } from '../batch/health.ts';
 import type { Change, Outcome, Where } from '../change.ts';
 import type { EntryQuery, FindOptions, Ledger, LedgerStatus, StoredEntry } from '../ledger.ts';
 import type { SignedHead } from '../log/proof.ts';
+import type { Snapshotting } from '../snapshot.ts';
 import type { TableName, Tables } from '../tables.ts';
 import type { ReadWorker } from './read-worker.ts';
+import { takeSnapshot } from './snapshot/snapshot.ts';
 
 const DEFAULT_CHECKPOINTS = 1000;
 
 /** What a ledger is made of; `openSqliteLedger` puts it together. */
 export interface SqliteParts {
+  readonly path: string;
   readonly health: Health;
   readonly queue: CommitQueue;
   /** Answers questions about state. */
@@ -23,7 +26,7 @@ export interface SqliteParts {
 }
 
 /** The embedded ledger. Nothing here touches the disk: that is done in the workers. */
-export class SqliteLedger implements Ledger {
+export class SqliteLedger implements Ledger, Snapshotting {
   readonly #parts: SqliteParts;
   #closing: Promise<void> | undefined;
 
@@ -54,6 +57,11 @@ export class SqliteLedger implements Ledger {
 
   async receipt(index: number, seen: number): Promise<Receipt> {
     return this.#parts.log.ask({ op: 'receipt', index, seen });
+  }
+
+  async snapshot(path: string): Promise<SignedHead> {
+    this.#parts.health.assertReady();
+    return takeSnapshot({ path: this.#parts.path, copy: path });
   }
 
   status(): LedgerStatus {

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { LogSigner, LogVerifier } from '../../../audit/checkpoint.ts';
 import { EMPTY_ROOT } from '../../../audit/merkle.ts';
 import type { BatchAnswer } from '../../batch/answer.ts';
+import { signerAfter } from '../../log/generation.ts';
 import type { SignedHead } from '../../log/proof.ts';
 import { openForWriting, Statements } from '../database/connection.ts';
 import { prepareFile, syncFolder } from '../database/files.ts';
@@ -46,7 +47,8 @@ export class LogFile {
     const statements = new Statements(database);
     startLog(database, statements, signer);
     const end = checkLog(statements, verifier, data.recheck);
-    const group = new GroupCommit(statements, signer, new TreeRows(statements), end);
+    const onward = signerAfter(signer, verifier, end.checkpoint, data.generation);
+    const group = new GroupCommit(statements, onward, new TreeRows(statements), end);
     return new LogFile(database, lock, group, { size: end.size, checkpoint: end.checkpoint });
   }
 
