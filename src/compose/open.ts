@@ -11,10 +11,11 @@ import { HoldJournal } from '../credential/hold/hold-journal.ts';
 import { HoldSwitch } from '../credential/hold/hold-switch.ts';
 import { replayHolds } from '../credential/hold/replay.ts';
 import { refused } from '../credential/refusal.ts';
+import { StoreQueue } from '../credential/store/store-queue.ts';
 import { TokenBook } from '../credential/token-book.ts';
 import { explainStore } from '../credential/version/attest.ts';
 import { settlePending } from '../credential/version/settle.ts';
-import { StoreQueue } from '../credential/version/store-queue.ts';
+
 import type { KeyStore } from '../keystore/keystore.ts';
 import { systemRecord } from '../keystore/record-name.ts';
 import type { Check } from '../ledger/change.ts';

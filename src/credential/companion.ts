@@ -7,7 +7,10 @@ import type { CompanionRow } from '../ledger/tables.ts';
 import { type Authority, authorise, denial } from './authorise.ts';
 import type { Caller } from './caller.ts';
 import type { Desk } from './desk.ts';
+import { storesNotHeld } from './hold/checks.ts';
 import { refused } from './refusal.ts';
+import { namedStore } from './store/named-store.ts';
+import { credentialPlace, storePlace } from './store/store-queue.ts';
 import { attested } from './version/settle.ts';
 
 /** Longest companion secret, octets: room for any token, short of a file. */
@@ -23,22 +26,24 @@ export interface CompanionSet {
 
 /**
  * Sets a companion secret (an app token) of a credential: it travels with every lease, under the same permissions and
- * entries. A new value takes the old one's place at the clients' next renewal.
+ * entries. A new value takes the old one's place at the clients' next renewal. It goes to the store that is named, else
+ * to the default one.
  * @throws KeyturnError `invalid_input`, `not_found` (no such credential), `permission_denied`.
  */
 export async function setCompanion(
   desk: Desk,
   caller: Caller,
-  target: { readonly credential: string; readonly name: string },
+  target: { readonly credential: string; readonly name: string; readonly store?: string },
   secret: SecretBytes,
 ): Promise<CompanionSet> {
   const credential = credentialName(target.credential);
   const authority = await authorise(desk, caller, 'companion:write', credential);
   refuseUnfit(target.name, secret);
-  return desk.storeQueue.run(desk.defaultStore.name, async () => {
-    const row = await pendingRow(desk, credential, target.name, secret.length);
+  const store = namedStore(desk, target.store);
+  return desk.storeQueue.run([storePlace(store.name), credentialPlace(credential)], async () => {
+    const row = await pendingRow(desk, { credential, name: target.name, store: store.name, length: secret.length });
     await recordIntent(desk, caller, authority, row);
-    await desk.defaultStore.write(row.record, secret);
+    await store.write(row.record, secret);
     const entry = await finishCompanion(desk, caller.principal.id, row, caller.request);
     return { credential, name: row.name, generation: row.generation, entry };
   });
@@ -47,7 +52,11 @@ export async function setCompanion(
 async function recordIntent(desk: Desk, caller: Caller, authority: Authority, row: CompanionRow): Promise<void> {
   const { credential } = row;
   const intent = await desk.ledger.commit({
-    checks: [...authority.checks, { rule: 'credential-known', table: 'credentials', some: { name: credential } }],
+    checks: [
+      ...authority.checks,
+      { rule: 'credential-known', table: 'credentials', some: { name: credential } },
+      ...storesNotHeld(row.store),
+    ],
     writes: [{ insert: 'companions', row }],
     entry: {
       kind: 'companion.set-intended',
@@ -82,7 +91,10 @@ function refuseUnfit(name: string, secret: SecretBytes): void {
   }
 }
 
-async function pendingRow(desk: Desk, credential: string, name: string, length: number): Promise<CompanionRow> {
+async function pendingRow(
+  desk: Desk,
+  { credential, name, store, length }: Pick<CompanionRow, 'credential' | 'name' | 'store' | 'length'>,
+): Promise<CompanionRow> {
   const [newest] = await desk.ledger.find(
     'companions',
     { credential, name },
@@ -94,7 +106,7 @@ async function pendingRow(desk: Desk, credential: string, name: string, length: 
     name,
     generation,
     state: 'pending',
-    store: desk.defaultStore.name,
+    store,
     record: companionRecord(credential, name, generation),
     length,
     created_at: desk.clock.now(),
@@ -136,7 +148,7 @@ async function finishCompanion(desk: Desk, actor: string, row: CompanionRow, req
  */
 export async function settleCompanions(desk: Desk): Promise<void> {
   for (const store of desk.stores.values()) {
-    await desk.storeQueue.run(store.name, async () => {
+    await desk.storeQueue.run([storePlace(store.name)], async () => {
       const where = { state: 'pending', store: store.name } as const;
       for (const row of await desk.ledger.find('companions', where, { orderBy: 'generation' })) {
         await settleOne(desk, store, row);

@@ -5,7 +5,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Profiles } from '../partner/profile.ts';
 import type { AnswerSealers } from '../sealed/sealers.ts';
 import type { HoldSwitch } from './hold/hold-switch.ts';
-import type { StoreQueue } from './version/store-queue.ts';
+import type { StoreQueue } from './store/store-queue.ts';
 
 /** Bounds of a lease's life, seconds. */
 export interface LeaseLimits {

@@ -28,7 +28,7 @@ const MEANINGS: Readonly<Record<string, { code: ErrorCode; message: string; fix:
   'hold-on-credential': { code: 'held', message: 'This credential is frozen.', fix: LIFTING },
   'hold-on-principal': { code: 'held', message: 'This principal is frozen.', fix: LIFTING },
   'hold-on-host': { code: 'held', message: 'This host is frozen.', fix: LIFTING },
-  'hold-on-store': { code: 'held', message: 'The key store of this version is frozen.', fix: LIFTING },
+  'hold-on-store': { code: 'held', message: 'The key store is frozen.', fix: LIFTING },
   'version-current': {
     code: 'conflict',
     message: 'Another version became current while the request was decided.',

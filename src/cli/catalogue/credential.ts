@@ -13,6 +13,7 @@ export const credentialCommands: readonly Spec[] = [
       ['--environment <name>', 'confirm the environment where the chain cannot tell it'],
       ['--accept-new-chain', 'the partner has changed its CA and the new chain was checked'],
       ['--password-file <file>', 'password of an encrypted key or PKCS#12 file (asked for otherwise)'],
+      ['--store <name>', 'key store that takes the key (default: default-store of the server)'],
       ['--remove-source', 'overwrite and delete the uploaded files afterwards (best effort)'],
     ],
     lists: [

@@ -30,7 +30,10 @@ export const groups: readonly Group[] = [
         about: 'Set a companion secret, asked for or read from a file',
         example: 'keyturn companion set lean/sandbox lean-app-token --file token.txt',
         load: () => import('../commands/credential/companion-set.ts'),
-        options: [['--file <file>', 'file that holds the secret (one line end at its end is dropped)']],
+        options: [
+          ['--file <file>', 'file that holds the secret (one line end at its end is dropped)'],
+          ['--store <name>', 'key store that takes the secret (default: default-store of the server)'],
+        ],
       },
     ],
   ],

@@ -9,3 +9,12 @@ export function noHolds(touched: Touched): Check[] {
     none: { target, subject, lifted_at: null },
   }));
 }
+
+/** Checks that none of these key stores is frozen. */
+export function storesNotHeld(...stores: readonly string[]): Check[] {
+  return stores.map((subject) => ({
+    rule: 'hold-on-store',
+    table: 'holds',
+    none: { target: 'store', subject, lifted_at: null },
+  }));
+}

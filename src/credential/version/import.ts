@@ -12,7 +12,10 @@ import { readUpload, type Upload } from '../../x509/upload.ts';
 import { type Authority, authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
+import { storesNotHeld } from '../hold/checks.ts';
 import { refused } from '../refusal.ts';
+import { namedStore } from '../store/named-store.ts';
+import { credentialPlace, storePlace } from '../store/store-queue.ts';
 import { confirmEnvironment, issuerChainFor } from './issuer-chain.ts';
 import { finishPending } from './settle.ts';
 
@@ -26,6 +29,8 @@ export interface ImportRequest {
   readonly environmentConfirmed?: string;
   /** A person says that the partner's chain has changed and the new one was checked. */
   readonly acceptNewChain?: boolean;
+  /** Key store that takes the key; default: the desk's default store. */
+  readonly store?: string;
 }
 
 /** What an import leaves behind: the custody record, public facts only. */
@@ -47,15 +52,22 @@ export interface Imported {
 export async function importVersion(desk: Desk, caller: Caller, request: ImportRequest): Promise<Imported> {
   const credential = credentialName(request.credential);
   const authority = await authorise(desk, caller, 'credential:import', credential);
+  const store = namedStore(desk, request.store);
   const upload = await readUpload(request.files, request.password);
   try {
     // In one turn with the write: what the first import pins is what the next one beside it is judged by.
-    return await desk.storeQueue.run(desk.defaultStore.name, async () => {
+    return await desk.storeQueue.run([storePlace(store.name), credentialPlace(credential)], async () => {
       const { judgement, key } = await judge(desk, credential, upload, request);
       await refuseKnownKey(desk, key.spki);
       const custody = custodyRecord(desk, caller, upload, judgement, request);
-      const row = await recordIntent(desk, caller, authority, { credential, key, judgement, custody });
-      await desk.defaultStore.write(row.record, key.pkcs8);
+      const row = await recordIntent(desk, caller, authority, {
+        credential,
+        store: store.name,
+        key,
+        judgement,
+        custody,
+      });
+      await store.write(row.record, key.pkcs8);
       const { state, entry } = await finishPending(desk, caller.principal.id, row, caller.request);
       return { credential, version: row.version, state, custody, warnings: judgement.warnings, entry };
     });
@@ -135,6 +147,7 @@ function custodyRecord(
 
 interface Accepted {
   readonly credential: string;
+  readonly store: string;
   readonly key: PrivateKeyFile;
   readonly judgement: Judgement;
   readonly custody: JsonObject;
@@ -147,6 +160,8 @@ async function recordIntent(desk: Desk, caller: Caller, authority: Authority, ac
     checks: [
       ...authority.checks,
       { rule: 'key-unseen', table: 'versions', none: { spki: row.spki, state: { not: 'abandoned' } } },
+      // Where keys are suspected to be read by others nobody puts a new one.
+      ...storesNotHeld(row.store),
     ],
     writes: [
       ...(known === undefined ? [{ insert: 'credentials', row: credentialRow(desk, row.credential) } as const] : []),
@@ -166,7 +181,7 @@ async function recordIntent(desk: Desk, caller: Caller, authority: Authority, ac
   return row;
 }
 
-async function pendingRow(desk: Desk, { credential, key, judgement, custody }: Accepted): Promise<VersionRow> {
+async function pendingRow(desk: Desk, { credential, store, key, judgement, custody }: Accepted): Promise<VersionRow> {
   const [newest] = await desk.ledger.find(
     'versions',
     { credential },
@@ -187,7 +202,7 @@ async function pendingRow(desk: Desk, { credential, key, judgement, custody }: A
     not_after: leaf.notAfter,
     certificate: leaf.pem,
     chain: chain.map((certificate) => certificate.pem).join(''),
-    store: desk.defaultStore.name,
+    store,
     record: versionRecord(credential, version),
     custody: JSON.stringify({ ...custody, importId: newId('import', now) }),
     created_at: now,

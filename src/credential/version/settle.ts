@@ -5,6 +5,7 @@ import type { VersionRow } from '../../ledger/tables.ts';
 import { spkiOfPkcs8 } from '../../x509/private-key.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
+import { storePlace } from '../store/store-queue.ts';
 
 /**
  * Settles every `pending` version by reading the store: the same key is there → finish; nothing is there → abandon;
@@ -14,7 +15,7 @@ import { refused } from '../refusal.ts';
 export async function settlePending(desk: Desk): Promise<{ settled: number; left: number }> {
   const total = { settled: 0, left: 0 };
   for (const store of desk.stores.values()) {
-    await desk.storeQueue.run(store.name, async () => {
+    await desk.storeQueue.run([storePlace(store.name)], async () => {
       // Read in turn, so that a write under way is over: what is pending now was interrupted.
       for (const row of await desk.ledger.find('versions', { state: 'pending', store: store.name })) {
         const settled = await settleOne(desk, store, row);

@@ -12,6 +12,7 @@ import { ok, type Route, route, type UploadedFile } from '../http/route.ts';
 import { credentialParam, revealRequest } from '../schemas.ts';
 
 const versionParams = credentialParam.extend({ version: z.coerce.number().int().min(1) });
+const storeQuery = z.object({ store: z.string().max(64).optional() });
 const companionParams = credentialParam.extend({ companion: z.string().max(64) });
 
 /** What a person sees of a credential: public facts, times as RFC 3339. */
@@ -150,23 +151,29 @@ function companionRoute(desk: Desk): Route {
     path: '/v1/credentials/{name}/companions/{companion}',
     summary: 'Set a companion secret (raw octets)',
     params: companionParams,
+    query: storeQuery,
     body: { kind: 'octets', limit: 8_192 },
     success: { status: 200, description: 'Its generation' },
     problems: ['permission_denied', 'not_found', 'invalid_input', 'payload_too_large'],
-    handle: async ({ params, octets }, caller) => {
+    handle: async ({ params, query, octets }, caller) => {
       if (octets === null)
         throw new KeyturnError('invalid_input', 'The body holds no secret.', { fix: 'Send its octets.' });
-      return ok(await setCompanion(desk, caller, { credential: params.name, name: params.companion }, octets));
+      const target = {
+        credential: params.name,
+        name: params.companion,
+        ...(query.store === undefined ? {} : { store: query.store }),
+      };
+      return ok(await setCompanion(desk, caller, target, octets));
     },
   });
 }
 
-/** Form fields: any number of files, `password` as a file part, `environment`, `acceptNewChain`. */
+/** Form fields: any number of files, `password` as a file part, `environment`, `acceptNewChain`, `store`. */
 function uploadOf(files: readonly UploadedFile[], fields: Readonly<Record<string, string>>) {
   for (const name of Object.keys(fields)) {
-    if (!['environment', 'acceptNewChain'].includes(name)) {
+    if (!['environment', 'acceptNewChain', 'store'].includes(name)) {
       throw new KeyturnError('invalid_input', 'The form has a field that this operation does not know.', {
-        fix: 'Fields are environment and acceptNewChain; a password is sent as a file part named password.',
+        fix: 'Fields are environment, acceptNewChain and store; a password is sent as a file part named password.',
       });
     }
   }
@@ -180,6 +187,7 @@ function uploadOf(files: readonly UploadedFile[], fields: Readonly<Record<string
     files: files.filter(({ field }) => field !== 'password').map(({ name, bytes }) => ({ name, bytes })),
     ...(password === undefined ? {} : { password: SecretBytes.own(password.bytes) }),
     ...(fields['environment'] === undefined ? {} : { environmentConfirmed: fields['environment'] }),
+    ...(fields['store'] === undefined ? {} : { store: fields['store'] }),
     acceptNewChain: fields['acceptNewChain'] === 'true',
   };
 }

@@ -19,6 +19,7 @@ interface Options {
   readonly acceptNewChain?: boolean;
   readonly passwordFile?: string;
   readonly removeSource?: boolean;
+  readonly store?: string;
 }
 
 interface Imported {
@@ -78,6 +79,7 @@ async function upload(api: Api, credential: string, files: readonly FormFile[], 
           environment,
           password,
           acceptNewChain: options.acceptNewChain === true,
+          store: options.store,
         });
       } catch (error) {
         if (isKeyturnError(error, 'key_password_required') && password === null && process.stdin.isTTY) {
@@ -101,13 +103,19 @@ async function post(
   api: Api,
   credential: string,
   files: readonly FormFile[],
-  more: { environment: string | undefined; password: SecretBytes | null; acceptNewChain: boolean },
+  more: {
+    environment: string | undefined;
+    password: SecretBytes | null;
+    acceptNewChain: boolean;
+    store: string | undefined;
+  },
 ): Promise<Imported> {
   const parts =
     more.password === null ? files : [...files, { field: 'password', name: 'password', bytes: more.password.bytes }];
   const form = multipart(parts, {
     ...(more.environment === undefined ? {} : { environment: more.environment }),
     ...(more.acceptNewChain ? { acceptNewChain: 'true' } : {}),
+    ...(more.store === undefined ? {} : { store: more.store }),
   });
   try {
     const path = `/v1/credentials/${encodeURIComponent(credential)}/versions`;
