@@ -1,7 +1,7 @@
 import { KeyturnError } from '../../core/errors.ts';
+import { alertOf, type TlsAlert } from '../../core/tls-alert.ts';
 import type { Refusal } from '../wire.ts';
 import { type LocalCause, localCause, type Presented } from './local-cause.ts';
-import { alertOf, type TlsAlert } from './tls-alert.ts';
 import { isTrustFailure } from './trust-failure.ts';
 
 /** A call to the partner that failed, as Node saw it. */
