@@ -30,6 +30,7 @@ export const instanceCommands: readonly Spec[] = [
     about: 'Check everything that is commonly wrong, with the command that mends it',
     example: 'keyturn doctor',
     load: () => import('../commands/instance/doctor.ts'),
+    options: [['--write-test', 'also write, read and destroy a record of random octets in each store elsewhere']],
   },
   {
     name: 'can-i <permission> [credential]',

@@ -1,47 +1,28 @@
-import { lstat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { dirname, relative, sep } from 'node:path';
 import { type Config, loadConfig } from '../../compose/config.ts';
 import { checkRules } from '../../compose/upkeep/check-rules.ts';
-import { KeyturnError } from '../../core/errors.ts';
-import { attention, broken, type Check, ok } from './check.ts';
+import { examinePlace } from '../../compose/upkeep/examine/private-place.ts';
+import { type Examination, examineStores } from '../../compose/upkeep/examine/stores.ts';
+import { attention, broken, brokenBy, type Check, ok } from '../../core/check.ts';
 
 /** What can be seen of an instance from its folder, on the server's own host. */
-export async function checkInstance(home: string): Promise<Check[]> {
+export async function checkInstance(home: string, examination: Examination): Promise<Check[]> {
   let config: Config;
   try {
     config = await loadConfig(home);
   } catch (error) {
-    return [asBroken('configuration', error)];
+    return [brokenBy('configuration', error)];
   }
   return [
     ok('configuration', config.home),
-    await checkPrivate('key store', config.keystore),
-    ...('file' in config.masterKey ? [await checkPrivate('master key', config.masterKey.file), apart(config)] : []),
-    await checkPrivate('ledger', config.ledger),
+    ...(await examineStores(config, examination)),
+    ...('file' in config.masterKey ? [apart(config)] : []),
+    await examinePlace('ledger', config.ledger),
     await attempt('policies', async () => `access policy ${(await checkRules(config)).digest.slice(0, 16)}`),
     await checkSocket(config.socket),
     checkpointApart(config),
   ];
-}
-
-/** A file of its owner alone, in a folder of its owner alone. */
-async function checkPrivate(name: string, path: string): Promise<Check> {
-  for (const [place, mode] of [
-    [dirname(path), '700'],
-    [path, '600'],
-  ] as const) {
-    try {
-      const found = await lstat(place);
-      if (found.isSymbolicLink()) return broken(name, `${place} is a symbolic link`, 'Name the place itself.');
-      if ((found.mode & 0o077) !== 0) return broken(name, `${place} is open to others`, `chmod ${mode} ${place}`);
-      if (found.uid !== process.geteuid?.())
-        return attention(name, `${place} is another user’s`, 'Run this as that user.');
-    } catch {
-      return broken(name, `${place} can't be read`, 'Put it back from a backup, or run as the user that owns it.');
-    }
-  }
-  return ok(name, path);
 }
 
 /** Through it a freeze goes when the network or the token does not. */
@@ -87,12 +68,6 @@ async function attempt(name: string, act: () => Promise<string>): Promise<Check>
   try {
     return ok(name, await act());
   } catch (error) {
-    return asBroken(name, error);
+    return brokenBy(name, error);
   }
-}
-
-/** A KeyturnError says itself what to do. */
-export function asBroken(name: string, error: unknown): Check {
-  if (error instanceof KeyturnError) return broken(name, `${error.message} [${error.code}]`, error.fix ?? '');
-  return broken(name, 'an unexpected fault', 'Report it.');
 }

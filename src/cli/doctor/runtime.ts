@@ -1,4 +1,4 @@
-import { attention, type Check, ok } from './check.ts';
+import { attention, type Check, ok } from '../../core/check.ts';
 
 /** Fixes mutual-TLS session resumption and agent isolation: advisories of 2026-11-11. */
 const WANTED = [24, 22, 3] as const;

@@ -1,9 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import { attention, broken, brokenBy, type Check, ok } from '../../core/check.ts';
 import type { Api } from '../api/api.ts';
 import type { Shown } from '../commands/credential/show.ts';
 import type { Context } from '../context.ts';
-import { attention, broken, type Check, ok } from './check.ts';
-import { asBroken } from './instance.ts';
 import { checkRuntime, type Runtime } from './runtime.ts';
 
 /** Greatest difference of clocks that goes without a word, milliseconds. */
@@ -16,7 +15,7 @@ export async function checkServer({ api }: Context): Promise<Check[]> {
   try {
     open = await api();
   } catch (error) {
-    return [asBroken('connection', error)];
+    return [brokenBy('connection', error)];
   }
   const checks: Check[] = [pinnedCa(open)];
   for (const [name, act] of [
@@ -30,7 +29,7 @@ export async function checkServer({ api }: Context): Promise<Check[]> {
     try {
       checks.push(...(await act()));
     } catch (error) {
-      checks.push(asBroken(name, error));
+      checks.push(brokenBy(name, error));
       // Without a server or a token whatever follows would tell the same again.
       if (name === 'server' || name === 'token') break;
     }
@@ -73,13 +72,32 @@ async function token(api: Api): Promise<Check[]> {
 
 async function ready(api: Api): Promise<Check[]> {
   const answer = (await api.call({ method: 'GET', path: '/readyz', accepted: 503 })) as {
-    checks: { name: string; ready: boolean; detail: string }[];
+    checks: Readiness[];
   };
-  return answer.checks.map(({ name, ready: is, detail }) =>
-    is
-      ? ok(name, 'ready')
-      : broken(name, detail, 'Restart the server when its disk is well again; freeze works meanwhile.'),
-  );
+  return answer.checks.map(readinessOf);
+}
+
+interface Readiness {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly required: boolean;
+  readonly detail: string;
+}
+
+/** A store that is not required may be down while the server stays in service. */
+function readinessOf({ name: what, ready: is, required, detail }: Readiness): Check {
+  const name = `server’s ${what}`;
+  const need = required ? 'required' : 'not required';
+  if (is) return ok(name, `ready (${need})`);
+  if (required) {
+    return broken(
+      name,
+      `${detail} (${need})`,
+      'Restart the server when its disk is well again; freeze works meanwhile.',
+    );
+  }
+  const evidence = `${detail} (${need}: leases are renewed, its keys are not lent anew)`;
+  return attention(name, evidence, 'Run keyturn doctor on the server’s own host: it tells why, store by store.');
 }
 
 async function runtime(api: Api): Promise<Check[]> {

@@ -18,6 +18,15 @@ import { awsError } from './failure/reason.ts';
 import { Guard } from './guard.ts';
 import type { Connection } from './options.ts';
 
+/** What doctor tells of a client; no secret. */
+export interface ClientInspection {
+  /** As the SDK names it, e.g. `env vars`; null when it does not say. */
+  readonly credentials: string | null;
+  readonly expiresAt: Date | null;
+  /** By how much the SDK corrects this machine's clock, milliseconds. */
+  readonly clockOffsetMs: number;
+}
+
 /**
  * The calls of AWS Secrets Manager that Keyturn makes. An answer counts only if it speaks of the secret that was asked
  * for. Rejects with what failure/reason.ts lists.
@@ -93,6 +102,33 @@ export class SecretsClient {
     return { names, next: answer.NextToken };
   }
 
+  /** One page of the secrets whose names begin so and that are scheduled for deletion, with the day of it. */
+  async scheduled(beginning: string, token: string | undefined) {
+    const command = new ListSecretsCommand({
+      MaxResults: 100,
+      IncludePlannedDeletion: true,
+      Filters: [{ Key: 'name', Values: [beginning] }],
+      ...(token === undefined ? {} : { NextToken: token }),
+    });
+    const about = `${beginning}*`;
+    const answer = await this.#run('ListSecrets', about, (abortSignal) => this.#sdk.send(command, { abortSignal }));
+    const secrets = (answer.SecretList ?? []).flatMap(({ Name: name, DeletedDate: deletedAt }) =>
+      name === undefined || deletedAt === undefined ? [] : [{ name, deletedAt }],
+    );
+    return { secrets, next: answer.NextToken };
+  }
+
+  /** After a call that AWS answered. */
+  async inspect(): Promise<ClientInspection> {
+    const { credentials, systemClockOffset } = this.#sdk.config;
+    const identity = await credentials();
+    return {
+      credentials: sourceOf(identity),
+      expiresAt: identity.expiration ?? null,
+      clockOffsetMs: systemClockOffset,
+    };
+  }
+
   async delete(input: DeleteSecretCommandInput & { readonly SecretId: string }): Promise<void> {
     const { SecretId: name } = input;
     const answer = await this.#run('DeleteSecret', name, (abortSignal) =>
@@ -132,4 +168,11 @@ export class SecretsClient {
     const message = `What answered ${operation} for secret ${name} does not speak as AWS does.`;
     return awsError('not_aws', message, { fix: 'Check the endpoint; a proxy or another service may stand there.' });
   }
+}
+
+/** The SDK notes with the credentials which links of its chain gave them; the last one is where they came from. */
+function sourceOf(identity: object): string | null {
+  if (!('$source' in identity) || typeof identity.$source !== 'object' || identity.$source === null) return null;
+  const source = Object.keys(identity.$source).at(-1);
+  return source?.replace('CREDENTIALS_', '').replaceAll('_', ' ').toLowerCase() ?? null;
 }

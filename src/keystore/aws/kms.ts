@@ -1,4 +1,9 @@
-import { DecryptCommand, GenerateDataKeyWithoutPlaintextCommand, KMSClient } from '@aws-sdk/client-kms';
+import {
+  DecryptCommand,
+  DescribeKeyCommand,
+  GenerateDataKeyWithoutPlaintextCommand,
+  KMSClient,
+} from '@aws-sdk/client-kms';
 import { KeyturnError } from '../../core/errors.ts';
 import { SecretBytes } from '../../core/secret-bytes.ts';
 import { readWhole } from '../file/disk/read-whole.ts';
@@ -64,6 +69,15 @@ export async function generateKmsMasterKey(options: KmsMasterKeyOptions): Promis
   return kmsMasterKey(options);
 }
 
+/** What AWS KMS says of a key, e.g. `Enabled`, `Disabled`, `PendingDeletion`. A permission that Keyturn does without. */
+export function stateOfKey(options: Pick<KmsMasterKeyOptions, 'keyId'> & AwsConnectionOptions): Promise<string> {
+  return asking(options, 'DescribeKey', async (sdk, abortSignal) => {
+    const { KeyMetadata: key } = await sdk.send(new DescribeKeyCommand({ KeyId: options.keyId }), { abortSignal });
+    if (key?.KeyState === undefined) throw notKms();
+    return key.KeyState;
+  });
+}
+
 /** The context is authenticated with the wrapped key: it opens for this purpose and this store alone. */
 function keyAndContext({ keyId, store }: KmsMasterKeyOptions) {
   return { KeyId: keyId, EncryptionContext: { 'keyturn:purpose': 'master-key', 'keyturn:store': store } };
@@ -89,7 +103,7 @@ function unwrapped(octets: Uint8Array | undefined, file: string): SecretBytes {
 }
 
 async function asking<T>(
-  options: KmsMasterKeyOptions,
+  options: Pick<KmsMasterKeyOptions, 'keyId'> & AwsConnectionOptions,
   operation: Operation,
   send: (sdk: KMSClient, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {

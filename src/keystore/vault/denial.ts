@@ -24,10 +24,10 @@ export async function explainDenial(client: VaultClient, needed: Privilege, logi
 /**
  * Those of the privileges that the token lacks, by sys/capabilities-self; null when the token may not ask that.
  */
-export async function missingPrivileges(
+export async function missingPrivileges<P extends Pick<Privilege, 'path' | 'capability'>>(
   client: VaultClient,
-  needed: readonly Privilege[],
-): Promise<readonly Privilege[] | null> {
+  needed: readonly P[],
+): Promise<readonly P[] | null> {
   const body = { paths: needed.map(({ path }) => path) };
   const answer = await quietly(client.probe({ method: 'POST', path: 'sys/capabilities-self', body }, true));
   if (answer?.status !== 200) return null;

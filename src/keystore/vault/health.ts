@@ -12,12 +12,15 @@ import type { KvPath } from './kv/path.ts';
 const BUDGET_MS = 900;
 
 /** What sys/health says by its status (openbao.org/api-docs/system/health); 429 and 473 forward what they are asked. */
-const NOT_SERVING: Readonly<Record<number, string>> = {
-  472: 'Vault is a disaster-recovery secondary, which serves nothing. Point the address to the primary.',
-  474: 'Vault is a standby that has lost its active node.',
-  501: 'Vault is not initialised. Run: bao operator init',
-  503: 'Vault is sealed. Run: bao operator unseal',
-  530: 'Vault was removed from its cluster.',
+export const NOT_SERVING: Readonly<Record<number, { readonly says: string; readonly fix: string }>> = {
+  472: {
+    says: 'Vault is a disaster-recovery secondary, which serves nothing',
+    fix: 'Point the address to the primary.',
+  },
+  474: { says: 'Vault is a standby that has lost its active node', fix: 'See its peers: bao operator raft list-peers' },
+  501: { says: 'Vault is not initialised', fix: 'Run: bao operator init' },
+  503: { says: 'Vault is sealed', fix: 'Run: bao operator unseal' },
+  530: { says: 'Vault was removed from its cluster', fix: 'Point the address to a node of the cluster.' },
 };
 
 /** Whether the server serves, the mount is there, and the token may list it. Never throws. */
@@ -37,7 +40,7 @@ export async function vaultHealth(client: VaultClient, paths: KvPath, login: str
 async function asked(client: VaultClient, paths: KvPath, login: string): Promise<KeyStoreHealth> {
   const said = await client.probe({ method: 'GET', path: 'sys/health', outsideNamespace: true }, false);
   const why = NOT_SERVING[said.status];
-  if (why !== undefined) return notReady(why);
+  if (why !== undefined) return notReady(`${why.says}. ${why.fix}`);
   if (typeof answerObject(said.octets)['initialized'] !== 'boolean') throw notVault(said.status);
   const path = paths.folder('');
   const [answer] = await Promise.all([client.probe({ method: 'LIST', path }, true), checkMount(client, paths)]);
@@ -47,7 +50,7 @@ async function asked(client: VaultClient, paths: KvPath, login: string): Promise
   return { ready: true, detail: '' };
 }
 
-function notVault(status: number) {
+export function notVault(status: number) {
   return vaultError('not_vault', `What answered does not say how it is, as Vault does (HTTP ${status}).`, {
     status,
     fix: 'Check the address; a proxy or another service may stand there.',

@@ -3,7 +3,7 @@ import { chmod, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Check } from '../../../src/cli/doctor/check.ts';
+import type { Check } from '../../../src/core/check.ts';
 import { edit, TestInstance } from '../../e2e/instance.ts';
 import { TestCa } from '../../fakes/ca.ts';
 import { Keyturn } from '../keyturn.ts';
@@ -49,7 +49,11 @@ test('a fresh instance works, and what a production server lacks is pointed out'
   expect(names('ok')).toEqual(
     expect.arrayContaining([
       'configuration',
-      'key store',
+      'key store file',
+      'key store lock',
+      'key store master key',
+      'key store content',
+      'server’s store file',
       'ledger',
       'policies',
       'local socket',
@@ -59,7 +63,7 @@ test('a fresh instance works, and what a production server lacks is pointed out'
     ]),
   );
   const { out } = await keyturn.run(['doctor']);
-  expect(out).toContain('✔ key store: ');
+  expect(out).toContain('✔ key store file: ');
   expect(out).toContain('    fix: ');
 });
 
@@ -77,8 +81,8 @@ test('files and folders that others can enter are named with the command that cl
   await chmod(folder, 0o755);
   try {
     const fixes = (await broken()).map(({ name, fix }) => [name, fix]);
-    expect(fixes).toContainEqual(['key store', `chmod 600 ${store}`]);
-    expect(fixes).toContainEqual(['master key', `chmod 700 ${folder}`]);
+    expect(fixes).toContainEqual(['key store file', `chmod 600 ${store}`]);
+    expect(fixes).toContainEqual(['key store master key', `chmod 700 ${folder}`]);
   } finally {
     await chmod(store, 0o600);
     await chmod(folder, 0o700);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { exists } from '../../../compose/exists.ts';
+import { broken, type Check } from '../../../core/check.ts';
 import type { Context } from '../../context.ts';
-import { broken, type Check } from '../../doctor/check.ts';
 import { checkInstance } from '../../doctor/instance.ts';
 import { checkServer } from '../../doctor/server.ts';
 import { EXIT } from '../../terminal/exit.ts';
@@ -9,12 +9,16 @@ import { EXIT } from '../../terminal/exit.ts';
 const MARK = { ok: '✔', attention: '!', broken: '✖' } as const;
 
 /** Exit code 0: all is well; 10: something needs attention; 1: something is broken. */
-export default async function doctor(context: Context): Promise<number> {
+export default async function doctor(context: Context, options: { readonly writeTest?: boolean }): Promise<number> {
   const { home, where } = context;
   const local = await exists(join(home, 'keyturn.yaml'));
   const elsewhere = (where.connection ?? process.env['KEYTURN_CONNECTION']) !== undefined;
   const checks = [
-    ...(local ? await checkInstance(home) : elsewhere ? [] : [noInstance(home)]),
+    ...(local
+      ? await checkInstance(home, { writeTest: options.writeTest ?? false })
+      : elsewhere
+        ? []
+        : [noInstance(home)]),
     ...(await checkServer(context)),
   ];
   context.terminal.result(

@@ -12,6 +12,7 @@ export const OPERATIONS = {
   RemoveRegionsFromReplication: ['secretsmanager:RemoveRegionsFromReplication'],
   GenerateDataKeyWithoutPlaintext: ['kms:GenerateDataKeyWithoutPlaintext'],
   Decrypt: ['kms:Decrypt'],
+  DescribeKey: ['kms:DescribeKey'],
 } as const satisfies Record<string, readonly [string, ...string[]]>;
 
 export type Operation = keyof typeof OPERATIONS;

@@ -10,7 +10,7 @@ export function redirectTarget(location: string | undefined, from: URL, origins:
   if (target !== null && origins.has(target.origin) && samePlace(target, from)) return target;
   const origin = target === null ? 'nowhere' : target.origin;
   throw vaultError('redirected', `Vault redirects to ${printable(origin)}, which is not followed.`, {
-    fix: 'If that is a node of this cluster, add its origin to followTo; else find out who answers at the address.',
+    fix: 'If that is a node of this cluster, add its origin to follow-to; else find out who answers at the address.',
   });
 }
 

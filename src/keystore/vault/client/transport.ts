@@ -132,7 +132,16 @@ function failure(error: unknown, signal: AbortSignal, sent: boolean): Error {
   }
   const reason: Reason = sent ? 'lost' : 'unreachable';
   const says = reason === 'lost' ? 'The connection to Vault broke before it answered' : "Vault can't be reached";
-  return vaultError(reason, `${says} (${code}).`, { fix: 'Check the address, the network and that the server runs.' });
+  return vaultError(reason, `${says} (${code}).`, { fix: connectionFix(code) });
+}
+
+function connectionFix(code: string): string {
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return 'The name does not resolve: correct the address, or see what DNS says: getent hosts NAME.';
+  }
+  if (code === 'ECONNREFUSED')
+    return 'Nobody listens there: correct host and port of the address, or start the server.';
+  return 'Check the address, the network and that the server runs.';
 }
 
 function codeOf(error: unknown): string {
@@ -147,9 +156,10 @@ function isCertificateCode(code: string): boolean {
 }
 
 function certificateFix(code: string): string {
-  if (code === 'CERT_HAS_EXPIRED') return "Renew the server's certificate.";
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'Use a name of the certificate, or set tls.serverName.';
+  if (code === 'CERT_HAS_EXPIRED')
+    return "Renew the server's certificate, and let it load the new one: kill -HUP its process.";
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'Use a name of the certificate, or set tls.server-name.';
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO')
     return 'Check that the address speaks TLS, and our certificate.';
-  return "Name the CA that issued the server's certificate: tls.caFile, BAO_CACERT or VAULT_CACERT.";
+  return "Name the CA that issued the server's certificate: tls.ca in keyturn.yaml, BAO_CACERT or VAULT_CACERT.";
 }

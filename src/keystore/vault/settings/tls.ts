@@ -21,7 +21,7 @@ export function tlsSettings(options: VaultTlsOptions, environment: Environment):
   if ((clientCertificate === null) !== (clientKey === null)) {
     const source = (clientCertificate ?? clientKey)?.source ?? '';
     throw new KeyturnError('config_invalid', `Of client certificate and key only one is set (by ${source}).`, {
-      fix: 'Set both: BAO_CLIENT_CERT and BAO_CLIENT_KEY, or tls.clientCertificateFile and tls.clientKeyFile.',
+      fix: 'Set both: BAO_CLIENT_CERT and BAO_CLIENT_KEY, or tls.certificate and tls.key in keyturn.yaml.',
     });
   }
   return {
@@ -57,6 +57,6 @@ function skipVerify(allowed: boolean, environment: Environment): Sourced<boolean
   if (set === null || !truth(set)) return { value: false, source: set?.source ?? 'default' };
   if (allowed) return { value: true, source: set.source };
   throw new KeyturnError('config_invalid', `${set.source} asks for a Vault whose certificate nobody checks.`, {
-    fix: `Unset ${set.source} and name the CA: tls.caFile, BAO_CACERT or VAULT_CACERT.`,
+    fix: `Unset ${set.source} and name the CA: tls.ca in keyturn.yaml, BAO_CACERT or VAULT_CACERT.`,
   });
 }

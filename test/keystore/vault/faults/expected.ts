@@ -127,7 +127,7 @@ export const EXPECTED: Readonly<Record<string, Row>> = {
     read: 'keystore_unavailable (standby) → 1',
     list: 'keystore_unavailable (standby) → 1',
     destroy: 'keystore_unavailable (standby) → 1',
-    health: 'not ready: Vault is a standby that has lost its active node.',
+    health: 'not ready: Vault is a standby that has lost its active node',
   },
   'HTTP 500': {
     write: 'keystore_unavailable (server_error) → 1',
@@ -148,7 +148,7 @@ export const EXPECTED: Readonly<Record<string, Row>> = {
     read: 'keystore_unavailable (standby) → 1',
     list: 'keystore_unavailable (standby) → 1',
     destroy: 'keystore_unavailable (standby) → 1',
-    health: 'not ready: Vault was removed from its cluster.',
+    health: 'not ready: Vault was removed from its cluster',
   },
   'wrong content type, 200': {
     write: 'keystore_unavailable (not_vault) → 1',

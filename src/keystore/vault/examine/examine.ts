@@ -1,0 +1,62 @@
+import { brokenBy, type Check, ok, untilBroken } from '../../../core/check.ts';
+import { connectVault, type VaultLink } from '../connect.ts';
+import { KvPath } from '../kv/path.ts';
+import type { VaultConnection, VaultStoreOptions } from '../options.ts';
+import { type TransitMasterKeyOptions, transitMasterKey } from '../transit.ts';
+import { examineLogin } from './login.ts';
+import { examineMount, examinePolicy } from './mount.ts';
+import { examineServer } from './server.ts';
+import { examineSettings } from './settings.ts';
+
+/**
+ * For doctor: everything that stands between this process and a working store, from the settings to the policy, to
+ * the first thing that is broken. Writes nothing but what a login leaves behind: a token, which ends by itself.
+ */
+export function examineVault(options: VaultStoreOptions): Promise<Check[]> {
+  return throughLink(options, (link) => {
+    const paths = new KvPath(options.mount ?? 'secret', options.prefix ?? 'keyturn');
+    return [
+      ['login', () => examineLogin(link, [paths.folder('')])],
+      ['mount', () => examineMount(link, paths)],
+      ['policy', () => examinePolicy(link, paths)],
+    ];
+  });
+}
+
+/** The same for a wrapped master key, which is really unwrapped, and wiped. */
+export function examineTransit(options: TransitMasterKeyOptions): Promise<Check[]> {
+  return throughLink(options, (link) => [
+    ['login', () => examineLogin(link, [])],
+    [
+      'unwrapping',
+      async () => {
+        const master = transitMasterKey(options);
+        (await master.read()).dispose();
+        return [ok('unwrapping', master.description)];
+      },
+    ],
+  ]);
+}
+
+async function throughLink(
+  options: VaultConnection,
+  steps: (link: VaultLink) => Parameters<typeof untilBroken>[0],
+): Promise<Check[]> {
+  let link: VaultLink;
+  try {
+    link = connectVault(options);
+  } catch (error) {
+    return [brokenBy('settings', error)];
+  }
+  try {
+    return await untilBroken([
+      ['settings', async () => examineSettings(options, link.settings)],
+      ['server', () => examineServer(link)],
+      ...steps(link),
+    ]);
+  } catch (error) {
+    return [brokenBy('settings', error)];
+  } finally {
+    link.close();
+  }
+}
