@@ -25,6 +25,9 @@ export interface PolicyContent {
   readonly expectations: readonly Expectation[];
 }
 
+/** Questions whose fitting bindings are kept: a few for each service. */
+const MAX_FITS = 4_096;
+
 /**
  * Who may do what: pure and immutable. Denies by default; a binding can only add, so the order and the split into
  * files mean nothing. Made by `loadPolicy`, which checks the content.
@@ -35,6 +38,7 @@ export class Policy {
   readonly expectations: readonly Expectation[];
   /** SHA-256 over the content in canonical form, lower-case hex: equal for equal rules, however they are filed. */
   readonly digest: string;
+  readonly #fits = new Map<string, readonly Binding[]>();
 
   private constructor({ roles, bindings, expectations }: PolicyContent) {
     this.roles = roles;
@@ -61,18 +65,29 @@ export class Policy {
   }
 
   #weigh(request: AccessRequest): Decision {
-    const weighed = this.bindings.map((binding) => ({ binding, misses: mismatches(binding, request) }));
-    const [grant] = weighed
-      .filter(({ misses }) => misses.length === 0)
-      .map(({ binding }) => binding)
-      .sort(longestFirst);
+    const fitting = this.#fitting(request);
+    const grant = fitting.find((binding) => mismatches(binding, request).length === 0);
     if (grant !== undefined) return allowed(request, grant);
-    const [expired] = weighed
-      .filter(({ misses }) => misses.length === 1 && misses[0] === 'expired')
-      .map(({ binding }) => binding)
-      .sort(longestFirst);
+    const [expired] = fitting;
     if (expired === undefined) return denied('default-deny', `No binding grants ${request.permission}.`);
     return denied('binding-expired', `Binding ${expired.id} ended at ${timestamp(expired.expiresAt ?? 0)}.`);
+  }
+
+  /**
+   * Bindings that grant this at some time, the one that lasts longest first. Which these are depends on nothing but
+   * the request and the rules, which never change, so it is kept; whether they grant it now is not.
+   */
+  #fitting(request: AccessRequest): readonly Binding[] {
+    const { principal, permission, credential } = request;
+    const question = JSON.stringify([principal.id, permission, credential]);
+    const known = this.#fits.get(question);
+    if (known !== undefined) return known;
+    const fitting = this.bindings
+      .filter((binding) => mismatches(binding, request).every((miss) => miss === 'expired'))
+      .sort(longestFirst);
+    if (this.#fits.size >= MAX_FITS) this.#fits.clear();
+    this.#fits.set(question, fitting);
+    return fitting;
   }
 }
 

@@ -3,9 +3,11 @@ import type { Permission } from '../access/permission.ts';
 import type { EntryDraft } from '../audit/entry.ts';
 import type { JsonObject } from '../core/canonical-json.ts';
 import { KeyturnError } from '../core/errors.ts';
+import { remembered } from '../core/remembered.ts';
 import type { Check } from '../ledger/change.ts';
 import type { Caller } from './caller.ts';
 import type { Desk } from './desk.ts';
+import { noHold } from './hold/checks.ts';
 import { refused } from './refusal.ts';
 
 /** A decision, and the checks that make it hold at the commit. */
@@ -33,16 +35,27 @@ export async function authorise(
   }
   if (permission !== 'hold:lift') await refuseFrozen(desk, caller, permission, credential);
   const checks = standingChecks(caller, policy.digest, decision.expiresAt);
-  // Lifting is left to a frozen person: else whoever may freeze could make every freeze last for ever.
-  return { decision, checks: permission === 'hold:lift' ? checks : [...checks, notFrozen(caller)] };
+  // A frozen principal changes nothing and gets nothing. Lifting is left to a frozen person: else whoever may freeze could make every freeze last for ever.
+  return {
+    decision,
+    checks: permission === 'hold:lift' ? checks : [...checks, noHold('principal', caller.principal.id)],
+  };
 }
+
+// One object for equal checks, so that a batch asks once (see the ledger's port).
+const tokenUnrevoked = remembered((id: string): Check => {
+  return { rule: 'token-revoked', table: 'tokens', some: { id, revoked_at: null } };
+});
+const policyUnchanged = remembered((digest: string): Check => {
+  return { rule: 'policy-changed', table: 'policies', some: { id: 'current', digest } };
+});
 
 /** What must still be true at the commit for a decision of `policyDigest` in favour of `caller` to count. */
 export function standingChecks(caller: Caller, policyDigest: string, grantEndsAt: number | null): Check[] {
   return [
-    { rule: 'token-revoked', table: 'tokens', some: { id: caller.token.id, revoked_at: null } },
+    tokenUnrevoked(caller.token.id),
     { rule: 'token-expired', notAfter: caller.token.expiresAt },
-    { rule: 'policy-changed', table: 'policies', some: { id: 'current', digest: policyDigest } },
+    policyUnchanged(policyDigest),
     ...(grantEndsAt === null ? [] : [{ rule: 'binding-expired', notAfter: grantEndsAt }]),
   ];
 }
@@ -57,12 +70,6 @@ export async function refuseFrozen(
   if (!desk.holds.isHeld('principal', caller.principal.id)) return;
   await desk.ledger.commit({ entry: denial(caller, permission, credential, 'hold-on-principal') });
   throw refused('hold-on-principal');
-}
-
-/** A frozen principal changes nothing and gets nothing. */
-function notFrozen({ principal }: Caller): Check {
-  const rule = 'hold-on-principal';
-  return { rule, table: 'holds', none: { target: 'principal', subject: principal.id, lifted_at: null } };
 }
 
 /** The entry of a denial; `rule` names what decided. */

@@ -17,7 +17,8 @@ export type Where<T extends TableName> = { readonly [C in keyof Tables[T]]?: Con
 
 /**
  * Something that must still be true inside the transaction. `rule` names it in the refusal and in the refusal's
- * entry, e.g. `version-current`, `hold-on-version`, `binding-expired`.
+ * entry, e.g. `version-current`, `hold-on-version`, `binding-expired`. Changes that carry the same object for equal
+ * checks may have it evaluated once in one transaction.
  */
 export type Check =
   | { [T in TableName]: { readonly rule: string; readonly table: T; readonly some: Where<T> } }[TableName]
@@ -38,6 +39,11 @@ export type Write =
     }[TableName]
   /** Insert, or replace the row with the same key. */
   | { [T in TableName]: { readonly put: T; readonly row: Tables[T] } }[TableName];
+
+export function tableOf(write: Write): TableName {
+  if ('insert' in write) return write.insert;
+  return 'update' in write ? write.update : write.put;
+}
 
 /**
  * One unit of work: plain data, so that it can travel to a worker thread. In one transaction the checks are

@@ -1,20 +1,19 @@
+import { remembered } from '../../core/remembered.ts';
 import type { Check } from '../../ledger/change.ts';
+import type { HoldTarget } from '../../ledger/tables.ts';
 import { subjectsOf, type Touched } from './hold-switch.ts';
 
 /** Checks that no hold in force stands on anything touched. */
 export function noHolds(touched: Touched): Check[] {
-  return subjectsOf(touched).map(([target, subject]) => ({
-    rule: `hold-on-${target}`,
-    table: 'holds',
-    none: { target, subject, lifted_at: null },
-  }));
+  return subjectsOf(touched).map(([target, subject]) => noHold(target, subject));
 }
 
 /** Checks that none of these key stores is frozen. */
 export function storesNotHeld(...stores: readonly string[]): Check[] {
-  return stores.map((subject) => ({
-    rule: 'hold-on-store',
-    table: 'holds',
-    none: { target: 'store', subject, lifted_at: null },
-  }));
+  return stores.map((subject) => noHold('store', subject));
 }
+
+/** One object for equal checks, so that a batch asks once (see the ledger's port). */
+export const noHold = remembered((target: HoldTarget, subject: string): Check => {
+  return { rule: `hold-on-${target}`, table: 'holds', none: { target, subject, lifted_at: null } };
+});

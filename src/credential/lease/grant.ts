@@ -5,6 +5,7 @@ import type { JsonObject } from '../../core/canonical-json.ts';
 import { timestamp } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
+import { remembered } from '../../core/remembered.ts';
 import type { Check, Write } from '../../ledger/change.ts';
 import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
 import type { AnswerSealer, NamedSecret } from '../../sealed/answer.ts';
@@ -143,13 +144,9 @@ async function record(
   const outcome = await desk.ledger.commit({
     checks: [
       ...authority.checks,
-      {
-        rule: 'version-current',
-        table: 'versions',
-        some: { credential: row.credential, version: row.version, state: 'current' },
-      },
+      versionCurrent(row.credential, row.version),
       ...noHolds(touched),
-      ...companionChecks(companions),
+      ...companions.map(({ credential, name, generation }) => companionCurrent(credential, name, generation)),
       ...(replaces === null ? [] : stillLive(replaces.lease)),
     ],
     writes: [...endOf(replaces), { insert: 'leases', row }],
@@ -187,13 +184,14 @@ export function leaseFacts(row: LeaseRow, version: VersionRow, wish: LeaseWish, 
   };
 }
 
-function companionChecks(companions: readonly CompanionRow[]): Check[] {
-  return companions.map(({ credential, name, generation }) => ({
-    rule: 'companion-current',
-    table: 'companions',
-    some: { credential, name, generation, state: 'current' },
-  }));
-}
+// One object for equal checks, so that a batch asks once (see the ledger's port).
+export const versionCurrent = remembered((credential: string, version: number): Check => {
+  return { rule: 'version-current', table: 'versions', some: { credential, version, state: 'current' } };
+});
+const companionCurrent = remembered((credential: string, name: string, generation: number): Check => {
+  const some = { credential, name, generation, state: 'current' } as const;
+  return { rule: 'companion-current', table: 'companions', some };
+});
 
 /** A renewal counts for a lease that has not ended before the commit. */
 export function stillLive({ id, expires_at }: LeaseRow): Check[] {

@@ -15,6 +15,7 @@ import {
   seal,
   stillLive,
   touchedBy,
+  versionCurrent,
 } from './grant.ts';
 import { type Lease, type LeaseWish, type ReportedUse, usesOf } from './lease.ts';
 import { disposeAll, readMaterial } from './material.ts';
@@ -104,11 +105,7 @@ async function record(
     checks: [
       ...authority.checks,
       ...stillLive(lease),
-      {
-        rule: 'version-current',
-        table: 'versions',
-        some: { credential: row.credential, version: row.version, state: 'current' },
-      },
+      versionCurrent(row.credential, row.version),
       ...noHolds(touchedBy(caller, version)),
     ],
     writes: [

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
+import type { BatchAnswer } from '../batch/answer.ts';
 import { fromWire } from '../batch/answer.ts';
 import { CommitQueue } from '../batch/commit-queue.ts';
 import { Health } from '../batch/health.ts';
@@ -10,6 +11,7 @@ import type { Ledger, LedgerStatus } from '../ledger.ts';
 import type { SignedHead } from '../log/proof.ts';
 import type { FromWriter, ToWriter, WriterData } from './protocol.ts';
 import { ReadWorker } from './read-worker.ts';
+import { RowCache } from './row-cache.ts';
 import { SqliteLedger } from './sqlite-ledger.ts';
 import { workerFile } from './worker-file.ts';
 
@@ -51,22 +53,29 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   const { writer, opened } = await startWriter(options);
   let head = opened;
   const health = new Health({ fix: LOOK_AFTER, recovers: false });
+  const rows = new RowCache();
   const queue = new CommitQueue(health, {
-    send: (changes) => writer.postMessage({ kind: 'batch', now: clock.now(), changes } satisfies ToWriter),
+    send: (changes) => {
+      rows.beingWritten(changes);
+      writer.postMessage({ kind: 'batch', now: clock.now(), changes } satisfies ToWriter);
+    },
     stallAfterMs,
     onHead: (next) => {
       head = next;
       options.onCheckpoint?.(next.checkpoint, next.size);
     },
   });
-  listen(writer, queue, health);
+  listen(writer, health, (answer) => {
+    rows.written();
+    queue.settle(answer);
+  });
   const state = new ReadWorker(path, health, stallAfterMs);
   const log = new ReadWorker(path, health, LOG_READ_LIMIT_MS);
   const shutDown = async () => {
     await Promise.all([state.end(), log.end()]);
     await closeWriter(writer);
   };
-  const ledger = new SqliteLedger({ path, health, queue, state, log, head: () => head, shutDown });
+  const ledger = new SqliteLedger({ path, health, queue, state, rows, log, head: () => head, shutDown });
   health.onEnd(() => options.onStatus?.(ledger.status()));
   try {
     await Promise.all([state.start(), log.start()]);
@@ -93,9 +102,9 @@ async function startWriter(options: SqliteLedgerOptions): Promise<{ writer: Work
   throw new KeyturnError('internal', 'The ledger writer spoke out of turn.');
 }
 
-function listen(writer: Worker, queue: CommitQueue, health: Health): void {
+function listen(writer: Worker, health: Health, settle: (answer: BatchAnswer) => void): void {
   writer.on('message', (message: FromWriter) => {
-    if (message.kind === 'durable') queue.settle(message.answer);
+    if (message.kind === 'durable') settle(message.answer);
     if (message.kind === 'failed') health.end('failed', message.detail);
   });
   writer.on('error', () => health.end('failed', 'the thread that writes has crashed'));

@@ -7,6 +7,7 @@ import type { SignedHead } from '../log/proof.ts';
 import type { Snapshotting } from '../snapshot.ts';
 import type { TableName, Tables } from '../tables.ts';
 import type { ReadWorker } from './read-worker.ts';
+import type { RowCache } from './row-cache.ts';
 import { takeSnapshot } from './snapshot/snapshot.ts';
 
 const DEFAULT_CHECKPOINTS = 1000;
@@ -18,6 +19,7 @@ export interface SqliteParts {
   readonly queue: CommitQueue;
   /** Answers questions about state. */
   readonly state: ReadWorker;
+  readonly rows: RowCache;
   /** Answers questions about the log, so that a long one never keeps a lease waiting. */
   readonly log: ReadWorker;
   /** The newest durable head. */
@@ -39,7 +41,9 @@ export class SqliteLedger implements Ledger, Snapshotting {
   }
 
   async find<T extends TableName>(table: T, where: Where<T>, options: FindOptions<T> = {}): Promise<Tables[T][]> {
-    return this.#parts.state.ask({ op: 'find', table, where, options });
+    const { health, rows, state } = this.#parts;
+    health.assertReady();
+    return rows.find(table, JSON.stringify([where, options]), () => state.ask({ op: 'find', table, where, options }));
   }
 
   async head(): Promise<SignedHead> {

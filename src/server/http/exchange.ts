@@ -121,14 +121,21 @@ async function send(response: Response, answer: Answer): Promise<void> {
   response.setHeader('cache-control', 'no-store');
   response.status(answer.status);
   if ('json' in answer) {
-    response.json(answer.json);
+    sendText(response, 'application/json; charset=utf-8', JSON.stringify(answer.json));
   } else if ('text' in answer) {
+    if (typeof answer.text === 'string') return sendText(response, answer.type, answer.text);
     response.setHeader('content-type', answer.type);
-    if (typeof answer.text === 'string') response.send(answer.text);
-    else await sendLines(response, answer.text);
+    await sendLines(response, answer.text);
   } else {
     response.end();
   }
+}
+
+/** Head and body as one text, so that they leave in one write. */
+function sendText(response: Response, type: string, text: string): void {
+  response.setHeader('content-type', type);
+  response.setHeader('content-length', Buffer.byteLength(text));
+  response.end(text);
 }
 
 async function sendLines(response: Response, lines: AsyncIterable<string>): Promise<void> {
@@ -163,6 +170,7 @@ export function sendProblem(gate: Pick<Gate, 'log'>, response: Response, error: 
   if (problem.status === 413 || problem.status === 415) response.setHeader('connection', 'close');
   if (problem.status === 429 || problem.status === 503) response.setHeader('retry-after', '1');
   response.setHeader('cache-control', 'no-store');
-  response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  response.status(problem.status);
+  sendText(response, 'application/problem+json; charset=utf-8', JSON.stringify(problem));
   return problem.code;
 }

@@ -3,15 +3,17 @@ import { recordEntry } from '../../../audit/recorded.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import type { BatchAnswer } from '../../batch/answer.ts';
 import { refusalOf } from '../../batch/fault.ts';
-import { batchAnswer, refusedBy, type Settled, unchangedAnswer } from '../../batch/settled.ts';
-import type { Change } from '../../change.ts';
+import { assertTouched, batchAnswer, refusedBy, type Settled, unchangedAnswer } from '../../batch/settled.ts';
+import type { Change, Write } from '../../change.ts';
 import { packFrontier } from '../../log/frontier.ts';
 import { type LogEnd, LogTail } from '../../log/log-tail.ts';
 import { assertSeen, type SignedHead } from '../../log/proof.ts';
+import { questionMark } from '../../sql/statement.ts';
+import { writeStatement } from '../../sql/translate.ts';
 import type { Statements } from '../database/connection.ts';
 import { sqliteFault } from '../database/fault.ts';
 import type { TreeRows } from '../database/tree-rows.ts';
-import { failedRule, perform } from './one-change.ts';
+import { HeldChecks } from './held-checks.ts';
 
 /** Many changes, one transaction, one sync. Any error that leaves it is final: nothing may be committed afterwards. */
 export class GroupCommit {
@@ -31,7 +33,9 @@ export class GroupCommit {
   run(now: number, changes: readonly Change[]): BatchAnswer {
     const tail = new LogTail(this.#end, now);
     this.#sql('BEGIN IMMEDIATE');
-    const settled = changes.map((change) => this.#settle(change, tail, now));
+    // `now` and not the entries' time: a clock that once ran ahead must not end every token and lease until then.
+    const checks = new HeldChecks(this.#statements, now);
+    const settled = changes.map((change) => this.#settle(change, tail, checks));
     if (tail.isEmpty) {
       this.#sql('ROLLBACK');
       return unchangedAnswer(settled, tail);
@@ -44,29 +48,54 @@ export class GroupCommit {
   }
 
   /** Checks, then writes, then the entry; what goes wrong with one change undoes that change alone. */
-  #settle(change: Change, tail: LogTail, now: number): Settled {
+  #settle(change: Change, tail: LogTail, checks: HeldChecks): Settled {
     let settled: Settled;
-    this.#sql('SAVEPOINT one_change');
     try {
-      settled = this.#attempt(change, tail, now);
+      settled = this.#attempt(change, tail, checks);
     } catch (error) {
       const refusal = refusalOf(error, sqliteFault(error));
       if (refusal === null) throw error;
-      this.#sql('ROLLBACK TO one_change');
       settled = { error: refusal };
     }
-    this.#sql('RELEASE one_change');
     if ('recorded' in settled && settled.recorded !== null) tail.append(settled.recorded);
     return settled;
   }
 
-  /** `now` and not the entries' time: a clock that once ran ahead must not end every token and lease until then. */
-  #attempt(change: Change, tail: LogTail, now: number): Settled {
-    const rule = failedRule(this.#statements, change.checks ?? [], now);
+  /** The writes come last: whatever else may fail has then failed before them. */
+  #attempt(change: Change, tail: LogTail, checks: HeldChecks): Settled {
+    const rule = checks.failedRule(change.checks ?? []);
     if (rule !== null) return refusedBy(rule, change, tail);
     assertSeen(change.receipt?.seen ?? 0, tail.size);
-    perform(this.#statements, change.writes ?? []);
-    return { committed: true, recorded: recordEntry(change.entry, tail.size, tail.time) };
+    const recorded = recordEntry(change.entry, tail.size, tail.time);
+    this.#perform(change.writes ?? [], checks);
+    return { committed: true, recorded };
+  }
+
+  /** All or none. One insert is that by itself (sqlite.org/lang_conflict.html, ABORT); more need a savepoint. */
+  #perform(writes: readonly Write[], checks: HeldChecks): void {
+    for (const write of writes) checks.forget(write);
+    const alone = writes.length === 1 ? writes[0] : undefined;
+    if (writes.length === 0) return;
+    if (alone !== undefined && 'insert' in alone) {
+      this.#write(alone);
+      return;
+    }
+    this.#sql('SAVEPOINT one_change');
+    try {
+      for (const write of writes) this.#write(write);
+    } catch (error) {
+      if (refusalOf(error, sqliteFault(error)) !== null) {
+        this.#sql('ROLLBACK TO one_change');
+        this.#sql('RELEASE one_change');
+      }
+      throw error;
+    }
+    this.#sql('RELEASE one_change');
+  }
+
+  /** @throws KeyturnError `conflict` when an update touches another number of rows than it says. */
+  #write(write: Write): void {
+    assertTouched(write, this.#statements.run(writeStatement(write, questionMark)));
   }
 
   /**

@@ -7,7 +7,7 @@ import { Statements } from '../../../../src/ledger/sqlite/database/connection.ts
 import { migrate } from '../../../../src/ledger/sqlite/database/schema.ts';
 import { TreeRows } from '../../../../src/ledger/sqlite/database/tree-rows.ts';
 import { GroupCommit } from '../../../../src/ledger/sqlite/writer/group-commit.ts';
-import { change } from '../../../conformance/ledger-rows.ts';
+import { change, hold } from '../../../conformance/ledger-rows.ts';
 
 let database: DatabaseSync;
 let nodes: TreeRows;
@@ -57,4 +57,34 @@ test('a batch that appends nothing leaves neither a commit nor a checkpoint', ()
   const answer = group.run(1, [refused]);
   expect(answer).toMatchObject({ size: 0, checkpoint: null });
   expect(database.prepare('SELECT count(*) AS n FROM checkpoints').get()?.['n']).toBe(0);
+});
+
+test('one check object in many changes of a batch is answered anew after a write to its table', () => {
+  const unheld = {
+    rule: 'hold-on-host',
+    table: 'holds',
+    none: { target: 'host', subject: 'api.example.com', lifted_at: null },
+  } as const;
+  const lend = change('lease.granted', { checks: [unheld] });
+  const place = change('hold.placed', { writes: [{ insert: 'holds', row: hold('hold_1') }] });
+  const lift = change('hold.lifted', {
+    writes: [{ update: 'holds', where: { id: 'hold_1' }, set: { lifted_at: 2 }, rows: 1 }],
+  });
+  const { results } = group.run(1, [lend, place, lend, place, lend, lift, lend]);
+  const told = results.map((result) => ('outcome' in result ? result.outcome.committed : result.error.code));
+  expect(told).toEqual([true, true, false, 'conflict', false, true, true]);
+});
+
+test('what a change wrote before it failed is gone for the checks after it', () => {
+  const unheld = { rule: 'hold-on-host', table: 'holds', none: { lifted_at: null } } as const;
+  const lend = change('lease.granted', { checks: [unheld] });
+  const torn = change('hold.placed', {
+    writes: [
+      { insert: 'holds', row: hold('hold_1') },
+      { insert: 'holds', row: hold('hold_1') },
+    ],
+  });
+  const { results } = group.run(1, [lend, torn, lend]);
+  const told = results.map((result) => ('outcome' in result ? result.outcome.committed : result.error.code));
+  expect(told).toEqual([true, 'conflict', true]);
 });
