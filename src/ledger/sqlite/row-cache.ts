@@ -50,7 +50,7 @@ export class RowCache {
   #keep(table: TableName, question: string, rows: readonly Row[]): void {
     if (!KEPT_TABLES.has(table) || rows.length > KEPT_ROWS_AN_ANSWER) return;
     // Nothing finer is needed: a working set that does not fit is read from the file, as before.
-    if (this.#rows + rows.length + 1 > KEPT_ROWS) for (const kept of [...this.#tables.keys()]) this.#drop(kept);
+    if (this.#rows + rows.length + 1 > KEPT_ROWS) for (const kept of this.#tables.keys()) this.#drop(kept);
     const answers = this.#tables.get(table) ?? new Map<string, readonly Row[]>();
     this.#tables.set(table, answers);
     answers.set(question, rows.map(Object.freeze) as Row[]);
