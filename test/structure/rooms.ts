@@ -31,6 +31,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   ledger: { rooms: DOMAIN, packages: [] },
   tls: { rooms: DOMAIN, packages: ['@peculiar/x509', 'reflect-metadata'] },
   credential: { rooms: [...DOMAIN, ...PORTS], packages: [] },
+  rotation: { rooms: USE_CASES, packages: [] },
   server: {
     rooms: USE_CASES,
     // The wire format is the client's; the compiler checks the server's schemas against it.

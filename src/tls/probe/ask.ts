@@ -1,6 +1,6 @@
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { checkServerIdentity, type SecureContext } from 'node:tls';
-import type { ProbeRequest } from './probe.ts';
+import type { ProbeRequest } from './request.ts';
 
 export interface AskedAt {
   readonly address: string;

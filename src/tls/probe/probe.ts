@@ -2,22 +2,10 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { type AskedAt, ask } from './ask.ts';
+import type { ProbeRefusal, ProbeRequest } from './request.ts';
 import { judge, type Verdict } from './verdict.ts';
 
-/** A harmless request that tells whether a certificate is accepted, as the partner's profile has it. */
-export interface ProbeRequest {
-  /** `host:port`. */
-  readonly host: string;
-  readonly method: string;
-  readonly path: string;
-  /** Names in lower case. What is secret in them is the caller's to hold short. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | null;
-  /** Statuses that say that the certificate was accepted. */
-  readonly expect: readonly number[];
-  /** For handshake, request and head of the answer together. */
-  readonly timeoutMs: number;
-}
+export type { ProbeRefusal, ProbeRequest } from './request.ts';
 
 export interface ProbeOptions {
   readonly request: ProbeRequest;
@@ -28,11 +16,6 @@ export interface ProbeOptions {
   /** Every address of a name. Default: the system's resolver. */
   readonly resolve?: (name: string) => Promise<readonly string[]>;
 }
-
-export type ProbeRefusal =
-  | { readonly kind: 'alert' }
-  | { readonly kind: 'close' }
-  | { readonly kind: 'status'; readonly status: number };
 
 /** What one address said. */
 export interface Probed extends Verdict {

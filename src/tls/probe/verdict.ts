@@ -1,6 +1,6 @@
 import { alertOf } from '../../core/tls-alert.ts';
 import type { Asked } from './ask.ts';
-import type { ProbeRefusal } from './probe.ts';
+import type { ProbeRefusal } from './request.ts';
 
 /**
  * `accepted`: the partner answered as its profile says that it does to a good certificate. `refused`: a TLS alert about
