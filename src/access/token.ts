@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { decodeBase64url, encodeBase64url } from '../core/base64url.ts';
+import { decodeBase64url, encodeBase64url } from '../core/encoding/base64url.ts';
 import { newId } from '../core/ids.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { decodeBase64 } from '../core/base64.ts';
+import { decodeBase64 } from '../core/encoding/base64.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { EMPTY_ROOT, HASH_BYTES } from './merkle.ts';
 import { formatVkey, isKeyName, type NoteKey, noteKey, openNote, parseVkey, signNote } from './note.ts';

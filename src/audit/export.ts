@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { decodeBase64 } from '../core/base64.ts';
+import { decodeBase64 } from '../core/encoding/base64.ts';
 import { MAX_NOTE_BYTES } from './note.ts';
 
 const HEADER = 'keyturn-audit-export/1';

@@ -1,4 +1,4 @@
-import { decodeBase64 } from '../core/base64.ts';
+import { decodeBase64 } from '../core/encoding/base64.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { LogSigner, LogVerifier, TreeHead } from './checkpoint.ts';
 import { EMPTY_ROOT, HASH_BYTES } from './merkle.ts';

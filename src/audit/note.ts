@@ -1,5 +1,5 @@
 import { createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
-import { decodeBase64 } from '../core/base64.ts';
+import { decodeBase64 } from '../core/encoding/base64.ts';
 import { KeyturnError } from '../core/errors.ts';
 
 /** C2SP signed-note: verifiers must accept 16 signatures; post-quantum ones are nearly 5 kB each, 107 kB in base64. */

@@ -1,4 +1,4 @@
-import { decodeBase64 } from '../core/base64.ts';
+import { decodeBase64 } from '../core/encoding/base64.ts';
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
 import type { Checkpoint, LogVerifier, TreeHead } from './checkpoint.ts';
 import type { AuditEntry } from './entry.ts';

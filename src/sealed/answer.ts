@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { decodeBase64url, encodeBase64url } from '../core/base64url.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
+import { decodeBase64url, encodeBase64url } from '../core/encoding/base64url.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import type { AnswerBinding, SealedAnswer } from './envelope.ts';

@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { pemOctets } from '../core/encoding/pem.ts';
 import { KeyturnError } from '../core/errors.ts';
-import { pemOctets } from '../core/pem.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { subjectAlternativeNames } from './names.ts';
 import type { ServerIdentity } from './server-identity.ts';

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeBase64url, encodeBase64url } from '../../src/core/base64url.ts';
+import { decodeBase64url, encodeBase64url } from '../../src/core/encoding/base64url.ts';
 import { isKeyturnError } from '../../src/core/errors.ts';
 import { SecretBytes } from '../../src/core/secret-bytes.ts';
 import { AnswerOpener, AnswerSealer, associatedData, FORMAT, MAX_CONTEXTS } from '../../src/sealed/answer.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeBase64url } from '../../src/core/base64url.ts';
+import { decodeBase64url } from '../../src/core/encoding/base64url.ts';
 import { SecretBytes } from '../../src/core/secret-bytes.ts';
 import { AnswerOpener, type AnswerSealer } from '../../src/sealed/answer.ts';
 import type { AnswerBinding } from '../../src/sealed/envelope.ts';

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { decodeBase64url } from '../../core/base64url.ts';
+import { decodeBase64url } from '../../core/encoding/base64url.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { AnswerOpener } from '../../sealed/answer.ts';

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { pemOctets } from '../../core/encoding/pem.ts';
 import { KeyturnError } from '../../core/errors.ts';
-import { pemOctets } from '../../core/pem.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { LeaseAnswer, ServerTrust } from '../wire.ts';
 

@@ -1,5 +1,5 @@
+import { pemOctets } from '../../../core/encoding/pem.ts';
 import { KeyturnError } from '../../../core/errors.ts';
-import { pemOctets } from '../../../core/pem.ts';
 import { AnswerOpener } from '../../../sealed/answer.ts';
 import type { SealedAnswer } from '../../../sealed/envelope.ts';
 import type { Api } from '../../api/api.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeBase64 } from '../../src/core/base64.ts';
+import { decodeBase64 } from '../../../src/core/encoding/base64.ts';
 
 test('octets come back from the one text they have', () => {
   fc.assert(

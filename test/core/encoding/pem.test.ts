@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { pemOctets } from '../../src/core/pem.ts';
-import { wrapPem } from '../fakes/ca.ts';
+import { pemOctets } from '../../../src/core/encoding/pem.ts';
+import { wrapPem } from '../../fakes/ca.ts';
 
 test('any octets come out as the PEM that a string encoder writes', () => {
   fc.assert(

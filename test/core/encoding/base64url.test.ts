@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeBase64url, encodeBase64url } from '../../src/core/base64url.ts';
+import { decodeBase64url, encodeBase64url } from '../../../src/core/encoding/base64url.ts';
 
 describe('base64url', () => {
   it('gives back the octets it was given', () => {
