@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { LogVerifier } from '../audit/checkpoint.ts';
 import { KeyturnError } from '../core/errors.ts';
+import { readAtMost } from '../core/read-at-most.ts';
 
 /** What `keyturn token create` writes: where Keyturn is and what to pin. Holds no secret; the token is a file apart. */
 export interface ConnectionFile {
@@ -36,16 +36,13 @@ export async function readConnection(source: string | ConnectionFile): Promise<C
 }
 
 async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
+  const octets = await readAtMost(path, MAX_OCTETS).catch((error: unknown) => {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     throw invalid(`${path} can't be read (${reason})`);
-  }
-  if (text.length > MAX_OCTETS) throw invalid(`${path} is longer than ${MAX_OCTETS} octets`);
+  });
+  if (octets === null) throw invalid(`${path} is longer than ${MAX_OCTETS} octets`);
   try {
-    return JSON.parse(text);
+    return JSON.parse(octets.toString('utf8'));
   } catch {
     // The parser's message quotes its input; it stays here.
     throw invalid(`${path} is not JSON`);

@@ -1,5 +1,5 @@
-import { open } from 'node:fs/promises';
 import { KeyturnError } from '../core/errors.ts';
+import { readAtMost } from '../core/read-at-most.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { generateKeyFile } from '../keystore/file/master/generate.ts';
 import { keyFile } from '../keystore/file/master/key-file.ts';
@@ -8,6 +8,8 @@ import type { MasterKeySource } from '../keystore/file/master/source.ts';
 import { systemdCredential } from '../keystore/file/master/systemd-credential.ts';
 import { exists } from './exists.ts';
 import { type MasterKey, placeOfMasterKey } from './settings/master-key.ts';
+
+const MAX_SECRET = 8_192;
 
 /** Asks a person for a secret; the octets are the caller's to dispose of. */
 export type AskSecret = (question: string) => Promise<SecretBytes>;
@@ -65,24 +67,22 @@ export async function makeMasterKey(key: MasterKey, storePath: string): Promise<
  * @throws KeyturnError `invalid_input`.
  */
 export async function readSecretFile(path: string): Promise<SecretBytes> {
-  const buffer = Buffer.alloc(8_193);
-  try {
-    await using file = await open(path, 'r');
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-    if (bytesRead > 8_192) throw new KeyturnError('invalid_input', `${path} is larger than a secret may be (8 KiB).`);
-    return SecretBytes.copyOf(buffer.subarray(0, lengthWithoutLineEnd(buffer, bytesRead)));
-  } catch (error) {
-    if (error instanceof KeyturnError) throw error;
+  const octets = await readAtMost(path, MAX_SECRET).catch(() => {
     throw new KeyturnError('invalid_input', `The secret file ${path} can't be read.`, {
       fix: 'Check the path and its mode.',
     });
+  });
+  if (octets === null) throw new KeyturnError('invalid_input', `${path} is larger than a secret may be (8 KiB).`);
+  try {
+    return SecretBytes.copyOf(octets.subarray(0, lengthWithoutLineEnd(octets)));
   } finally {
-    buffer.fill(0);
+    octets.fill(0);
   }
 }
 
-function lengthWithoutLineEnd(buffer: Buffer, length: number): number {
-  if (length > 0 && buffer[length - 1] === 0x0a) length -= 1;
-  if (length > 0 && buffer[length - 1] === 0x0d) length -= 1;
+function lengthWithoutLineEnd(octets: Buffer): number {
+  let { length } = octets;
+  if (length > 0 && octets[length - 1] === 0x0a) length -= 1;
+  if (length > 0 && octets[length - 1] === 0x0d) length -= 1;
   return length;
 }

@@ -95,9 +95,18 @@ test('where the chain cannot tell the environment and nobody is there to ask, no
 test.each([
   ['nothing', [], 'Nothing to import.'],
   ['a file that is not there', ['--zip', 'absent.zip'], 'absent.zip'],
+  ['an empty file', ['--pem', '/dev/null'], '/dev/null is empty'],
 ])('%s is no upload', async (_, args, message) => {
   const refusal = await keyturn.refusal(['import', 'lean/sandbox', ...args]);
   expect(refusal).toMatchObject({ exit: 2, code: 'invalid_input', message: expect.stringContaining(message) });
+});
+
+test.each([
+  ['a file that never ends', ['--pem', '/dev/zero'], '/dev/zero is larger'],
+  ['a ninth file', [...'123456789'].flatMap((name) => ['--pem', name]), 'At most 8 files'],
+])('%s is refused before anything is sent', async (_, args, message) => {
+  const refusal = await keyturn.refusal(['import', 'lean/sandbox', ...args]);
+  expect(refusal).toMatchObject({ exit: 1, code: 'payload_too_large', message: expect.stringContaining(message) });
 });
 
 test('every import that was refused or done is on the log, by whom', async () => {

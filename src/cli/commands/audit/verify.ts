@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { LogVerifier } from '../../../audit/checkpoint.ts';
 import { readLines } from '../../../audit/export.ts';
+import { MAX_NOTE_BYTES } from '../../../audit/note.ts';
 import { type Report, verifyExport } from '../../../audit/verify.ts';
 import { readConnection } from '../../../client/connection-file.ts';
 import { KeyturnError } from '../../../core/errors.ts';
+import { readAtMost } from '../../../core/read-at-most.ts';
 import { pathsOf } from '../../api/api.ts';
 import type { Context } from '../../context.ts';
 import { EXIT } from '../../terminal/exit.ts';
@@ -57,11 +58,11 @@ function originOf(vkey: string): string {
 }
 
 async function readCheckpoint(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch {
-    throw new KeyturnError('invalid_input', `The checkpoint ${path} can't be read.`, { fix: 'Check the path.' });
-  }
+  const octets = await readAtMost(path, MAX_NOTE_BYTES).catch(() => null);
+  if (octets !== null) return octets.toString('utf8');
+  throw new KeyturnError('invalid_input', `The checkpoint ${path} can't be read, or is too large for one.`, {
+    fix: 'Check the path.',
+  });
 }
 
 function lines(report: Report, outside: number): string[] {

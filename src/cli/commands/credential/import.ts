@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isKeyturnError, KeyturnError } from '../../../core/errors.ts';
+import { readAtMost } from '../../../core/read-at-most.ts';
 import type { SecretBytes } from '../../../core/secret-bytes.ts';
 import type { Api } from '../../api/api.ts';
 import { type FormFile, multipart } from '../../api/form.ts';
@@ -9,6 +9,10 @@ import { EXIT } from '../../terminal/exit.ts';
 import { confirm, secretFrom } from '../../terminal/prompt.ts';
 import { facts } from '../../terminal/terminal.ts';
 import { removeSources, type Source } from './remove-sources.ts';
+
+/** What the server takes, octets: more need not be read, nor sent. */
+const MAX_FILE = 1024 * 1024;
+const MAX_FILES = 8;
 
 interface Options {
   readonly zip?: string[];
@@ -45,6 +49,7 @@ export default async function importCommand(
       fix: 'Give --zip FILE, --p12 FILE, or --pem FILE for each file.',
     });
   }
+  if (paths.length > MAX_FILES) throw tooLarge(`At most ${MAX_FILES} files go into one import.`);
   const open = await api();
   const files: FormFile[] = [];
   let imported: Imported;
@@ -60,11 +65,18 @@ export default async function importCommand(
 }
 
 async function readUpload(path: string): Promise<FormFile> {
-  try {
-    return { field: 'file', name: basename(path), bytes: await readFile(path) };
-  } catch {
+  const bytes = await readAtMost(path, MAX_FILE).catch(() => {
     throw new KeyturnError('invalid_input', `${path} can't be read.`, { fix: 'Check the path.' });
-  }
+  });
+  if (bytes === null) throw tooLarge(`${path} is larger than ${MAX_FILE} bytes.`);
+  if (bytes.length > 0) return { field: 'file', name: basename(path), bytes };
+  throw new KeyturnError('invalid_input', `${path} is empty.`, { fix: 'Fetch the file again from the partner.' });
+}
+
+function tooLarge(message: string): KeyturnError {
+  return new KeyturnError('payload_too_large', message, {
+    fix: 'Import one key with its certificate and chain; they are a few kilobytes.',
+  });
 }
 
 /** Asks for what the server says is missing: a password, then the environment; each once. */
