@@ -30,6 +30,8 @@ export interface Certificate {
   readonly pathLength: number | null;
   /** May be shown by a TLS client: no extended key usage at all counts as yes, see `hasEku`. */
   readonly clientAuth: boolean;
+  /** Key usage and extended key usage as they stand there, for people. */
+  readonly usage: string;
   readonly serverAuth: boolean;
   readonly hasEku: boolean;
   /** Object identifiers of critical extensions that no check here takes into account. */
@@ -105,6 +107,31 @@ function signatureHash(certificate: typed.X509Certificate): string | null {
   return 'hash' in signatureAlgorithm ? signatureAlgorithm.hash.name : null;
 }
 
+/** A certificate may list as many purposes as it likes. */
+const MAX_SHOWN = 8;
+
+const PURPOSE_NAMES: Readonly<Record<string, string>> = {
+  [SERVER_AUTH]: 'serverAuth',
+  [CLIENT_AUTH]: 'clientAuth',
+  '1.3.6.1.5.5.7.3.3': 'codeSigning',
+  '1.3.6.1.5.5.7.3.4': 'emailProtection',
+  '2.5.29.37.0': 'anyExtendedKeyUsage',
+};
+
+/** RFC 5280 section 4.2.1.12; an object identifier where it has no name here. */
+function purposeName(purpose: string): string {
+  return PURPOSE_NAMES[purpose] ?? purpose;
+}
+
+/** RFC 5280 section 4.2.1.3. */
+function flagNames(flags: number | undefined): string {
+  if (flags === undefined) return 'any';
+  const names = Object.entries(typed.KeyUsageFlags).filter(
+    ([, flag]) => typeof flag === 'number' && (flags & flag) !== 0,
+  );
+  return names.map(([name]) => name).join(', ') || 'none';
+}
+
 function usage(certificate: typed.X509Certificate) {
   const constraints = certificate.getExtension(typed.BasicConstraintsExtension);
   const flags = certificate.getExtension(typed.KeyUsagesExtension)?.usages;
@@ -119,6 +146,7 @@ function usage(certificate: typed.X509Certificate) {
     clientAuth: allows(CLIENT_AUTH) && mayUse(typed.KeyUsageFlags.digitalSignature | typed.KeyUsageFlags.keyAgreement),
     serverAuth: allows(SERVER_AUTH),
     hasEku: purposes !== undefined,
+    usage: `extended key usage ${purposes?.slice(0, MAX_SHOWN).map(purposeName).join(', ') ?? 'any'}; key usage ${flagNames(flags)}`,
     unknownCritical: certificate.extensions
       .filter(({ type, critical }) => critical && !KNOWN_EXTENSIONS.has(type))
       .map(({ type }) => type),

@@ -105,7 +105,7 @@ function refuseDates(leaf: Certificate, now: number): void {
 
 function refuseOtherUse(leaf: Certificate): void {
   if (leaf.clientAuth && !leaf.isCa) return;
-  const found = leaf.isCa ? 'is a certificate authority’s' : 'does not allow TLS client authentication';
+  const found = leaf.isCa ? 'is a certificate authority’s' : `is not for TLS clients: ${leaf.usage}`;
   throw new KeyturnError('certificate_not_for_clients', `"${leaf.subject}" ${found}.`, {
     fix: 'Ask the partner for a client certificate (extended key usage clientAuth, key usage digitalSignature).',
   });

@@ -130,7 +130,9 @@ function failureOf(error: unknown): KeyturnError {
 
 function required(password: SecretBytes | undefined): Buffer {
   if (password !== undefined) return password.bytes;
-  throw new KeyturnError('key_password_required', 'The private key is encrypted.', { fix: 'Give its password.' });
+  throw new KeyturnError('key_password_required', 'The private key is encrypted.', {
+    fix: 'Give its password: keyturn import asks for it at a terminal, or reads it from --password-file.',
+  });
 }
 
 /** A file may join one key's public half to another's private half; only a signature tells. */

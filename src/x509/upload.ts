@@ -2,8 +2,10 @@ import { KeyturnError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 import { withoutDuplicates } from './chain.ts';
+import { looksLikeDer, pemLabelOf } from './encoding/der-file.ts';
+import { certificatesOfPkcs7 } from './encoding/pkcs7.ts';
 import { sha256Hex } from './fingerprint.ts';
-import { isKeyLabel, readPem, wipePem } from './pem.ts';
+import { isKeyLabel, type PemBlock, readPem, wipePem } from './pem.ts';
 import { looksLikePkcs12, readPkcs12 } from './pkcs12/read.ts';
 import type { Pkcs12Content } from './pkcs12/safes.ts';
 import { type PrivateKeyFile, readPrivateKey } from './private-key.ts';
@@ -14,8 +16,7 @@ const MAX_CERTIFICATES = 32;
 /** Each may cost seconds of work to open. */
 const MAX_PKCS12 = 4;
 const CERTIFICATE_LABELS = new Set(['CERTIFICATE', 'X509 CERTIFICATE']);
-/** The first octet of every DER structure that could be a certificate: SEQUENCE. */
-const DER_SEQUENCE = 0x30;
+const PKCS7_LABELS = new Set(['PKCS7', 'CMS']);
 
 /** What a person uploaded, read. Whoever holds it disposes `key.pkcs8`. */
 export interface Upload {
@@ -33,7 +34,7 @@ interface Found {
 }
 
 /**
- * Reads zips, PKCS#12 and PEM files and DER certificates, told apart by content, not by name. Nothing touches the disk.
+ * Reads zips, PKCS#12, PKCS#7 and PEM files, and DER certificates and keys, told apart by content, not by name. Nothing touches the disk.
  * The files stay the caller's, who wipes them; what was copied out of them here is wiped here. Everything may be hostile.
  * The one password is for all of them.
  * @throws KeyturnError `archive_rejected`, `payload_too_large`, `invalid_input` (nothing of use in a file, two private
@@ -76,25 +77,30 @@ async function readFile(file: ZipFile, password: SecretBytes | undefined, found:
     if (++found.pkcs12 > MAX_PKCS12) throw tooMany(`PKCS#12 files than ${MAX_PKCS12}`);
     return readBags(await readPkcs12(bytes, password), found);
   }
-  if (bytes[0] === DER_SEQUENCE && !looksLikePem(bytes)) {
-    addCertificate(found, readDer(name, bytes));
-    return true;
-  }
-  return looksLikePem(bytes) && readBlocks(bytes, password, found);
+  if (looksLikePem(bytes)) return readBlocks(bytes, password, found);
+  if (!looksLikeDer(bytes)) return false;
+  const label = pemLabelOf(bytes);
+  if (label === null) throw unknownDer(name);
+  return readBlock({ label, headers: NONE, der: bytes }, password, found);
 }
 
 function readBlocks(bytes: Buffer, password: SecretBytes | undefined, found: Found): boolean {
   const blocks = readPem(bytes);
   try {
-    const useful = blocks.filter(({ label }) => isKeyLabel(label) || CERTIFICATE_LABELS.has(label));
-    for (const block of useful) {
-      if (isKeyLabel(block.label)) found.keys.push(readPrivateKey(block, password));
-      else addCertificate(found, readCertificate(block.der));
-    }
-    return useful.length > 0;
+    return blocks.map((block) => readBlock(block, password, found)).includes(true);
   } finally {
     wipePem(blocks);
   }
+}
+
+/** False when the block is none of ours, such as parameters of a curve. */
+function readBlock(block: PemBlock, password: SecretBytes | undefined, found: Found): boolean {
+  if (isKeyLabel(block.label)) found.keys.push(readPrivateKey(block, password));
+  else if (CERTIFICATE_LABELS.has(block.label)) addCertificate(found, readCertificate(block.der));
+  else if (PKCS7_LABELS.has(block.label)) {
+    for (const der of certificatesOfPkcs7(block.der)) addCertificate(found, readCertificate(der));
+  } else return false;
+  return true;
 }
 
 function readBags({ keys, certificates }: Pkcs12Content, found: Found): boolean {
@@ -120,14 +126,12 @@ function tooMany(what: string): KeyturnError {
   });
 }
 
-function readDer(name: string, bytes: Buffer): Certificate {
-  try {
-    return readCertificate(bytes);
-  } catch {
-    throw new KeyturnError('certificate_unreadable', `"${label(name)}" is not PEM, PKCS#12 or a DER certificate.`, {
-      fix: 'A DER key is converted first: openssl pkey -inform DER -in FILE -out FILE.pem',
-    });
-  }
+function unknownDer(name: string): KeyturnError {
+  return new KeyturnError(
+    'certificate_unreadable',
+    `"${label(name)}" is binary, but no key, certificate, PKCS#7 or PKCS#12 file, or damaged.`,
+    { fix: 'Fetch the file again from the partner, as PEM if it can be chosen.' },
+  );
 }
 
 /** The same key may come twice, in its own file and beside the certificate; two different ones are a mistake. */
@@ -153,7 +157,7 @@ const UTF16_BIG = Buffer.from('-----BEGIN', 'utf16le').swap16();
 
 function nothingIn(name: string): KeyturnError {
   return new KeyturnError('invalid_input', `"${label(name)}" holds no private key and no certificate.`, {
-    fix: 'Upload the files from the partner’s portal: zip, PKCS#12 (.p12, .pfx) or PEM.',
+    fix: 'Upload the files from the partner’s portal: zip, PKCS#12 (.p12, .pfx), PKCS#7 (.p7b), PEM or DER.',
   });
 }
 

@@ -105,7 +105,8 @@ describe('each refusal has its own code, says what was found and what to do', ()
   });
 
   test('not for clients, or an authority', async () => {
-    await refused('certificate_not_for_clients', { purposes: [PURPOSES.serverAuth] });
+    const server = await refused('certificate_not_for_clients', { purposes: [PURPOSES.serverAuth] });
+    expect(server).toContain('extended key usage serverAuth; key usage');
     await refused('certificate_not_for_clients', { ca: true });
   });
 

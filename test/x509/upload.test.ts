@@ -1,7 +1,8 @@
-import { createHash, createPrivateKey } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyExportOptions } from 'node:crypto';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { SecretBytes } from '../../src/core/secret-bytes.ts';
 import { judgeClientCredential } from '../../src/x509/judge.ts';
+import { readPem, wrapPem } from '../../src/x509/pem.ts';
 import { readUpload } from '../../src/x509/upload.ts';
 import { type Issued, TestCa } from '../fakes/ca.ts';
 import { forgeZip } from './archive/forge-zip.ts';
@@ -22,6 +23,22 @@ beforeAll(async () => {
 
 function zip(files: Readonly<Record<string, string>>): Buffer {
   return forgeZip(Object.entries(files).map(([name, text]) => ({ name, content: Buffer.from(text) })));
+}
+
+const derKey = (type: 'pkcs1' | 'pkcs8') => issued.privateKey.export({ format: 'der', type });
+
+/** DER, with lengths from 256 octets on. */
+function long(tag: number, ...parts: readonly Buffer[]): Buffer {
+  const content = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from([tag, 0x82, content.length >> 8, content.length & 0xff]), content]);
+}
+
+/** As portals and Windows make it: no content, no signer. */
+function pkcs7(): Buffer {
+  const certificates = long(0xa0, ...readPem(Buffer.from(ca.chainPem)).map(({ der }) => der));
+  const before = Buffer.from('0201013100300b06092a864886f70d010701', 'hex');
+  const signedData = Buffer.from('06092a864886f70d010702', 'hex');
+  return long(0x30, signedData, long(0xa0, long(0x30, before, certificates, Buffer.from('3100', 'hex'))));
 }
 
 const files = (...contents: readonly (string | Buffer)[]) =>
@@ -47,6 +64,14 @@ describe('what a person downloads from a portal is read', () => {
     ['chain before leaf before key', () => [ca.chainPem + issued.certificatePem + issued.keyPem]],
     ['a zip and a PEM file mixed, the chain twice', () => [keyCert, ca.chainPem, chainZip]],
     ['a DER certificate', () => [issued.keyPem, Buffer.from(issued.certificate.rawData), ca.chainPem]],
+    ['a DER key, PKCS#8', () => [derKey('pkcs8'), issued.certificatePem, ca.chainPem]],
+    ['a DER key, PKCS#1', () => [derKey('pkcs1'), issued.certificatePem, ca.chainPem]],
+    ['the chain as PKCS#7, DER', () => [keyCert, pkcs7()]],
+    ['the chain as PKCS#7, PEM', () => [keyCert, wrapPem('PKCS7', pkcs7())]],
+    [
+      'a read-me that starts like DER',
+      () => [zip({ VERSION: '0.9.1\n', 'key.pem': issued.keyPem }), keyCert, chainZip],
+    ],
     ['the key twice', () => [keyCert, issued.keyPem, ca.chainPem]],
   ])('%s', async (_what, contents) => {
     const { key, certificates } = await readUpload(files(...contents()));
@@ -80,6 +105,20 @@ describe('what a person downloads from a portal is read', () => {
   });
 });
 
+test('EC keys in DER are read: SEC1, PKCS#8, and encrypted', async () => {
+  const { privateKey, certificatePem } = await ca.client({ key: 'ec-p256' });
+  const spki = (await readUpload(files(privateKey.export({ format: 'pem', type: 'pkcs8' })))).key?.spki;
+  const forms: readonly KeyExportOptions<'der'>[] = [
+    { format: 'der', type: 'sec1' },
+    { format: 'der', type: 'pkcs8' },
+    { format: 'der', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'p' },
+  ];
+  for (const form of forms) {
+    const upload = files(privateKey.export(form), certificatePem);
+    expect((await readUpload(upload, SecretBytes.own(Buffer.from('p')))).key?.spki).toBe(spki);
+  }
+});
+
 describe('what is refused', () => {
   test('two different private keys, in one file or in two', async () => {
     const other = await ca.client();
@@ -98,7 +137,13 @@ describe('what is refused', () => {
       'invalid_input',
       /no private key/,
     ],
-    ['a DER key', Buffer.from('3003020100', 'hex'), 'certificate_unreadable', /not PEM, PKCS#12 or a DER certificate/],
+    ['DER of no known kind', Buffer.from('3003020100', 'hex'), 'certificate_unreadable', /binary, but no key/],
+    [
+      'a PKCS#7 file of nothing',
+      Buffer.from('300d06092a864886f70d010702a000', 'hex'),
+      'certificate_unreadable',
+      /PKCS#7/,
+    ],
     [
       'a PKCS#12 file that is cut short',
       Buffer.from('3082000a020103', 'hex'),

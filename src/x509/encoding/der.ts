@@ -10,10 +10,11 @@ export const TAG = {
   sequence: 0x30,
 } as const;
 
-/** One element: tag octet, and its content as a view (not a copy) on the input. */
+/** One element: tag octet, its content, and the whole of it with its header; views (not copies) on the input. */
 export interface DerElement {
   readonly tag: number;
   readonly content: Buffer;
+  readonly whole: Buffer;
 }
 
 /**
@@ -25,7 +26,7 @@ export function derElements(bytes: Buffer): DerElement[] {
   const elements: DerElement[] = [];
   for (let at = 0; at < bytes.length; ) {
     const { tag, start, end } = elementAt(bytes, at, bytes.length);
-    elements.push({ tag, content: bytes.subarray(start, end) });
+    elements.push({ tag, content: bytes.subarray(start, end), whole: bytes.subarray(at, end) });
     at = end;
   }
   return elements;
