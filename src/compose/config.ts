@@ -63,6 +63,12 @@ const schema = z
     checkpoint: z.strictObject({ path }),
     keystore: z.strictObject({ path, 'master-key': masterKey }),
     stores: stores.default({}),
+    /** How long a record of a store elsewhere is kept in memory, encrypted. */
+    cache: z
+      .union([z.literal('off'), z.strictObject({ seconds: z.int().min(1).max(60) })], {
+        error: 'give {seconds: N} with 1 to 60, or off',
+      })
+      .default({ seconds: 5 }),
     /** Where new keys go. */
     'default-store': z.string().default(OWN_STORE),
     policies: z.strictObject({ access: path, partners: path }),
@@ -93,6 +99,8 @@ export interface Config {
   readonly masterKey: MasterKey;
   /** Key stores beside the instance's own. */
   readonly stores: readonly StoreSetting[];
+  /** How long a record of a store elsewhere is kept in memory; null for not at all. */
+  readonly cacheSeconds: number | null;
   /** Name of the store that takes new keys. */
   readonly defaultStore: string;
   readonly accessPolicies: string;
@@ -160,6 +168,7 @@ function absolute(home: string, data: z.infer<typeof schema>): Config {
     checkpoint: at(data.checkpoint.path),
     keystore: at(keystore.path),
     masterKey: parseMasterKey(keystore['master-key'], `${data.log.origin}/${OWN_STORE}`, at),
+    cacheSeconds: data.cache === 'off' ? null : data.cache.seconds,
     stores: storeSettings(data.stores, data.log.origin, at),
     defaultStore: data['default-store'],
     accessPolicies: at(data.policies.access),

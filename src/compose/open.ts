@@ -27,7 +27,7 @@ import { loadProfiles, type Profiles } from '../partner/profile.ts';
 import { AnswerSealers } from '../sealed/sealers.ts';
 import type { Config } from './config.ts';
 import type { AskSecret } from './master-key.ts';
-import { openFurtherStore, openOwnStore, type StoreObserver } from './stores.ts';
+import { keyCache, openFurtherStore, openOwnStore, type StoreObserver } from './stores.ts';
 
 export interface OpenOptions {
   readonly ask: AskSecret;
@@ -91,6 +91,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   const journal = await EmergencyJournal.open(config.journal);
   opened.defer(() => journal.close());
 
+  const keys = opened.use(keyCache(config, clock, observer));
   let rules = await loadRules(config);
   const desk: Desk = {
     ledger,
@@ -98,6 +99,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     profiles: () => rules.profiles,
     stores,
     defaultStore: stores.get(config.defaultStore) ?? store,
+    keys,
     storeQueue: new StoreQueue(),
     holds: new HoldSwitch(),
     sealers: new AnswerSealers({ clock }),

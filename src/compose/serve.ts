@@ -66,6 +66,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
       call: (store, verb, ok, seconds) =>
         metrics.storeSeconds.observe({ store, verb, result: ok ? 'ok' : 'error' }, seconds),
       circuit: (store, circuit) => metrics.circuit(store, circuit),
+      cache: (result) => metrics.keyCache.inc({ result }),
     },
   });
   opened.defer(() => instance.close());

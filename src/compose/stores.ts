@@ -1,5 +1,7 @@
+import type { Clock } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { enrolStore } from '../credential/version/attest.ts';
+import { KeyCache } from '../keystore/cache/key-cache.ts';
 import type { Circuit } from '../keystore/circuit.ts';
 import type { KeyStoreDriver } from '../keystore/driver.ts';
 import { KeyStore, type KeyStoreVerb } from '../keystore/keystore.ts';
@@ -14,6 +16,7 @@ import { OWN_STORE, type StoreSetting } from './settings/stores.ts';
 export interface StoreObserver {
   readonly call?: (store: string, verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
   readonly circuit?: (store: string, circuit: Circuit) => void;
+  readonly cache?: (result: 'hit' | 'miss') => void;
 }
 
 /** The instance's own encrypted file, with the log's and the CA's keys. */
@@ -73,6 +76,17 @@ async function openFile(
   if (known !== undefined || (await exists(path))) return keyStoreAdapters.file({ path, master });
   await makeMasterKey(masterKey, path);
   return (await import('../keystore/file/file-store.ts')).createFileStore({ path, master });
+}
+
+/** Of stores elsewhere alone: an encrypted file's records rest sealed in this process's memory anyway. */
+export function keyCache({ stores, cacheSeconds }: Config, clock: Clock, { cache }: StoreObserver): KeyCache {
+  const elsewhere = cacheSeconds === null ? [] : stores.filter(({ kind }) => kind !== 'file');
+  return new KeyCache({
+    stores: new Set(elsewhere.map(({ name }) => name)),
+    seconds: cacheSeconds ?? 0,
+    clock,
+    ...(cache === undefined ? {} : { observe: cache }),
+  });
 }
 
 function named(name: string, driver: KeyStoreDriver, { call }: StoreObserver): KeyStore {

@@ -138,6 +138,7 @@ async function finishCompanion(desk: Desk, actor: string, row: CompanionRow, req
     },
   });
   if (!outcome.committed) throw refused(outcome.rule);
+  desk.keys.clear();
   return outcome.index;
 }
 

@@ -1,5 +1,6 @@
 import type { Policy } from '../access/policy.ts';
 import type { Clock } from '../core/clock.ts';
+import type { KeyCache } from '../keystore/cache/key-cache.ts';
 import type { KeyStore } from '../keystore/keystore.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Profiles } from '../partner/profile.ts';
@@ -24,6 +25,8 @@ export interface Desk {
   /** Every key store by name; `defaultStore` takes new keys. */
   readonly stores: ReadonlyMap<string, KeyStore>;
   readonly defaultStore: KeyStore;
+  /** What is lent is read through this. */
+  readonly keys: KeyCache;
   readonly storeQueue: StoreQueue;
   readonly holds: HoldSwitch;
   readonly sealers: AnswerSealers;

@@ -43,6 +43,12 @@ export class Metrics {
     buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 10],
     registers: [this.registry],
   });
+  readonly keyCache = new Counter({
+    name: 'keyturn_key_cache_total',
+    help: 'Reads for leases from key stores elsewhere: from memory (hit), or from the store (miss).',
+    labelNames: ['result'],
+    registers: [this.registry],
+  });
 
   readonly #circuits = new Gauge({
     name: 'keyturn_store_circuit',

@@ -56,6 +56,15 @@ test('paths are made absolute from the home, durations become seconds', () => {
   });
 });
 
+test.each([
+  [undefined, 5],
+  [{ seconds: 1 }, 1],
+  [{ seconds: 60 }, 60],
+  ['off', null],
+])('a cache of %j keeps records so long', (cache, seconds) => {
+  expect(read(changed('cache', cache)).cacheSeconds).toBe(seconds);
+});
+
 test('leases and most of listen have defaults', () => {
   const { leases, ...rest } = GOOD;
   expect(leases).toBeDefined();
@@ -100,6 +109,9 @@ test.each([
   ['policies.access', undefined],
   ['socket.path', `run/${'x'.repeat(107)}`],
   ['leases.default', '15'],
+  ['cache', { seconds: 0 }],
+  ['cache', { seconds: 61 }],
+  ['cache', 'on'],
   ['leases', { default: '2h', maximum: '1h' }],
 ])('a wrong %s (%j) is named, and never quoted', (path, value) => {
   const error = refusal(changed(path, value));

@@ -1,5 +1,5 @@
-import { remembered } from '../../core/remembered.ts';
 import type { Check } from '../../ledger/change.ts';
+import { remembered } from '../../ledger/remembered.ts';
 import type { HoldTarget } from '../../ledger/tables.ts';
 import { subjectsOf, type Touched } from './hold-switch.ts';
 

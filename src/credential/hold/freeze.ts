@@ -42,6 +42,7 @@ export async function freeze(
   const row = holdRow(desk, caller, request);
   if (caller !== LOCAL_OPERATOR) decide(desk, caller, row);
   desk.holds.place(row.id, row.target, row.subject);
+  desk.keys.clear();
   const durable = await journal.record(row, caller === LOCAL_OPERATOR ? undefined : caller.request);
   return { hold: row.id, target: row.target, subject: row.subject, durable, unreached: [] };
 }

@@ -39,7 +39,7 @@ function readRecord(desk: Desk, row: { readonly store: string; readonly record: 
       fix: 'Add the store to the configuration of this server.',
     });
   }
-  return store.read(row.record);
+  return desk.keys.read(store, row.record);
 }
 
 export function disposeAll(secrets: readonly NamedSecret[]): void {

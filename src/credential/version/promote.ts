@@ -59,6 +59,7 @@ export async function promote(desk: Desk, caller: Caller, name: string, version:
     refusal: denial(caller, 'credential:promote', credential, 'at-commit', { version }),
   });
   if (!outcome.committed) throw refused(outcome.rule);
+  desk.keys.clear();
   return { credential, version, previous: current?.version ?? null, entry: outcome.index };
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { remembered } from '../../src/core/remembered.ts';
+import { remembered } from '../../src/ledger/remembered.ts';
 
 describe('a remembered function', () => {
   it('gives the same object for equal arguments, and what it would make anew for any', () => {

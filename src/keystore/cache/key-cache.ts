@@ -1,0 +1,124 @@
+import type { Clock } from '../../core/clock.ts';
+import type { SecretBytes } from '../../core/secret-bytes.ts';
+import type { KeyStore } from '../keystore.ts';
+import type { RecordName } from '../record-name.ts';
+import { ProcessSeal, type SealedOctets } from './sealed-octets.ts';
+
+export interface KeyCacheOptions {
+  /** Names of the stores whose records are kept. None, and every read goes to its store. */
+  readonly stores: ReadonlySet<string>;
+  /** How long a record is kept, from before it was asked for. */
+  readonly seconds: number;
+  readonly clock: Clock;
+  /** Default 1,000. */
+  readonly maxRecords?: number;
+  /** Of all records together. Default 4 MiB. */
+  readonly maxOctets?: number;
+  /** Told of each read of a store whose records are kept. Must not throw. */
+  readonly observe?: (result: 'hit' | 'miss') => void;
+}
+
+interface Kept {
+  readonly sealed: SealedOctets;
+  readonly until: number;
+}
+
+/**
+ * Records of key stores elsewhere, for seconds and encrypted, so that not every lease waits for the store. It decides
+ * nothing: whether a key may leave is checked at the commit, as if the store had been asked. It narrows what a copy of
+ * this process's memory shows to those who have not the key beside it; it does not stop somebody who reads memory.
+ *
+ * Reads of one record at a time share one question to the store. A failure is never kept.
+ */
+export class KeyCache implements Disposable {
+  readonly #options: Required<Omit<KeyCacheOptions, 'observe'>> & Pick<KeyCacheOptions, 'observe'>;
+  readonly #seal = new ProcessSeal();
+  readonly #kept = new Map<string, Kept>();
+  readonly #asking = new Map<string, Promise<SealedOctets>>();
+  #octets = 0;
+  /** Counts the calls of `clear`: what was asked for before one is not kept after it. */
+  #cleared = 0;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(options: KeyCacheOptions) {
+    this.#options = { maxRecords: 1_000, maxOctets: 4 * 1024 * 1024, ...options };
+  }
+
+  /** As `store.read`: the octets, owned by the caller. */
+  async read(store: KeyStore, record: RecordName): Promise<SecretBytes> {
+    if (!this.#options.stores.has(store.name)) return store.read(record);
+    const name = `${store.name} ${record}`;
+    const kept = this.#fresh(name);
+    this.#options.observe?.(kept === undefined ? 'miss' : 'hit');
+    return this.#seal.open(kept ?? (await this.#ask(store, record, name)), name);
+  }
+
+  /** Nothing is kept any more, nor what is being asked for now. For whenever a version, companion or hold changed. */
+  clear(): void {
+    this.#cleared += 1;
+    this.#kept.clear();
+    this.#asking.clear();
+    this.#octets = 0;
+    clearTimeout(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.clear();
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  #fresh(name: string): SealedOctets | undefined {
+    const kept = this.#kept.get(name);
+    if (kept === undefined || kept.until > this.#options.clock.monotonic()) return kept?.sealed;
+    this.#drop(name, kept);
+    return undefined;
+  }
+
+  #ask(store: KeyStore, record: RecordName, name: string): Promise<SealedOctets> {
+    const known = this.#asking.get(name);
+    if (known !== undefined) return known;
+    const asked = this.#fetch(store, record, name).finally(() => {
+      if (this.#asking.get(name) === asked) this.#asking.delete(name);
+    });
+    this.#asking.set(name, asked);
+    return asked;
+  }
+
+  async #fetch(store: KeyStore, record: RecordName, name: string): Promise<SealedOctets> {
+    const [until, cleared] = [this.#options.clock.monotonic() + this.#options.seconds * 1_000, this.#cleared];
+    using octets = await store.read(record);
+    const sealed = this.#seal.seal(octets, name);
+    if (cleared === this.#cleared) this.#keep(name, { sealed, until });
+    return sealed;
+  }
+
+  #keep(name: string, kept: Kept): void {
+    this.#kept.set(name, kept);
+    this.#octets += kept.sealed.ciphertext.length;
+    const { maxRecords, maxOctets } = this.#options;
+    for (const [oldest, { sealed, until }] of this.#kept) {
+      if (this.#kept.size <= maxRecords && this.#octets <= maxOctets) break;
+      this.#drop(oldest, { sealed, until });
+    }
+    this.#sweeper ??= setTimeout(() => this.#sweep(), this.#options.seconds * 1_000).unref();
+  }
+
+  /** What nobody asks for any more goes as well. */
+  #sweep(): void {
+    this.#sweeper = undefined;
+    const now = this.#options.clock.monotonic();
+    for (const [name, kept] of this.#kept) if (kept.until <= now) this.#drop(name, kept);
+    if (this.#kept.size > 0) {
+      this.#sweeper = setTimeout(() => this.#sweep(), this.#options.seconds * 1_000).unref();
+    }
+  }
+
+  #drop(name: string, { sealed }: Kept): void {
+    this.#kept.delete(name);
+    this.#octets -= sealed.ciphertext.length;
+  }
+}
