@@ -1,23 +1,34 @@
-/** The whole path, for real and on this machine alone: about a minute. `--keep` leaves the folder to look around in. */
+/**
+ * The whole path, for real and on this machine alone: about a minute. `--keep` leaves the folder to look around in,
+ * `--store vault` and `--store aws` keep the keys in a real OpenBao and in an emulated AWS instead of the own file.
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { type Partner, startPartner } from '../test/fakes/partner/partner.ts';
 import { Narrator } from './narrator.ts';
 import { Keyturn, Service } from './programs.ts';
+import { bringServers } from './servers.ts';
+import { STORES, type StoreName, startStore } from './store/store.ts';
 import { changeOneByte, cutTail } from './tamper.ts';
 
+const { keep, store: storeName } = options();
+if (storeName !== 'file') bringServers();
 const narrator = new Narrator();
 const home = await mkdtemp(join(tmpdir(), 'keyturn-quickstart-'));
 const keyturn = new Keyturn(narrator, home);
 await using cleanUp = new AsyncDisposableStack();
-if (!process.argv.includes('--keep')) cleanUp.defer(() => rm(home, { recursive: true, force: true }));
+if (!keep) cleanUp.defer(() => rm(home, { recursive: true, force: true }));
 
 const partner = await startThePartner();
+const store = await startStore(storeName, home, narrator);
+if (store !== null) cleanUp.use(store);
 await makeAnInstance();
 await importTheZips('keycert-1.zip');
+await showWhereTheKeyRests();
 await admitPayments();
 const service = await callThePartner();
 await refuseOutsiders();
@@ -25,6 +36,14 @@ await swapWhileCallsGoOn(service);
 await freezeTheKey(service);
 await showTheTrail();
 howToGoOn();
+
+function options(): { keep: boolean; store: StoreName } {
+  const { values } = parseArgs({ options: { keep: { type: 'boolean' }, store: { type: 'string', default: 'file' } } });
+  const found = STORES.find((name) => name === values.store);
+  if (found !== undefined) return { keep: values.keep ?? false, store: found };
+  process.stderr.write(`There is no store "${values.store}" here: ${STORES.join(', ')}.\n`);
+  process.exit(2);
+}
 
 async function startThePartner(): Promise<Partner> {
   narrator.step('The partner: a local stand-in for Lean, with a portal and an API that asks for a client certificate');
@@ -49,10 +68,26 @@ async function makeAnInstance(): Promise<void> {
     return { ...profile, environments: { ...environments, sandbox: { ...sandbox, endpoints, test } } };
   });
   await edit('keyturn.yaml', (config) => ({ ...config, leases: { default: '6s', maximum: '1h' } }));
+  if (store !== null) await nameTheStore(store.setting);
   const server = await keyturn.server();
   cleanUp.defer(() => {
     server.kill('SIGTERM');
   });
+}
+
+async function nameTheStore(setting: Readonly<Record<string, unknown>>): Promise<void> {
+  const added = { stores: { [storeName]: setting }, 'default-store': storeName };
+  narrator.say('new keys are to go there; keyturn.yaml, which holds no secret, gets:');
+  narrator.output(stringify(added), 16);
+  await edit('keyturn.yaml', (config) => ({ ...config, ...added }));
+}
+
+async function showWhereTheKeyRests(): Promise<void> {
+  if (store === null) return;
+  narrator.step('Where the key rests: there, and the own file holds nothing but the log’s key and the CA’s');
+  for (const line of await store.show('versions/lean/sandbox/1')) narrator.say(line);
+  const { out } = await keyturn.run(['doctor'], { code: 10, lines: 12 });
+  narrator.check(out.includes('key store content: 2 records'), 'two records in the own file');
 }
 
 async function importTheZips(name: string): Promise<void> {

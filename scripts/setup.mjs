@@ -1,7 +1,8 @@
 /**
  * Set-up of a checkout, needing Node 20 and npm alone: `node scripts/setup.mjs run` installs the locked packages (with
  * Node 24 among them), `test` also the programs and servers that tests use, the Python ones in an environment of the
- * checkout's own, `bench` also the load generator of the measurements. Quick when there is nothing to do.
+ * checkout's own, `bench` also the load generator of the measurements; `servers` brings the Python ones alone, to packages
+ * that are there. Quick when there is nothing to do.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,10 +16,12 @@ const STAMP = join(ROOT, 'node_modules', '.keyturn-setup');
 const NEEDED_NODE = 24;
 
 const mode = process.argv[2] ?? 'run';
-if (!['run', 'test', 'bench'].includes(mode)) fail(`"${mode}" is no set-up; there are run, test and bench.`);
-installPackages();
+const modes = ['run', 'test', 'bench', 'servers'];
+if (!modes.includes(mode)) fail(`"${mode}" is no set-up; there are ${modes.join(', ')}.`);
+if (mode !== 'servers') installPackages();
 checkNode();
-if (mode !== 'run') installTools();
+if (mode === 'servers') installServers();
+else if (mode !== 'run') installTools();
 if (mode === 'bench') installBenchTools();
 
 function installPackages() {
@@ -69,6 +72,16 @@ function installTools() {
   if (left.length === 0) return;
   if (process.env.CI) fail('With CI set nothing may be left out: install what is named above.');
   say('To run every test, install what is named above with the package manager of your system.');
+}
+
+/** Without these the story has no Vault and no AWS. */
+function installServers() {
+  installPythonTools();
+  const left = missingTools().filter(({ pythonPackage }) => pythonPackage !== undefined);
+  if (left.length === 0) return;
+  fail(
+    `${left.map(({ command }) => command).join(' and ')} could not be installed: Python 3 with venv and pip is needed.`,
+  );
 }
 
 /** Without these there is no measurement. */
