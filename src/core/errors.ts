@@ -54,6 +54,10 @@ export type ErrorCode =
   | 'ledger_in_use'
   | 'journal_unavailable'
   | 'audit_invalid'
+  // backup and restore
+  | 'backup_invalid'
+  | 'backup_identity_wrong'
+  | 'loss_not_accepted'
   // configuration
   | 'config_invalid'
   | 'policy_invalid'
@@ -64,6 +68,7 @@ export type ErrorCode =
   | 'server_untrusted'
   | 'receipt_invalid'
   | 'log_forked'
+  | 'log_restored'
   | 'sealed_answer_invalid'
   | 'lease_expired'
   | 'host_not_allowed'

@@ -32,6 +32,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   tls: { rooms: DOMAIN, packages: ['@peculiar/x509', 'reflect-metadata'] },
   credential: { rooms: [...DOMAIN, ...PORTS], packages: [] },
   rotation: { rooms: USE_CASES, packages: [] },
+  // The format of a backup, and the recipient's keys; what goes into it and out of it is put together in compose/.
+  backup: { rooms: [...BASE, 'audit', 'sealed', 'keystore'], packages: [] },
   server: {
     rooms: USE_CASES,
     // The wire format is the client's; the compiler checks the server's schemas against it.
@@ -41,12 +43,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   client: { rooms: [...BASE, 'audit', 'sealed'], packages: [] },
   cli: {
     // Commands are loaded one by one when they run, so what they import does not slow the help.
-    rooms: [...BASE, 'audit', 'sealed', 'x509', 'client', 'compose'],
+    rooms: [...BASE, 'audit', 'sealed', 'x509', 'backup', 'client', 'compose'],
     // Shapes of what the API answers.
     types: ['access'],
     packages: ['@clack/prompts', 'commander', 'yaml', 'zod'],
   },
-  compose: { rooms: [...USE_CASES, 'server', 'client'], packages: ['pino', 'yaml', 'zod'] },
+  compose: { rooms: [...USE_CASES, 'backup', 'server', 'client'], packages: ['pino', 'yaml', 'zod'] },
 };
 
 export const LIMITS = { linesOfCode: 250, filesPerFolder: 10 } as const;
