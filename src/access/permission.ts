@@ -15,6 +15,7 @@ export const PERMISSIONS = [
   'token:list',
   'policy:reload',
   'metrics:read',
+  'backup:take',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
@@ -47,6 +48,7 @@ const ABOUT_NO_CREDENTIAL: ReadonlySet<Permission> = new Set([
   'token:list',
   'policy:reload',
   'metrics:read',
+  'backup:take',
 ]);
 
 export function isPersonOnly(permission: Permission): boolean {

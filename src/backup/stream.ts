@@ -4,7 +4,7 @@ import { damaged } from './damage.ts';
 import { HEADER_OCTETS, openHeader, sealHeader } from './header.ts';
 
 export const CHUNK_OCTETS = 65_536;
-const TAG_OCTETS = 16;
+export const TAG_OCTETS = 16;
 const SEALED_OCTETS = CHUNK_OCTETS + TAG_OCTETS;
 const NONCE_OCTETS = 12;
 const COUNTER_AT = 7;

@@ -41,7 +41,7 @@ function usageError(text: string): string {
 }
 
 function add(parent: Command, spec: Spec): void {
-  const command = parent.command(spec.name).description(spec.about);
+  const command = parent.command(spec.name, { isDefault: spec.isDefault ?? false }).description(spec.about);
   for (const [flags, about] of spec.options ?? []) command.option(flags, about);
   for (const [flags, about] of spec.lists ?? []) {
     command.option(flags, about, (value: string, before: string[] | undefined) => [...(before ?? []), value]);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { parseDuration } from '../core/duration.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { subjectAlternativeNames } from '../tls/names.ts';
+import { recipients } from './settings/backup.ts';
 import { type MasterKey, masterKey, parseMasterKey } from './settings/master-key.ts';
 import { absoluteFrom, path } from './settings/path.ts';
 import { OWN_STORE, type StoreSetting, storeSettings, stores } from './settings/stores.ts';
@@ -72,6 +73,7 @@ const schema = z
     /** Where new keys go. */
     'default-store': z.string().default(OWN_STORE),
     policies: z.strictObject({ access: path, partners: path }),
+    backup: z.strictObject({ recipients: recipients.default([]) }).default({ recipients: [] }),
     socket: z.strictObject({ path }),
     leases: z
       .strictObject({ default: duration.default(900), maximum: duration.default(3_600) })
@@ -104,6 +106,8 @@ export interface Config {
   /** Name of the store that takes new keys. */
   readonly defaultStore: string;
   readonly accessPolicies: string;
+  /** Whom a backup may be encrypted to. */
+  readonly backupRecipients: readonly string[];
   readonly partnerProfiles: string;
   readonly socket: string;
   readonly leases: { readonly defaultSeconds: number; readonly maximumSeconds: number };
@@ -171,6 +175,7 @@ function absolute(home: string, data: z.infer<typeof schema>): Config {
     cacheSeconds: data.cache === 'off' ? null : data.cache.seconds,
     stores: storeSettings(data.stores, data.log.origin, at),
     defaultStore: data['default-store'],
+    backupRecipients: data.backup.recipients,
     accessPolicies: at(data.policies.access),
     partnerProfiles: at(data.policies.partners),
     socket: at(data.socket.path),

@@ -4,12 +4,14 @@ import type { Route } from '../server/http/route.ts';
 import type { Metrics } from '../server/metrics.ts';
 import { accessRoutes } from '../server/routes/access.ts';
 import { auditRoutes } from '../server/routes/audit.ts';
+import { backupRoute } from '../server/routes/backups.ts';
 import { credentialRoutes } from '../server/routes/credentials.ts';
 import { healthRoutes } from '../server/routes/health.ts';
 import { holdRoutes } from '../server/routes/holds.ts';
 import { leaseRoutes } from '../server/routes/leases.ts';
 import { runtimeRoute } from '../server/routes/runtime.ts';
 import { type ConnectionFacts, tokenRoutes } from '../server/routes/tokens.ts';
+import { takeBackup } from './backup/take.ts';
 import type { Instance } from './open.ts';
 
 /** Version of the API description. */
@@ -31,6 +33,7 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
       const policy = await instance.reload(by);
       return { digest: policy.digest };
     }),
+    backupRoute((caller, recipient) => takeBackup(instance, caller, recipient)),
     runtimeRoute(),
     ...healthRoutes(desk, instance.store.name, metrics, () => {
       description ??= describeApi(routes, API_VERSION);

@@ -52,6 +52,16 @@ export interface Attesting {
   attest(without?: readonly RecordName[]): Promise<{ readonly generation: number; readonly digest: string }>;
 }
 
+/** Optional power of a driver: what it holds can be carried elsewhere, still encrypted. */
+export interface Portable {
+  /** The octets of the store as of its last durable change; opened under its master key alone. */
+  snapshot(): Promise<Buffer>;
+}
+
+export function isPortable(driver: object): driver is Portable {
+  return 'snapshot' in driver;
+}
+
 export function isAttesting(driver: object): driver is Attesting {
   return 'attest' in driver;
 }

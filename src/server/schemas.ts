@@ -112,3 +112,5 @@ export const auditQuery = z.strictObject({
   newest: z.enum(['true', 'false']).optional(),
   limit: z.coerce.number().int().min(1).max(1000).optional(),
 });
+
+export const backupRequest = z.strictObject({ recipient: z.string().min(1).max(100) }).meta({ id: 'BackupRequest' });

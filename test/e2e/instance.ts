@@ -17,6 +17,7 @@ export interface Reply {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly text: string;
+  readonly raw: Buffer;
   /** The body as JSON; undefined if it is none. */
   readonly body: Record<string, unknown>;
 }
@@ -101,8 +102,9 @@ export class TestInstance {
     const response = await promise;
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString('utf8');
-    return { status: response.statusCode ?? 0, headers: response.headers, text, body: jsonOf(text) };
+    const raw = Buffer.concat(chunks);
+    const text = raw.toString('utf8');
+    return { status: response.statusCode ?? 0, headers: response.headers, text, raw, body: jsonOf(text) };
   }
 
   /** Uploads files as `keyturn import` does. */

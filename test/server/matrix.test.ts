@@ -4,8 +4,17 @@ import { Stage } from '../credential/stage.ts';
 import { edit } from '../e2e/instance.ts';
 
 /** Who may do what, reviewed by people: every operation of the API must stand here. */
-type Role = 'service' | 'operator' | 'responder' | 'approver' | 'auditor' | 'administrator' | 'revealer';
-const ROLES: readonly Role[] = ['service', 'operator', 'responder', 'approver', 'auditor', 'administrator', 'revealer'];
+type Role = 'service' | 'operator' | 'responder' | 'approver' | 'auditor' | 'administrator' | 'backup' | 'revealer';
+const ROLES: readonly Role[] = [
+  'service',
+  'operator',
+  'responder',
+  'approver',
+  'auditor',
+  'administrator',
+  'backup',
+  'revealer',
+];
 const EVERYBODY = ROLES;
 
 interface Operation {
@@ -74,6 +83,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   queryAudit: { method: 'GET', path: '/v1/audit/entries?limit=1', may: ['responder', 'auditor', 'administrator'] },
   exportAudit: { method: 'GET', path: '/v1/audit/export', may: ['responder', 'auditor', 'administrator'] },
   proveEntry: { method: 'GET', path: '/v1/audit/entries/0/receipt', may: ['responder', 'auditor', 'administrator'] },
+  takeBackup: { method: 'POST', path: '/v1/backups', may: ['backup'], json: { recipient: 'ktbackup_none' } },
   reloadPolicy: { method: 'POST', path: '/v1/policy/reload', may: ['administrator'] },
 };
 

@@ -20,6 +20,8 @@ export interface Call {
   readonly json?: unknown;
   readonly octets?: SecretBytes;
   readonly form?: { readonly type: string; readonly body: Buffer };
+  /** How long nothing may come, milliseconds; default 30 s. */
+  readonly timeoutMs?: number;
   /** A status over 399 whose body is an answer and no problem. */
   readonly accepted?: number;
 }
@@ -75,7 +77,7 @@ export class Api {
       const outgoing = request(new URL(call.path, server), {
         method: call.method,
         agent: this.#agent,
-        timeout: TIMEOUT_MS,
+        timeout: call.timeoutMs ?? TIMEOUT_MS,
         headers: { ...body.headers, authorization: `Bearer ${this.#token.toString('latin1')}` },
       });
       outgoing.on('response', resolve);

@@ -1,4 +1,5 @@
 import { auditGroup } from './audit.ts';
+import { backupGroup } from './backup.ts';
 import type { Group } from './spec.ts';
 
 /** Groups of commands, in the order of the help. */
@@ -119,4 +120,5 @@ export const groups: readonly Group[] = [
     ],
   ],
   auditGroup,
+  backupGroup,
 ];

@@ -7,6 +7,8 @@ export interface Spec {
   readonly name: string;
   readonly about: string;
   readonly example: string;
+  /** Of a group: runs when no other command of it is named. */
+  readonly isDefault?: boolean;
   readonly load: Load;
   readonly options?: readonly (readonly [flags: string, about: string])[];
   /** Options that may be given several times. */

@@ -29,6 +29,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   companion_missing: EXIT.notFound,
   conflict: EXIT.conflict,
   key_seen_before: EXIT.conflict,
+  loss_not_accepted: EXIT.conflict,
   version_state: EXIT.conflict,
   no_current_version: EXIT.conflict,
   server_unreachable: EXIT.unavailable,

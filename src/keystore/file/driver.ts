@@ -1,6 +1,6 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
-import type { Attesting, KeyStoreDriver, KeyStoreHealth } from '../driver.ts';
+import type { Attesting, KeyStoreDriver, KeyStoreHealth, Portable } from '../driver.ts';
 import type { RecordName } from '../record-name.ts';
 import { type HeldFile, MAX_FILE_OCTETS } from './disk/held-file.ts';
 import { destroyed, rekeyed, relocked, withRecord } from './key-file/change.ts';
@@ -19,7 +19,7 @@ const HEALTH_TIMEOUT_MS = 900;
  * have taken its place (fact `ambiguous`), the next verb first finds out which of the two is there and makes that
  * one durable; a third is refused with `keystore_rollback`, and never overwritten.
  */
-export class FileStore implements KeyStoreDriver, Attesting {
+export class FileStore implements KeyStoreDriver, Attesting, Portable {
   readonly description: string;
   readonly #file: HeldFile;
   #state: StoreState;
@@ -57,6 +57,10 @@ export class FileStore implements KeyStoreDriver, Attesting {
   async attest(without: readonly RecordName[] = []): Promise<{ readonly generation: number; readonly digest: string }> {
     const { file, tags } = await this.#durableState();
     return { generation: file.generation, digest: contentDigest(tags, without) };
+  }
+
+  async snapshot(): Promise<Buffer> {
+    return encodeState(await this.#durableState());
   }
 
   /**

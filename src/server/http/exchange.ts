@@ -125,7 +125,12 @@ async function send(response: Response, answer: Answer): Promise<void> {
   } else if ('text' in answer) {
     if (typeof answer.text === 'string') return sendText(response, answer.type, answer.text);
     response.setHeader('content-type', answer.type);
-    await sendLines(response, answer.text);
+    await sendPieces(response, answer.text);
+  } else if ('octets' in answer) {
+    const [header, facts] = answer.facts;
+    response.setHeader('content-type', answer.type);
+    response.setHeader(header, JSON.stringify(facts));
+    await sendPieces(response, answer.octets);
   } else {
     response.end();
   }
@@ -138,7 +143,7 @@ function sendText(response: Response, type: string, text: string): void {
   response.end(text);
 }
 
-async function sendLines(response: Response, lines: AsyncIterable<string>): Promise<void> {
+async function sendPieces(response: Response, lines: AsyncIterable<string | Buffer>): Promise<void> {
   for await (const line of lines) {
     if (response.destroyed) return;
     if (!response.write(line)) await drained(response);

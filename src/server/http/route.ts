@@ -31,6 +31,13 @@ export interface Parsed {
 export type Answer =
   | { readonly status: number; readonly json: unknown }
   | { readonly status: number; readonly type: string; readonly text: string | AsyncIterable<string> }
+  /** Octets as they come; `facts` go into a header of that name, as JSON. */
+  | {
+      readonly status: number;
+      readonly type: string;
+      readonly octets: AsyncIterable<Buffer>;
+      readonly facts: readonly [header: string, value: object];
+    }
   | { readonly status: 204 };
 
 /**

@@ -31,6 +31,7 @@ describe('the policy that is shipped', () => {
       approver: 'credential:list hold:lift hold:list',
       auditor: 'audit:read credential:list hold:list token:list',
       administrator: 'audit:read credential:list metrics:read policy:reload token:create token:list token:revoke',
+      backup: 'backup:take',
     });
     const given = new Set(roles.flatMap(({ permissions }) => [...permissions]));
     expect(PERMISSIONS.filter((permission) => !given.has(permission))).toEqual(['credential:reveal']);
