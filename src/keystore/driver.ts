@@ -6,7 +6,7 @@ import type { RecordName } from './record-name.ts';
  * counts. A record is the octets of one private key or one companion secret, written once and never changed.
  *
  * Errors are KeyturnErrors. `keystore_unavailable` is ambiguous: the verb may have happened. Nobody deletes,
- * overwrites or revokes on an ambiguous answer.
+ * overwrites or revokes on an ambiguous answer. With the fact `certain: true` what was asked certainly did not happen.
  */
 export interface KeyStoreDriver {
   /** Kind and place for people, e.g. `file /var/lib/keyturn/keys.ktn`. No secret. */

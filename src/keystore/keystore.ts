@@ -1,6 +1,7 @@
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { type Attesting, isAttesting, type KeyStoreDriver, type KeyStoreHealth } from './driver.ts';
+import { inDoubt } from './in-doubt.ts';
 import { type RecordName, recordName } from './record-name.ts';
 
 export type KeyStoreVerb = 'write' | 'read' | 'list' | 'destroy' | 'attest';
@@ -57,7 +58,9 @@ export class KeyStore {
       const copy = SecretBytes.copyOf(octets.bytes);
       const written = this.#started(() => this.driver.write(record, copy)).finally(() => copy.dispose());
       await this.#inTime('write', written);
-      using readBack = await this.#fetch(record);
+      using readBack = await this.#fetch(record).catch((error: unknown) => {
+        throw inDoubt(error);
+      });
       if (readBack === null || !readBack.equals(octets)) {
         throw new KeyturnError(
           'keystore_conflict',

@@ -3,6 +3,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import { SecretBytes } from '../../core/secret-bytes.ts';
 import type { Circuit } from '../circuit.ts';
 import type { KeyStoreDriver, KeyStoreHealth } from '../driver.ts';
+import { inDoubt } from '../in-doubt.ts';
 import type { RecordName } from '../record-name.ts';
 import type { SecretsClient } from './client.ts';
 import { awsError, type Reason, reasonOf } from './failure/reason.ts';
@@ -55,7 +56,9 @@ export class AwsStore implements KeyStoreDriver {
     }
     using standing = await settling('not_visible')
       .execute(() => this.#visible(record))
-      .catch(inDoubt);
+      .catch((error: unknown) => {
+        throw inDoubt(error);
+      });
     if (standing.equals(octets)) return;
     throw new KeyturnError('keystore_conflict', `The AWS secret ${name} stands there with other octets.`, {
       fix: 'Check who else writes under this prefix. Nothing was changed.',
@@ -185,13 +188,6 @@ export class AwsStore implements KeyStoreDriver {
     if (regions.length > 0) await this.#client.removeReplicas(name, regions);
     return false;
   }
-}
-
-/** The record may stand by now, however certain it is that looking at it failed. */
-function inDoubt(error: unknown): never {
-  if (!(error instanceof KeyturnError) || reasonOf(error) === null) throw error;
-  const fix = error.fix === undefined ? {} : { fix: error.fix };
-  throw new KeyturnError(error.code, error.message, { ...fix, facts: { ...error.facts, certain: false } });
 }
 
 function foreign(name: string): KeyturnError {

@@ -16,7 +16,7 @@ const HEALTH_TIMEOUT_MS = 900;
  * and are opened at each read. Changes run one after another; each rewrites the file whole.
  *
  * A change that fails leaves the old file in force and rejects with `keystore_unavailable`. Where the new one may
- * have taken its place (fact `ambiguous`), the next verb first finds out which of the two is there and makes that
+ * have taken its place (fact `certain: false`), the next verb first finds out which of the two is there and makes that
  * one durable; a third is refused with `keystore_rollback`, and never overwritten.
  */
 export class FileStore implements KeyStoreDriver, Attesting, Portable {

@@ -2,6 +2,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { Circuit } from '../circuit.ts';
 import type { KeyStoreDriver, KeyStoreHealth } from '../driver.ts';
+import { inDoubt } from '../in-doubt.ts';
 import type { KeyStoreVerb } from '../keystore.ts';
 import type { RecordName } from '../record-name.ts';
 import { answerObject, numberAt, objectAt, textAt, type VaultAnswer } from './client/answer.ts';
@@ -92,7 +93,9 @@ export class VaultStore implements KeyStoreDriver {
         if (isUnclear(error) && (await this.#isGone(record, error))) return;
         throw error;
       }
-      using left = await this.#read(record);
+      using left = await this.#read(record).catch((error: unknown) => {
+        throw inDoubt(error);
+      });
       if (left !== null) throw vaultError('server_error', `Vault said it deleted ${path}, and still has the record.`);
     });
   }
@@ -191,7 +194,9 @@ export class VaultStore implements KeyStoreDriver {
       return new KeyturnError('internal', `The adapter of Vault failed at ${verb}.`);
     if (reasonOf(error) !== 'forbidden') return error;
     const needed = deniedPrivilege(error, privileges(this.#paths, record), verb);
-    return needed === undefined ? error : explainDenial(this.#link.client, needed, this.#link.login);
+    if (needed === undefined) return error;
+    const explained = await explainDenial(this.#link.client, needed, this.#link.login);
+    return error.facts['certain'] === false ? inDoubt(explained) : explained;
   }
 }
 

@@ -33,8 +33,8 @@ export class HeldFile {
   }
 
   /**
-   * @throws KeyturnError `keystore_unavailable`, with the fact `ambiguous: true` when the file is then in doubt and
-   *   false when the old one is in force; `keystore_rollback` and `keystore_in_use` as `assertUndisturbed`.
+   * @throws KeyturnError `keystore_unavailable`, with the fact `certain: false` when the file is then in doubt and
+   *   true when the old one is in force; `keystore_rollback` and `keystore_in_use` as `assertUndisturbed`.
    */
   async replace(octets: Buffer): Promise<void> {
     await this.assertUndisturbed();
@@ -102,7 +102,7 @@ export class HeldFile {
     const code = error instanceof ReplaceFailure ? error.errno : errno(error);
     return new KeyturnError('keystore_unavailable', `${this.path} could not be written (${code}).`, {
       fix: 'Check the disk for errors and free space, then try again.',
-      facts: { ambiguous, errno: code },
+      facts: { certain: !ambiguous, errno: code },
     });
   }
 }

@@ -5,6 +5,7 @@ import { type FileIdentity, identify, isSameFile } from './identity.ts';
 import { errno } from './owner-only.ts';
 
 const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
 
 /**
  * One holder of a file at a time, across processes and within one. The kernel releases it when the process ends,
@@ -63,12 +64,20 @@ function begin(path: string, lockedPath: string): DatabaseSync {
   try {
     database = new DatabaseSync(path, { timeout: 0 });
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    // On a read-only disk an exclusive transaction excludes nobody; a change to it is refused there. Never committed.
+    database.exec('PRAGMA user_version = 1');
     return database;
   } catch (error) {
     database?.close();
-    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) {
+    const code = error instanceof Error && 'errcode' in error ? error.errcode : null;
+    if (code === SQLITE_BUSY) {
       throw new KeyturnError('keystore_in_use', `The key store ${lockedPath} is open elsewhere.`, {
         fix: 'Stop the other Keyturn process, or speak to it instead of to the file.',
+      });
+    }
+    if (code === SQLITE_READONLY) {
+      throw new KeyturnError('keystore_unavailable', `The lock file ${path} can't be locked: its disk is read-only.`, {
+        fix: 'Mount it for writing; without a lock a second process could open the store as well.',
       });
     }
     throw new KeyturnError('keystore_unavailable', `The lock file ${path} can't be locked.`, {

@@ -1,9 +1,9 @@
-import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { on, once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { attachStrace, fileThread } from './strace.ts';
 
 const PROGRAM = fileURLToPath(new URL('./store-process.ts', import.meta.url));
 
@@ -47,32 +47,8 @@ export class StoreProcess {
     await once(this.process, 'exit');
   }
 
-  /** The thread that does its file calls. */
-  fileThread(): string {
-    const tasks = `/proc/${this.process.pid}/task`;
-    const thread = readdirSync(tasks).find((id) => readFileSync(`${tasks}/${id}/comm`, 'utf8') === 'libuv-worker\n');
-    if (thread === undefined) throw new Error('no thread of the file calls was found');
-    return thread;
-  }
-
-  /** Attaches strace to that thread. @returns a function that detaches and gives the calls it saw, one a line. */
-  async strace(...options: string[]): Promise<() => Promise<string[]>> {
-    const strace: ChildProcess = spawn('strace', ['-y', '-p', this.fileThread(), ...options], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let seen = '';
-    const attached = Promise.withResolvers<void>();
-    strace.on('error', () => attached.reject(new Error('strace is missing: apt-get install strace')));
-    strace.stderr!.on('data', (text: Buffer) => {
-      seen += text.toString();
-      if (seen.includes('attached')) attached.resolve();
-    });
-    const closed = once(strace, 'close').then(() => attached.reject(new Error(`strace did not attach: ${seen}`)));
-    await attached.promise;
-    return async () => {
-      strace.kill('SIGINT');
-      await closed;
-      return seen.split('\n').filter((line) => /^\w+\(/.test(line));
-    };
+  /** Attaches strace to the thread that does its file calls, see {@link attachStrace}. */
+  strace(...options: string[]): Promise<() => Promise<string[]>> {
+    return attachStrace(fileThread(this.process.pid), options);
   }
 }

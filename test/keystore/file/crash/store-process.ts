@@ -52,7 +52,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     say(await obey(verb!, name!));
   } catch (error) {
     if (!isKeyturnError(error)) throw error;
-    say(`${error.code} ${error.facts['ambiguous'] === true ? 'ambiguous' : 'certain'}`);
+    say(`${error.code} ${error.facts['certain'] === true ? 'certain' : 'ambiguous'}`);
   }
 }
 await store.close();

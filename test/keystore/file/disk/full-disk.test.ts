@@ -24,7 +24,7 @@ describe('a key store on a disk that is full', () => {
       afterwards: { records: number; generation: number };
     };
     expect(written).toBeGreaterThan(10);
-    expect(refusal).toEqual({ code: 'keystore_unavailable', ambiguous: false, errno: 'ENOSPC' });
+    expect(refusal).toEqual({ code: 'keystore_unavailable', certain: true, errno: 'ENOSPC' });
     expect(whenFull).toMatchObject({ records: written, generation: written + 1 });
     expect(whenFull.files).toEqual(['ballast', 'keys.ktn', 'keys.ktn.lock']);
     expect(afterwards).toMatchObject({ records: written + 1, generation: written + 2 });
