@@ -27,6 +27,11 @@ export function answering(status: number, contentType: string, body: string): Fa
   return { forwarded: false, answer: (response) => send(response, answer) };
 }
 
+export function redirectingTo(location: string): Fault {
+  const answer = { status: 307, headers: { location }, body: Buffer.alloc(0) };
+  return { forwarded: false, answer: (response) => send(response, answer) };
+}
+
 export const hanging: Fault = { forwarded: false, answer: () => {} };
 
 export const hangingAfterwards: Fault = { forwarded: true, answer: () => {} };

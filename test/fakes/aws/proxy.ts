@@ -22,13 +22,14 @@ export class AwsProxy {
   /** All that the caller is allowed; null allows everything. */
   policies: readonly Policy[] | null = null;
   faults: FaultPlan = () => null;
-  readonly #upstream: string;
+  /** moto's own address. */
+  readonly upstream: string;
   readonly #server: Server;
   /** AWS's calls are atomic; moto's overlap, and fail when they do. */
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(upstream: string, server: Server) {
-    this.#upstream = upstream;
+    this.upstream = upstream;
     this.#server = server;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -63,7 +64,7 @@ export class AwsProxy {
   }
 
   async #judged(call: AwsCall, { headers }: IncomingMessage): Promise<AwsAnswer> {
-    const ask: Ask = (action, input) => askMoto(this.#upstream, call.region, action, input);
+    const ask: Ask = (action, input) => askMoto(this.upstream, call.region, action, input);
     const denied = this.policies === null ? null : await denial(this.policies, call, ask);
     if (denied !== null) return refused(denied);
     let { input } = call;
@@ -75,7 +76,7 @@ export class AwsProxy {
       input = rewrites?.(input) ?? input;
     }
     const body = Buffer.from(JSON.stringify(input));
-    return forward(this.#upstream, { ...headers, 'content-length': String(body.length) }, body);
+    return forward(this.upstream, { ...headers, 'content-length': String(body.length) }, body);
   }
 
   /** One after another with all that the proxy forwards. */

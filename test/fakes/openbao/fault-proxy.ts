@@ -17,6 +17,8 @@ export interface FaultProxyOptions {
   /** The real server, and the roots of its certificate. */
   readonly upstream: string;
   readonly ca: string;
+  /** Sent to the real server with each request. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Stands before a real server and does to requests what a real server can't be made to do. */
@@ -60,7 +62,7 @@ export class FaultProxy implements AsyncDisposable {
       call(`${upstream}${url}`, {
         ca,
         method,
-        headers: Object.fromEntries(passed),
+        headers: { ...Object.fromEntries(passed), ...this.#options.headers },
         ...(body.length === 0 ? {} : { body: body.toString() }),
       });
     await (this.fault ?? pass)(request, response, forward);
@@ -78,7 +80,9 @@ async function pass(_: IncomingMessage, response: ServerResponse, forward: () =>
 }
 
 function send(response: ServerResponse, { status, headers, body }: Answer): void {
-  response.writeHead(status, { 'Content-Type': headers['content-type'] ?? 'application/json' }).end(body);
+  const { 'content-type': type = 'application/json', location } = headers;
+  response.writeHead(status, { 'Content-Type': type, ...(location === undefined ? {} : { Location: location }) });
+  response.end(body);
 }
 
 /** As Vault would answer an error. */
@@ -131,6 +135,20 @@ export const shortening: Fault = async (_, response, forward) => {
   const half = body.slice(0, Math.floor(body.length / 2));
   response.writeHead(status === 204 ? 200 : status, { 'Content-Type': 'application/json' }).end(half || '{');
 };
+
+/**
+ * Changes of a record are made and answered; whatever is asked about that record afterwards meets the fault. What is
+ * asked about comes out of the path by `record`.
+ */
+export function afterChanges(record: (path: string) => string | null, fault: Fault): Fault {
+  const changed = new Set<string>();
+  return async (request, response, forward) => {
+    const about = record(request.url ?? '');
+    if (about !== null && changed.has(about)) return fault(request, response, forward);
+    if (about !== null && request.method !== 'GET') changed.add(about);
+    return pass(request, response, forward);
+  };
+}
 
 /** The fault for requests of these methods to this part of the path alone; the others pass. */
 export function only(methods: readonly string[], path: RegExp, fault: Fault): Fault {
