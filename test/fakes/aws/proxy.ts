@@ -46,10 +46,18 @@ export class AwsProxy {
     return new AwsProxy(upstream, server);
   }
 
+  /** Nobody listens there any more. */
   async stop(): Promise<void> {
+    if (!this.#server.listening) return;
     this.#server.closeAllConnections();
     this.#server.close();
     await once(this.#server, 'close');
+  }
+
+  /** Again, on the port of before. */
+  async resume(): Promise<void> {
+    this.#server.listen(Number(new URL(this.url).port), '127.0.0.1');
+    await once(this.#server, 'listening');
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

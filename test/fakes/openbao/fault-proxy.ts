@@ -25,6 +25,7 @@ export interface FaultProxyOptions {
 export class FaultProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: FaultProxyOptions;
+  #port = 0;
   /** Method and path of every request that came. */
   readonly seen: string[] = [];
   /** The tokens that came with them. */
@@ -42,11 +43,25 @@ export class FaultProxy implements AsyncDisposable {
     const proxy = new FaultProxy(options);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
+    proxy.#port = (proxy.#server.address() as AddressInfo).port;
     return proxy;
   }
 
   get url(): string {
-    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `https://127.0.0.1:${this.#port}`;
+  }
+
+  /** Nobody listens there any more. */
+  async pause(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  /** Again, on the port of before. */
+  async resume(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -69,9 +84,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
+    if (this.#server.listening) await this.pause();
   }
 }
 

@@ -1,0 +1,4 @@
+import { describeBadDays } from './stores/describe-bad-days.ts';
+import { startRemoteAws } from './stores/remote-aws.ts';
+
+describeBadDays(startRemoteAws);
