@@ -1,5 +1,6 @@
-import { lstat, readFile } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { attention, broken, type Check, ok, untilBroken } from '../../../core/check.ts';
+import { lockHolder } from '../../../keystore/file/disk/lock-holder.ts';
 import { verifyFileStore } from '../../../keystore/file/verify.ts';
 import { cannotAsk, masterKeySource } from '../../master-key.ts';
 import type { MasterKey } from '../../settings/master-key.ts';
@@ -67,18 +68,13 @@ async function examineContent(path: string, master: MasterKey): Promise<Check[]>
   return [ok('content', `${records} records, generation ${generation}: all authentic under the master key`)];
 }
 
-/**
- * The lock file is empty, and stays. Who holds it is read from what the kernel lists (proc(5), /proc/locks): to take
- * it, if only for a moment, could stop a server that starts at this moment.
- */
+/** The lock file is empty, and stays. */
 async function examineLock(path: string): Promise<Check[]> {
   try {
-    const { size, ino } = await lstat(path);
+    const { size } = await lstat(path);
     if (size > 0) return [broken('lock', `${path} is not a lock: it is not empty`, `When no Keyturn runs: rm ${path}`)];
-    const locks = await readFile('/proc/locks', 'utf8').catch(() => '');
-    const holder = locks.split('\n').find((line) => new RegExp(` [0-9a-f]+:[0-9a-f]+:${ino} `).test(line));
-    const process = /(?:READ|WRITE)\s+(\d+)/.exec(holder ?? '')?.[1];
-    return [ok('lock', process === undefined ? 'nobody has the file open' : `open in process ${process}`)];
+    const holder = await lockHolder(path);
+    return [ok('lock', holder === null ? 'nobody has the file open' : `open in process ${holder}`)];
   } catch {
     return [ok('lock', 'never opened')];
   }

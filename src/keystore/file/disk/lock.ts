@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { KeyturnError } from '../../../core/errors.ts';
 import { type FileIdentity, identify, isSameFile } from './identity.ts';
+import { lockHolder } from './lock-holder.ts';
 import { errno } from './owner-only.ts';
 
 const SQLITE_BUSY = 5;
@@ -27,7 +28,7 @@ export class FileLock implements Disposable {
   static async acquire(lockedPath: string): Promise<FileLock> {
     const path = `${lockedPath}.lock`;
     createPrivate(path);
-    const database = begin(path, lockedPath);
+    const database = begin(path) ?? (await inUse(path, lockedPath));
     const identity = await identify(path);
     if (identity === null) {
       database.close();
@@ -59,7 +60,8 @@ function createPrivate(path: string): void {
   }
 }
 
-function begin(path: string, lockedPath: string): DatabaseSync {
+/** Null when it is held elsewhere. */
+function begin(path: string): DatabaseSync | null {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: 0 });
@@ -70,11 +72,7 @@ function begin(path: string, lockedPath: string): DatabaseSync {
   } catch (error) {
     database?.close();
     const code = error instanceof Error && 'errcode' in error ? error.errcode : null;
-    if (code === SQLITE_BUSY) {
-      throw new KeyturnError('keystore_in_use', `The key store ${lockedPath} is open elsewhere.`, {
-        fix: 'Stop the other Keyturn process, or speak to it instead of to the file.',
-      });
-    }
+    if (code === SQLITE_BUSY) return null;
     if (code === SQLITE_READONLY) {
       throw new KeyturnError('keystore_unavailable', `The lock file ${path} can't be locked: its disk is read-only.`, {
         fix: 'Mount it for writing; without a lock a second process could open the store as well.',
@@ -84,4 +82,13 @@ function begin(path: string, lockedPath: string): DatabaseSync {
       fix: `Keep the key store on a local disk; when ${path} is damaged and no Keyturn runs, remove it.`,
     });
   }
+}
+
+async function inUse(path: string, lockedPath: string): Promise<never> {
+  const holder = await lockHolder(path);
+  const who = holder === process.pid ? 'in this very process' : holder === null ? 'elsewhere' : `in process ${holder}`;
+  throw new KeyturnError('keystore_in_use', `The key store ${lockedPath} is open ${who}.`, {
+    fix: 'Stop the other Keyturn process, or speak to it instead of to the file.',
+    facts: { process: holder },
+  });
 }

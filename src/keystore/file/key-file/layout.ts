@@ -85,6 +85,11 @@ export function parseFile(octets: Buffer, place: string): ParsedKeyFile {
   return { file: new BodyReader(body, place).read(), body, mac };
 }
 
+/** The same of a file that is damaged, as far as it can be read. @throws KeyturnError `keystore_corrupt`. */
+export function parseUnchecked(octets: Buffer, place: string): KeyFile {
+  return new BodyReader(octets.subarray(0, Math.max(0, octets.length - 2 * DIGEST_OCTETS)), place).read();
+}
+
 /** Reads a body from front to back; every length is checked before it is used. */
 class BodyReader {
   readonly #body: Buffer;

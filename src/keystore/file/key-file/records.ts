@@ -22,6 +22,11 @@ export function unsealRecord(keys: StoreKeys, storeId: Buffer, name: RecordName,
   });
 }
 
+export function isAuthentic(keys: StoreKeys, storeId: Buffer, name: RecordName, sealed: Buffer): boolean {
+  using octets = unseal(keys.records, sealed, associatedData(storeId, name));
+  return octets !== null;
+}
+
 function associatedData(storeId: Buffer, name: RecordName): Buffer {
   return Buffer.concat([Buffer.from('keyturn key-file 1 record\0'), storeId, Buffer.from(name, 'latin1')]);
 }
