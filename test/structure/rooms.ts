@@ -28,7 +28,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ['node-vault', '@aws-sdk/client-secrets-manager', '@aws-sdk/client-kms', 'cockatiel'],
   },
   issuer: { rooms: DOMAIN, packages: [] },
-  ledger: { rooms: DOMAIN, packages: [] },
+  ledger: { rooms: DOMAIN, packages: ['kysely', 'pg'] },
   tls: { rooms: DOMAIN, packages: ['@peculiar/x509', 'reflect-metadata'] },
   credential: { rooms: [...DOMAIN, ...PORTS], packages: [] },
   rotation: { rooms: USE_CASES, packages: [] },

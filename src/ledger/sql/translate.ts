@@ -1,5 +1,5 @@
 import { KeyturnError } from '../../core/errors.ts';
-import type { Write } from '../change.ts';
+import type { Check, Write } from '../change.ts';
 import type { TableName } from '../tables.ts';
 import { columnName, columnsOf, keyOf, tableName } from './columns.ts';
 import { conjunction } from './condition.ts';
@@ -59,4 +59,37 @@ function replacement(table: TableName, row: object, values: Values): string {
 function order(table: TableName, { orderBy, descending = false }: RowOrder): string {
   if (orderBy === undefined) return '';
   return ` ORDER BY ${columnName(table, orderBy)} ${descending ? 'DESC NULLS LAST' : 'ASC NULLS FIRST'}`;
+}
+
+/**
+ * One row with one column, `check_0` and so on, for each check that asks for rows: whether it holds. Null when there is
+ * nothing to ask. Which checks are about rows is said by `rowChecks`, in the same order.
+ */
+export function checksStatement(checks: readonly Check[], placeholder: Placeholder): Statement | null {
+  const values = new Values(placeholder);
+  const columns = rowChecks(checks).map((check, at) => {
+    const [not, where] = 'some' in check ? ['', check.some] : ['NOT ', check.none];
+    const table = tableName(check.table);
+    return `${not}EXISTS (SELECT 1 FROM ${table} WHERE ${conjunction(table, where, values)}) AS check_${at}`;
+  });
+  return columns.length === 0 ? null : values.statement(`SELECT ${columns.join(', ')}`);
+}
+
+/** The first check that does not hold at `time`, by its rule; null when all do. `row` is what the statement gave. */
+export function failedRule(
+  checks: readonly Check[],
+  row: Readonly<Record<string, unknown>>,
+  time: number,
+): string | null {
+  const asked = rowChecks(checks);
+  const failed = checks.find((check) =>
+    'notAfter' in check ? time > check.notAfter : !row[`check_${asked.indexOf(check)}`],
+  );
+  return failed?.rule ?? null;
+}
+
+type RowCheck = Exclude<Check, { readonly notAfter: number }>;
+
+function rowChecks(checks: readonly Check[]): RowCheck[] {
+  return checks.filter((check): check is RowCheck => !('notAfter' in check));
 }

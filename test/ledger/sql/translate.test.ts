@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { dollarNumber, questionMark } from '../../../src/ledger/sql/statement.ts';
-import { existsStatement, selectStatement, writeStatement } from '../../../src/ledger/sql/translate.ts';
+import { checksStatement, existsStatement, failedRule, selectStatement, writeStatement } from '../../../src/ledger/sql/translate.ts';
 import { store } from '../../conformance/ledger-rows.ts';
 
 test('values never stand in the text, and places match them', () => {
@@ -10,6 +10,19 @@ test('values never stand in the text, and places match them', () => {
     sql: 'SELECT 1 AS found FROM holds WHERE target = $1 AND lifted_at IS NULL AND id IN ($2, $3) AND placed_at > $4 LIMIT 1',
     values: ['host', 'a', 'b', 5],
   });
+  const checks = [
+    { rule: 'hold', table: 'holds', none: where },
+    { rule: 'expired', notAfter: 7 },
+    { rule: 'store', table: 'stores', some: { store: 's' } },
+  ] as const;
+  expect(checksStatement(checks, dollarNumber)).toEqual({
+    sql: 'SELECT NOT EXISTS (SELECT 1 FROM holds WHERE target = $1 AND lifted_at IS NULL AND id IN ($2, $3) AND placed_at > $4) AS check_0, EXISTS (SELECT 1 FROM stores WHERE store = $5) AS check_1',
+    values: ['host', 'a', 'b', 5, 's'],
+  });
+  expect(failedRule(checks, { check_0: true, check_1: false }, 8)).toBe('expired');
+  expect(failedRule(checks, { check_0: 1, check_1: 0 }, 7)).toBe('store');
+  expect(failedRule(checks, { check_0: 1, check_1: 1 }, 7)).toBeNull();
+  expect(checksStatement([{ rule: 'expired', notAfter: 7 }], dollarNumber)).toBeNull();
   expect(selectStatement('stores', {}, { orderBy: 'store', limit: 2 }, questionMark)).toEqual({
     sql: 'SELECT store, generation, digest FROM stores WHERE TRUE ORDER BY store ASC NULLS FIRST LIMIT ?',
     values: [2],
@@ -51,7 +64,6 @@ test.each([
   ['more than a thousand values', { generation: { in: Array.from({ length: 1001 }, (_, n) => n) } }],
   ['a value of another kind', { generation: true }],
 ])('a condition with %s is refused', (_, where) => {
-  expect(() => existsStatement('stores', where, questionMark)).toThrow(
-    expect.objectContaining({ code: 'invalid_input' }),
-  );
+  const check = { rule: 'a', table: 'stores', some: where as object } as const;
+  expect(() => checksStatement([check], questionMark)).toThrow(expect.objectContaining({ code: 'invalid_input' }));
 });

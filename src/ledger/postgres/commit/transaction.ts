@@ -1,0 +1,155 @@
+import type { LogSigner, LogVerifier } from '../../../audit/checkpoint.ts';
+import { KeyturnError } from '../../../core/errors.ts';
+import type { BatchAnswer } from '../../batch/answer.ts';
+import { batchAnswer, type Settled, unchangedAnswer } from '../../batch/settled.ts';
+import type { Change } from '../../change.ts';
+import { packFrontier } from '../../log/frontier.ts';
+import { LogTail } from '../../log/log-tail.ts';
+import type { SignedHead } from '../../log/proof.ts';
+import { answered, type Query, type Session } from '../connection/session.ts';
+import type { KnownLog } from '../database/check-log.ts';
+import type { Tree } from '../database/tree.ts';
+import { lockHead } from './head.ts';
+import { Changes } from './one-change.ts';
+
+/** A batch over all its attempts. */
+export interface Batch {
+  /** Random; stands beside the checkpoint of the commit, so that it can be learnt whether there was one. */
+  readonly id: string;
+  readonly changes: readonly Change[];
+  /** What the newest attempt that sent COMMIT will have led to, if it did commit. */
+  sent: Prepared | null;
+  /** False once its callers were told that it is open: they released nothing, so it is not tried again. */
+  wanted: boolean;
+}
+
+/** All that is to be told and remembered once the commit is known to be durable. */
+export interface Prepared {
+  readonly answer: BatchAnswer;
+  readonly known: KnownLog;
+  readonly adopt: () => void;
+}
+
+export interface TransactionParts {
+  readonly session: Session;
+  readonly signer: LogSigner;
+  readonly verifier: LogVerifier;
+  readonly tree: Tree;
+  /** In place of the database's clock. */
+  readonly clock: (() => number) | undefined;
+}
+
+const APPEND = `WITH new_entries AS (
+    INSERT INTO entries (idx, time, kind, actor, credential, json, leaf)
+    SELECT idx, $1, kind, actor, credential, json, leaf
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
+      AS given (idx, kind, actor, credential, json, leaf)
+  ), new_nodes AS (
+    INSERT INTO tree_nodes (level, idx, hash) SELECT * FROM unnest($8::int[], $9::bigint[], $10::bytea[])
+  ), new_checkpoint AS (
+    INSERT INTO checkpoints (size, note, batch) VALUES ($11, $12, $13)
+  )
+  UPDATE head SET size = $11, frontier = $14, time = $1, behind = $15 WHERE id = 1 AND size = $16`;
+
+const ROLLBACK: Query = { sql: 'ROLLBACK' };
+
+/**
+ * One attempt at a batch: many changes, one transaction. Nothing of it is known to anybody before it returns; an error
+ * after COMMIT was sent leaves open whether it committed, which the next attempt finds out.
+ * @throws KeyturnError `ledger_corrupt`, which is final; or the database's own error.
+ */
+export async function attemptBatch(parts: TransactionParts, batch: Batch, before: KnownLog): Promise<Prepared> {
+  const { session, clock } = parts;
+  const { known, now: databaseNow } = await lockHead(session, { ...parts, known: before });
+  if (batch.sent !== null && (await isCommitted(session, batch))) {
+    await session.run(ROLLBACK);
+    return { ...batch.sent, known };
+  }
+  batch.sent = null;
+  if (!batch.wanted || batch.changes.length === 0) return leave(session, known);
+  const now = clock?.() ?? databaseNow;
+  const tail = new LogTail(known.end, now);
+  const settled = await settleAll(session, batch.changes, tail, now);
+  if (tail.isEmpty) return { ...(await leave(session, known)), answer: unchangedAnswer(settled, tail) };
+  const prepared = await prepare(parts, batch, tail, settled);
+  if (!batch.wanted) return leave(session, known);
+  batch.sent = prepared;
+  const { command } = await session.run({ sql: 'COMMIT' });
+  // PostgreSQL answers a COMMIT of a transaction that failed with ROLLBACK, and no error.
+  if (command !== 'COMMIT') throw new KeyturnError('ledger_unavailable', 'The database rolled a commit back.');
+  return prepared;
+}
+
+/** Nothing was appended; what was learnt about the head is kept. */
+async function leave(session: Session, known: KnownLog): Promise<Prepared> {
+  await session.run(ROLLBACK);
+  return { answer: { size: known.head.size, checkpoint: null, results: [] }, known, adopt: () => undefined };
+}
+
+/**
+ * With the head locked this is final: an earlier attempt that still ran would hold that lock, and one that has not
+ * sent COMMIT yet never will.
+ */
+async function isCommitted(session: Session, { id }: Batch): Promise<boolean> {
+  const { rows } = await session.run({ sql: 'SELECT size FROM checkpoints WHERE batch = $1', values: [id] });
+  return rows.length > 0;
+}
+
+async function settleAll(
+  session: Session,
+  changes: readonly Change[],
+  tail: LogTail,
+  now: number,
+): Promise<readonly Settled[]> {
+  const each = new Changes(session, tail, now);
+  const settled: Settled[] = [];
+  for (const change of changes) settled.push(await each.settle(change));
+  await each.finish();
+  return settled;
+}
+
+/** Writes what the batch appends and makes its answer, proofs included, so that nothing is left to do after COMMIT. */
+async function prepare(
+  { session, signer, tree }: TransactionParts,
+  batch: Batch,
+  tail: LogTail,
+  settled: readonly Settled[],
+): Promise<Prepared> {
+  const head = tail.sign(signer);
+  const [appended] = await session.together([{ sql: APPEND, values: rowsOf(tail, head, batch.id) }]);
+  if (answered(appended).rowCount !== 1) {
+    throw new KeyturnError('ledger_corrupt', `The head of the log is not at ${tail.before} any more.`, {
+      fix: 'Find out what else writes to the ledger’s database, stop it, and start again.',
+    });
+  }
+  const answer = await tree.prove(
+    (query) => session.run(query),
+    (nodes) => batchAnswer(settled, batch.changes, { head, time: tail.time }, nodes),
+    tail.nodes,
+  );
+  return { answer, known: { end: tail.end(), head }, adopt: () => tree.adopt(tail.nodes) };
+}
+
+function rowsOf(tail: LogTail, head: SignedHead, id: string): readonly unknown[] {
+  const { frontier, time, behind } = tail.end();
+  const entries = tail.entries.map(({ entry, json, leafHash }) => ({ ...entry, json, leafHash }));
+  const inner = tail.nodes.filter(({ level }) => level > 0);
+  return [
+    time,
+    entries.map(({ index }) => index),
+    entries.map(({ kind }) => kind),
+    entries.map(({ actor }) => actor),
+    entries.map(({ credential }) => credential ?? null),
+    entries.map(({ json }) => json),
+    entries.map(({ leafHash }) => leafHash),
+    inner.map(({ level }) => level),
+    inner.map(({ index }) => index),
+    inner.map(({ hash }) => hash),
+    head.size,
+    head.checkpoint,
+    id,
+    packFrontier(frontier),
+    behind,
+    tail.before,
+  ];
+}

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import type { CompiledQuery } from 'kysely';
+import type { LogSigner } from '../../../audit/checkpoint.ts';
+import { EMPTY_ROOT } from '../../../audit/merkle.ts';
+import { KeyturnError } from '../../../core/errors.ts';
+import type { Session } from '../connection/session.ts';
+import { type Builder, build, compiled } from './builder.ts';
+import { firstSchema } from './first-schema.ts';
+import { lockKey } from './lock-key.ts';
+
+export interface Migration {
+  /** A program that knows only the migrations before it goes on beside one that knows it. */
+  readonly compatible: boolean;
+  readonly statements: (db: Builder) => readonly { compile(): CompiledQuery }[];
+}
+
+/**
+ * Numbered from 1: the place in the list. One that has been released is never edited; a change is a new one at the end.
+ */
+export const MIGRATIONS: readonly Migration[] = [{ compatible: false, statements: firstSchema }];
+
+/**
+ * Brings the schema to the newest migration and begins an empty log, in one transaction; replicas that start together
+ * do it one after the other.
+ * @throws KeyturnError `ledger_corrupt` when a newer program made the schema one that this program does not know.
+ */
+export async function migrate(session: Session, schema: string, signer: LogSigner, list = MIGRATIONS): Promise<void> {
+  await session.run({ sql: 'BEGIN' });
+  await session.run({ sql: 'SELECT pg_advisory_xact_lock($1::bigint)', values: [lockKey(schema, 'migrate')] });
+  await session.run({ sql: `CREATE SCHEMA IF NOT EXISTS ${schema}` });
+  await session.run({
+    sql: 'CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, compatible boolean NOT NULL)',
+  });
+  const { rows } = await session.run({ sql: 'SELECT number, compatible FROM migrations ORDER BY number' });
+  const done = rows.length;
+  assertKnown(rows.at(-1)?.['number'], neededBy(rows), list.length);
+  for (const [at, { compatible, statements }] of list.entries()) {
+    if (at < done) continue;
+    for (const statement of statements(build)) await session.run(compiled(statement));
+    const values = [at + 1, compatible];
+    await session.run({ sql: 'INSERT INTO migrations (number, compatible) VALUES ($1, $2)', values });
+    if (!compatible) await session.run({ sql: 'UPDATE head SET needs = $1', values: [at + 1] });
+  }
+  await beginLog(session, signer, list);
+  await session.run({ sql: 'COMMIT' });
+}
+
+/** The newest migration that a program must know to go on. */
+function neededBy(rows: readonly Readonly<Record<string, unknown>>[]): number {
+  return Number(rows.findLast(({ compatible }) => compatible === false)?.['number'] ?? 0);
+}
+
+/** @throws KeyturnError `ledger_corrupt`: `needed` is what the schema asks of a program that knows `known` migrations. */
+export function assertKnown(newest: unknown, needed: number, known: number): void {
+  if (needed <= known) return;
+  throw new KeyturnError('ledger_corrupt', `The ledger has schema ${String(newest)}; this version knows ${known}.`, {
+    fix: 'Start the version of Keyturn that wrote it, or a newer one.',
+  });
+}
+
+/** An empty log has a signed head too. */
+async function beginLog(session: Session, signer: LogSigner, list: readonly Migration[]): Promise<void> {
+  const begun = 'SELECT 1 FROM head UNION ALL SELECT 1 FROM checkpoints UNION ALL SELECT 1 FROM entries LIMIT 1';
+  if ((await session.run({ sql: begun })).rows.length > 0) return;
+  const needs = list.findLastIndex(({ compatible }) => !compatible) + 1;
+  await session.run({
+    sql: "INSERT INTO head (id, size, frontier, time, behind, needs) VALUES (1, 0, '', 0, false, $1)",
+    values: [needs],
+  });
+  const note = signer.sign({ size: 0, root: EMPTY_ROOT });
+  await session.run({
+    sql: 'INSERT INTO checkpoints (size, note, batch) VALUES (0, $1, $2)',
+    values: [note, randomUUID()],
+  });
+}

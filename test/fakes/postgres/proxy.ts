@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/** Where the next commit that passes is cut. */
+export type CutPoint =
+  /** COMMIT never reaches the database. */
+  | 'before-commit'
+  /** The database commits, its answer is lost. */
+  | 'after-commit';
+
+/** A simple query of the frontend (PostgreSQL, protocol: Query). */
+const COMMIT = Buffer.from('COMMIT\0');
+
+interface Pair {
+  readonly client: Socket;
+  readonly database: Socket;
+}
+
+/** A TCP proxy before a database that loses what it is told to lose. */
+export class PostgresProxy implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #target: number;
+  readonly #pairs = new Set<Pair>();
+  #cut: CutPoint | null = null;
+  #onCut: (() => void) | null = null;
+  #refusing = false;
+  #silent = false;
+
+  private constructor(server: Server, target: number) {
+    this.#server = server;
+    this.#target = target;
+    server.on('connection', (client) => this.#join(client));
+  }
+
+  static async start(target: number): Promise<PostgresProxy> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new PostgresProxy(server, target);
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Cuts the connection at the next commit, once; resolves when that has happened. */
+  cut(point: CutPoint): Promise<void> {
+    this.#cut = point;
+    return new Promise((resolve) => {
+      this.#onCut = resolve;
+    });
+  }
+
+  /** From now on new connections are ended at once. */
+  refuse(refusing: boolean): void {
+    this.#refusing = refusing;
+  }
+
+  /** Everything stands: nothing is forwarded, nothing is closed. */
+  silence(silent: boolean): void {
+    this.#silent = silent;
+  }
+
+  cutAll(): void {
+    for (const pair of this.#pairs) end(pair);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cutAll();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #join(client: Socket): void {
+    if (this.#refusing) return void client.destroy();
+    const pair: Pair = { client, database: connect(this.#target, '127.0.0.1') };
+    this.#pairs.add(pair);
+    let losing = false;
+    client.on('data', (data) => {
+      if (this.#silent) return;
+      const point = data.includes(COMMIT) ? this.#cut : null;
+      if (point !== null) this.#cut = null;
+      if (point === 'before-commit') return this.#wasCut(pair);
+      losing ||= point === 'after-commit';
+      pair.database.write(data);
+    });
+    pair.database.on('data', (data) => {
+      if (this.#silent) return;
+      // The answer to COMMIT is there, so it is durable; nobody will hear of it.
+      if (losing) this.#wasCut(pair);
+      else client.write(data);
+    });
+    for (const socket of [client, pair.database]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        this.#pairs.delete(pair);
+        end(pair);
+      });
+    }
+  }
+
+  #wasCut(pair: Pair): void {
+    end(pair);
+    this.#onCut?.();
+    this.#onCut = null;
+  }
+}
+
+function end({ client, database }: Pair): void {
+  client.destroy();
+  database.destroy();
+}
