@@ -9,14 +9,18 @@ import type { SignedHead } from './proof.ts';
  * and the newest entries, hashed anew from their text, must lead to that root.
  */
 
-/** @throws KeyturnError `ledger_corrupt` when `newest` is not ours, or signs another tree than the head's. */
-export function checkHead(frontier: TreeFrontier, newest: SignedHead | null, verifier: LogVerifier): void {
+/**
+ * Returns the newest checkpoint, opened.
+ * @throws KeyturnError `ledger_corrupt` when `newest` is not ours, or signs another tree than the head's.
+ */
+export function checkHead(frontier: TreeFrontier, newest: SignedHead | null, verifier: LogVerifier): Checkpoint {
   if (newest === null) throw corrupt('it has no checkpoint');
   const signed = openOwn(verifier, newest.checkpoint);
   if (signed.size !== newest.size || signed.size !== frontier.size) {
     throw corrupt(`its head is at ${frontier.size}, its newest checkpoint at ${signed.size}`);
   }
-  if (!signed.root.equals(frontier.root())) throw corrupt('its tree has another root than its newest checkpoint');
+  if (signed.root.equals(frontier.root())) return signed;
+  throw corrupt('its tree has another root than its newest checkpoint');
 }
 
 function openOwn(verifier: LogVerifier, note: string): Checkpoint {

@@ -19,6 +19,11 @@ export interface PostgresLedgerOptions {
   readonly place: PostgresPlace;
   /** Signs every checkpoint. `privateKey` is Ed25519, the same for every replica. */
   readonly signer: { readonly origin: string; readonly privateKey: KeyObject };
+  /**
+   * Begins this generation of the log, if it is later than that of the newest checkpoint: then the next entry must be
+   * the one that says so. Default: the log goes on in the generation that it is in.
+   */
+  readonly generation?: number;
   /** Default: the database's, the same for every replica. Read once a batch. */
   readonly clock?: Clock;
   /** Milliseconds for which a commit is tried before the ledger is `stalled`. Default 5000. */
@@ -61,6 +66,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     {
       signer,
       verifier,
+      generation: options.generation ?? 1,
       tree,
       health,
       patienceMs,

@@ -24,6 +24,7 @@ export class PostgresProxy implements AsyncDisposable {
   #cut: CutPoint | null = null;
   #onCut: (() => void) | null = null;
   #refusing = false;
+  #onLost: (() => void) | null = null;
   #silent = false;
 
   private constructor(server: Server, target: number) {
@@ -42,11 +43,14 @@ export class PostgresProxy implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Cuts the connection at the next commit, once; resolves when that has happened. */
-  cut(point: CutPoint): Promise<void> {
+  /** Cuts the connection at the next commit, once, and may refuse all from then on; resolves when that has happened. */
+  cut(point: CutPoint, then: 'accept' | 'refuse' = 'accept'): Promise<void> {
     this.#cut = point;
     return new Promise((resolve) => {
-      this.#onCut = resolve;
+      this.#onCut = () => {
+        if (then === 'refuse') this.refuse(true);
+        resolve();
+      };
     });
   }
 
@@ -58,6 +62,11 @@ export class PostgresProxy implements AsyncDisposable {
   /** Everything stands: nothing is forwarded, nothing is closed. */
   silence(silent: boolean): void {
     this.#silent = silent;
+  }
+
+  /** Called once, when a client next ends a connection. */
+  onLost(listener: () => void): void {
+    this.#onLost = listener;
   }
 
   cutAll(): void {
@@ -89,6 +98,10 @@ export class PostgresProxy implements AsyncDisposable {
       if (losing) this.#wasCut(pair);
       else client.write(data);
     });
+    client.on('close', () => {
+      this.#onLost?.();
+      this.#onLost = null;
+    });
     for (const socket of [client, pair.database]) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
@@ -99,8 +112,8 @@ export class PostgresProxy implements AsyncDisposable {
   }
 
   #wasCut(pair: Pair): void {
-    end(pair);
     this.#onCut?.();
+    end(pair);
     this.#onCut = null;
   }
 }

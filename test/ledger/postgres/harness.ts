@@ -31,16 +31,16 @@ export const postgresHarness: LedgerHarness = {
     const { signer, verifier } = freshSigner();
     ledgers += 1;
     const place = { ...database, schema: `ledger_${ledgers}` };
-    const open = () => openPostgresLedger({ place, signer, clock });
+    const open = (generation = 1) => openPostgresLedger({ place, signer, clock, generation });
     const ledger = await open();
     let newest = ledger;
     const dropped = cluster;
     return {
       ledger,
       verifier,
-      async reopen() {
+      async reopen(generation) {
         await newest.close();
-        newest = await open();
+        newest = await open(generation);
         return newest;
       },
       async dispose() {

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { dollarNumber, questionMark } from '../../../src/ledger/sql/statement.ts';
-import { checksStatement, existsStatement, failedRule, selectStatement, writeStatement } from '../../../src/ledger/sql/translate.ts';
+import {
+  checksStatement,
+  existsStatement,
+  failedRule,
+  selectStatement,
+  writeStatement,
+} from '../../../src/ledger/sql/translate.ts';
 import { store } from '../../conformance/ledger-rows.ts';
 
 test('values never stand in the text, and places match them', () => {

@@ -19,6 +19,7 @@ export interface CommitterOptions {
   readonly connect: () => Promise<Session>;
   readonly signer: LogSigner;
   readonly verifier: LogVerifier;
+  readonly generation: number;
   readonly tree: Tree;
   readonly health: Health;
   readonly clock: (() => number) | undefined;

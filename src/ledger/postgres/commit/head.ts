@@ -42,9 +42,9 @@ export async function lockHead(
   const now = Number(row?.['now']);
   if (isSame(end, known.end)) return { known: { ...known, end }, now };
   const head = await newestCheckpoint(session);
-  checkHead(end.frontier, head, verifier);
+  const { generation } = checkHead(end.frontier, head, verifier);
   await assertContinues(session, tree, known.end, end);
-  return { known: { end, head: head ?? known.head }, now };
+  return { known: { end, head: head ?? known.head, generation }, now };
 }
 
 function isSame(one: LogEnd, other: LogEnd): boolean {

@@ -34,6 +34,8 @@ export interface TransactionParts {
   readonly session: Session;
   readonly signer: LogSigner;
   readonly verifier: LogVerifier;
+  /** The log goes on in this generation, or in that of its newest checkpoint when that is later. */
+  readonly generation: number;
   readonly tree: Tree;
   /** In place of the database's clock. */
   readonly clock: (() => number) | undefined;
@@ -71,7 +73,12 @@ export async function attemptBatch(parts: TransactionParts, batch: Batch, before
   const tail = new LogTail(known.end, now);
   const settled = await settleAll(session, batch.changes, tail, now);
   if (tail.isEmpty) return { ...(await leave(session, known)), answer: unchangedAnswer(settled, tail) };
-  const prepared = await prepare(parts, batch, tail, settled);
+  const prepared = await prepare(
+    { ...parts, generation: Math.max(parts.generation, known.generation) },
+    batch,
+    tail,
+    settled,
+  );
   if (!batch.wanted) return leave(session, known);
   batch.sent = prepared;
   const { command } = await session.run({ sql: 'COMMIT' });
@@ -110,12 +117,12 @@ async function settleAll(
 
 /** Writes what the batch appends and makes its answer, proofs included, so that nothing is left to do after COMMIT. */
 async function prepare(
-  { session, signer, tree }: TransactionParts,
+  { session, signer, tree, generation }: TransactionParts,
   batch: Batch,
   tail: LogTail,
   settled: readonly Settled[],
 ): Promise<Prepared> {
-  const head = tail.sign(signer);
+  const head = tail.sign(signer.ofGeneration(generation));
   const [appended] = await session.together([{ sql: APPEND, values: rowsOf(tail, head, batch.id) }]);
   if (answered(appended).rowCount !== 1) {
     throw new KeyturnError('ledger_corrupt', `The head of the log is not at ${tail.before} any more.`, {
@@ -127,7 +134,7 @@ async function prepare(
     (nodes) => batchAnswer(settled, batch.changes, { head, time: tail.time }, nodes),
     tail.nodes,
   );
-  return { answer, known: { end: tail.end(), head }, adopt: () => tree.adopt(tail.nodes) };
+  return { answer, known: { end: tail.end(), head, generation }, adopt: () => tree.adopt(tail.nodes) };
 }
 
 function rowsOf(tail: LogTail, head: SignedHead, id: string): readonly unknown[] {

@@ -16,6 +16,8 @@ const PAGE = 1000;
 export interface KnownLog {
   readonly end: LogEnd;
   readonly head: SignedHead;
+  /** Of the log, as that checkpoint says. */
+  readonly generation: number;
 }
 
 /**
@@ -27,10 +29,10 @@ export async function checkLog(session: Session, verifier: LogVerifier, recheck:
   const { rows } = await session.run({ sql: 'SELECT size, frontier, time, behind FROM head WHERE id = 1' });
   const end = logEnd(rows[0]);
   const head = await newestCheckpoint(session);
-  checkHead(end.frontier, head, verifier);
+  const { generation } = checkHead(end.frontier, head, verifier);
   await checkEntries(session, end.frontier, Math.max(0, end.frontier.size - recheck));
   await session.run({ sql: 'COMMIT' });
-  return { end, head: head ?? { size: 0, checkpoint: '' } };
+  return { end, head: head ?? { size: 0, checkpoint: '' }, generation };
 }
 
 /** @throws KeyturnError `ledger_corrupt` when there is none. */

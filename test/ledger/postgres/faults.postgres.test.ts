@@ -1,0 +1,177 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { LogVerifier } from '../../../src/audit/checkpoint.ts';
+import { change, hold } from '../../conformance/ledger-rows.ts';
+import { PostgresCluster } from '../../fakes/postgres/cluster.ts';
+import { type CutPoint, PostgresProxy } from '../../fakes/postgres/proxy.ts';
+import { expectWhole } from './expect-whole.ts';
+import { record, recorded, replicasOf } from './place.ts';
+
+/** For a machine that is busy. */
+const PATIENT = { timeout: 15_000 };
+
+let cluster: PostgresCluster;
+let proxy: PostgresProxy;
+let replicas: ReturnType<typeof replicasOf>;
+let verifier: LogVerifier;
+
+beforeAll(async () => {
+  cluster = await PostgresCluster.start();
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+beforeEach(async () => {
+  proxy = await PostgresProxy.start(cluster.port);
+  replicas = replicasOf(await cluster.database());
+  verifier = replicas.verifier;
+});
+afterEach(async () => {
+  await replicas.close();
+  await proxy[Symbol.asyncDispose]();
+});
+
+const place = (id: string) =>
+  change('hold.placed', { writes: [{ insert: 'holds', row: hold(id) }], receipt: { seen: 0 } });
+
+describe('a connection that is lost', () => {
+  test.each<CutPoint>(['before-commit', 'after-commit'])('%s costs nothing: the change is made once', async (point) => {
+    const ledger = await replicas.open({ port: proxy.port });
+    await record(ledger, 'first');
+    const cut = proxy.cut(point);
+    const outcomes = await Promise.all(['h1', 'h2', 'h3'].map((id) => ledger.commit(place(id))));
+    await cut;
+    expect(outcomes).toMatchObject([1, 2, 3].map((index) => ({ committed: true, index, receipt: { index } })));
+    expect((await ledger.find('holds', {}, { orderBy: 'id' })).map(({ id }) => id)).toEqual(['h1', 'h2', 'h3']);
+    await record(ledger, 'last');
+    expect((await ledger.head()).size).toBe(5);
+    await expectWhole(ledger, verifier);
+  });
+
+  test('after the commit, and then to a database that is down for a while, is answered when it is up again', async () => {
+    const ledger = await replicas.open({ port: proxy.port });
+    const cut = proxy.cut('after-commit', 'refuse');
+    const outcome = ledger.commit(place('h1'));
+    await cut;
+    await cluster.restart();
+    proxy.refuse(false);
+    expect(await outcome).toMatchObject({ committed: true, index: 0 });
+    expect((await ledger.head()).size).toBe(1);
+  });
+
+  test('for longer than patience lasts: the change is open, nothing is answered, and then all goes on', async () => {
+    const states: string[] = [];
+    const ledger = await replicas.open({
+      port: proxy.port,
+      patienceMs: 1000,
+      onStatus: ({ state }) => states.push(state),
+    });
+    const cut = proxy.cut('after-commit', 'refuse');
+    const open = ledger.commit(place('h1'));
+    await cut;
+    await expect(open).rejects.toMatchObject({ code: 'ledger_unavailable', facts: { state: 'stalled' } });
+    expect(ledger.status()).toMatchObject({
+      state: 'stalled',
+      detail: expect.stringContaining('a commit was not durable'),
+    });
+    await expect(record(ledger, 'meanwhile')).rejects.toMatchObject({ code: 'ledger_unavailable' });
+    await expect(ledger.find('holds', {})).rejects.toMatchObject({ code: 'ledger_unavailable' });
+    proxy.refuse(false);
+    await expect.poll(() => ledger.status(), PATIENT).toMatchObject({ state: 'ready', detail: '', size: 1 });
+    expect(states).toEqual(['stalled', 'ready']);
+    expect(await ledger.find('holds', {})).toHaveLength(1);
+    expect(await record(ledger, 'after')).toMatchObject({ index: 1 });
+    await expectWhole(ledger, verifier);
+  });
+
+  test('before the commit, for longer than patience lasts: the change is not made behind its caller’s back', async () => {
+    const ledger = await replicas.open({ port: proxy.port, patienceMs: 1000 });
+    const cut = proxy.cut('before-commit', 'refuse');
+    const open = ledger.commit(place('h1'));
+    await cut;
+    await expect(open).rejects.toMatchObject({ code: 'ledger_unavailable' });
+    proxy.refuse(false);
+    await expect.poll(() => ledger.status().state, PATIENT).toBe('ready');
+    expect(await ledger.find('holds', {})).toEqual([]);
+    expect(await record(ledger, 'after')).toMatchObject({ index: 0 });
+  });
+
+  test('without a word: it is given up, and the change made over another one', async () => {
+    const ledger = await replicas.open({ port: proxy.port, patienceMs: 10000 });
+    await record(ledger, 'first');
+    proxy.silence(true);
+    const outcome = ledger.commit(place('h1'));
+    await expect.poll(() => ledger.status().pending, PATIENT).toBe(1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    proxy.onLost(resolve);
+    await promise;
+    proxy.silence(false);
+    expect(await outcome).toMatchObject({ committed: true, index: 1 });
+  });
+
+  test('while nobody commits is noticed, so that readiness tells the truth', async () => {
+    const ledger = await replicas.open({ port: proxy.port, patienceMs: 1000 });
+    await record(ledger, 'first');
+    proxy.refuse(true);
+    proxy.cutAll();
+    await expect.poll(() => ledger.status().state, PATIENT).toBe('stalled');
+    proxy.refuse(false);
+    await expect.poll(() => ledger.status().state, PATIENT).toBe('ready');
+  });
+
+  test('while the ledger hangs it can be closed', async () => {
+    const ledger = await replicas.open({ port: proxy.port, patienceMs: 1000 });
+    proxy.refuse(true);
+    proxy.cutAll();
+    await expect.poll(() => ledger.status().state, PATIENT).toBe('stalled');
+    await ledger.close();
+    expect(ledger.status().state).toBe('closed');
+  });
+});
+
+describe('a database that ends under load', () => {
+  test.each(['restart', 'kill'] as const)(
+    'by %s loses nothing that was answered and doubles nothing',
+    async (how) => {
+      const ledgers = await Promise.all([replicas.open({ patienceMs: 30_000 }), replicas.open({ patienceMs: 30_000 })]);
+      const answered = new Map<string, number>();
+      let stop = false;
+      const writers = ledgers.flatMap((ledger, replica) =>
+        Array.from({ length: 8 }, async (_, writer) => {
+          for (let n = 0; !stop; n += 1) {
+            const name = `${replica}-${writer}-${n}`;
+            const outcome = await record(ledger, name);
+            answered.set(name, outcome.index ?? -1);
+          }
+        }),
+      );
+      for (let round = 1; round <= 2; round += 1) {
+        const before = answered.size;
+        await expect.poll(() => answered.size, PATIENT).toBeGreaterThan(before + 50);
+        if (how === 'restart') await cluster.restart();
+        else {
+          await cluster.kill();
+          await cluster.start();
+        }
+      }
+      stop = true;
+      await Promise.all(writers);
+      const names = await recorded(ledgers[0]);
+      expect(new Set(names).size).toBe(names.length);
+      for (const [name, index] of answered) expect(names[index]).toBe(name);
+      expect(names).toHaveLength(answered.size);
+      await expectWhole(ledgers[1], verifier);
+    },
+    90_000,
+  );
+});
+
+test('a database that went back in time ends a replica that knows more, for good', async () => {
+  const ledger = await replicas.open();
+  for (const name of ['a', 'b', 'c']) await record(ledger, name);
+  const [place] = await cluster.sql("SELECT datname FROM pg_database WHERE datname LIKE 'ledger_%' ORDER BY oid DESC");
+  await cluster.sql(
+    `SET search_path = keyturn; DELETE FROM entries WHERE idx = 2; DELETE FROM checkpoints WHERE size = 3;
+     UPDATE head SET size = 2, frontier = (SELECT hash FROM tree_nodes WHERE level = 1 AND idx = 0)`,
+    String(place?.['datname']),
+  );
+  await expect(record(ledger, 'd')).rejects.toMatchObject({ code: 'ledger_unavailable', facts: { state: 'failed' } });
+  expect(ledger.status().detail).toContain('went back');
+});
