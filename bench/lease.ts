@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildServer } from '../scripts/build.mjs';
 import { TestCa } from '../test/fakes/ca.ts';
 import type { Contender } from './lease/contender.ts';
 import { KeyturnContender } from './lease/keyturn.ts';
@@ -29,6 +30,8 @@ const { values: options } = parseArgs({
     clients: { type: 'string', default: '64' },
     /** Leases after which memory is read; 0 for none. */
     leases: { type: 'string', default: '100000' },
+    /** Run what is shipped (compiled to dist/server) instead of the sources. */
+    built: { type: 'boolean', default: false },
     /** Another checkout of Keyturn, compared as well. */
     against: { type: 'string' },
   },
@@ -59,6 +62,7 @@ async function startAll(): Promise<{ keyturns: KeyturnContender[]; all: Contende
   const pem = issued.keyPem + issued.certificatePem + partner.certificatePem;
   const bao = await startOpenBao(issued.keyPem + issued.certificatePem);
   cleanUp.defer(() => bao.stop());
+  if (options.built) buildServer(join(import.meta.dirname, '..', 'dist', 'server'));
   const started: KeyturnContender[] = [];
   for (const [name, checkout] of [
     ['keyturn', undefined],
@@ -72,6 +76,7 @@ async function startAll(): Promise<{ keyturns: KeyturnContender[]; all: Contende
       home,
       pem,
       clients,
+      built: options.built,
       ...(checkout === undefined ? {} : { checkout }),
     });
     cleanUp.defer(() => keyturn.stop());

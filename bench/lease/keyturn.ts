@@ -22,6 +22,8 @@ export interface KeyturnOptions {
   readonly home: string;
   /** Another checkout of Keyturn, to compare two versions. Default: this one. */
   readonly checkout?: string;
+  /** Run `dist/server` of the checkout. Default: its sources. */
+  readonly built?: boolean;
   /** Key, certificate and chain, PEM. */
   readonly pem: string;
   /** How many client processes the requests come from, each with an HPKE key of its own. */
@@ -102,8 +104,8 @@ export class KeyturnContender implements Contender {
   }
 }
 
-function command({ checkout = OWN_CHECKOUT, home }: KeyturnOptions, args: readonly string[]): string[] {
-  return [join(checkout, 'bin', 'keyturn.mjs'), '--home', home, ...args];
+function command({ checkout = OWN_CHECKOUT, built = false, home }: KeyturnOptions, args: readonly string[]): string[] {
+  return [join(checkout, built ? 'dist/server/cli/main.js' : 'bin/keyturn.mjs'), '--home', home, ...args];
 }
 
 async function keyturn(options: KeyturnOptions, args: readonly string[]): Promise<void> {

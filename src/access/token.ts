@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { decodeBase64url, encodeBase64url } from '../core/encoding/base64url.ts';
 import { newId } from '../core/ids.ts';
@@ -63,7 +63,7 @@ export function matchesHash(secret: SecretBytes | null, hash: string | null): bo
 }
 
 function digest(secret: Buffer): Buffer {
-  return createHash('sha256').update(secret).digest();
+  return hash('sha256', secret, 'buffer');
 }
 
 function checksum(body: Buffer): string {

@@ -22,8 +22,9 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
   const { desk, book, holdJournal, config } = instance;
   let description: string | null = null;
   const routes: Route[] = [
-    ...credentialRoutes(desk),
+    // Express asks route by route: what is asked most comes first.
     ...leaseRoutes(desk),
+    ...credentialRoutes(desk),
     ...holdRoutes(desk, holdJournal),
     ...tokenRoutes(desk, book, connection),
     ...auditRoutes(desk, config.origin),

@@ -13,9 +13,14 @@ export interface CheckpointFileOptions {
    * into: clients that saw the lost entries will still raise an alarm. Default false.
    */
   readonly acceptRollback?: boolean;
+  /** Between two writes, milliseconds. Default 50. */
+  readonly pauseMs?: number;
   /** A write failed; releases go on. The next checkpoint is tried anew, with a new descriptor. */
   readonly onFailure?: (error: KeyturnError) => void;
 }
+
+/** Each write syncs a file and a folder, which would hold up the ledger's own syncs of the same disk. */
+const PAUSE_MS = 50;
 
 type Signed = { readonly note: string; readonly size: number };
 
@@ -30,6 +35,9 @@ export class CheckpointFile {
   #written = -1;
   #next: Signed | null = null;
   #writing: Promise<void> | null = null;
+  /** How many wait for what is to be written now. */
+  #waiting = 0;
+  #endPause: (() => void) | null = null;
 
   constructor(options: CheckpointFileOptions) {
     this.#options = options;
@@ -71,7 +79,10 @@ export class CheckpointFile {
 
   /** Resolves when no write is under way; whether it worked, `onFailure` said. */
   async settled(): Promise<void> {
+    this.#waiting += 1;
+    this.#endPause?.();
     await this.#writing;
+    this.#waiting -= 1;
   }
 
   async #writeAll(): Promise<void> {
@@ -83,8 +94,19 @@ export class CheckpointFile {
       } catch (error) {
         this.#options.onFailure?.(notWritten(this.#options.path, error));
       }
+      if (this.#waiting === 0) await this.#pause();
     }
     this.#writing = null;
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#options.pauseMs ?? PAUSE_MS);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   async #read(): Promise<string | null> {

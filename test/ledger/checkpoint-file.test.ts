@@ -117,3 +117,15 @@ test('a write that fails is reported and stops nothing; the next one is tried an
   await outside.settled();
   expect(await written()).toBe((await ledger.head()).checkpoint);
 });
+
+test('writes are apart, so that they do not hold up the ledger; whoever waits for the file does not wait for that', async () => {
+  outside = fileWith({ pauseMs: 600_000 });
+  await outside.start(ledger);
+  outside.offer('one', 1_001);
+  await expect.poll(written).toBe('one');
+  outside.offer('two', 1_002);
+  await grow(3);
+  expect(await written()).toBe('one');
+  await outside.settled();
+  expect(await written()).toBe('two');
+});

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { credentialName, partsOf } from '../../access/credential-name.ts';
 import type { Receipt } from '../../audit/receipt.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
@@ -180,7 +180,7 @@ export function leaseFacts(row: LeaseRow, version: VersionRow, wish: LeaseWish, 
     serial: version.serial,
     expiresAt: timestamp(row.expires_at),
     token: row.token,
-    client: createHash('sha256').update(wish.hpkePublicKey).digest('hex'),
+    client: hash('sha256', wish.hpkePublicKey, 'hex'),
   };
 }
 

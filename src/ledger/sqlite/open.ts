@@ -13,7 +13,7 @@ import type { FromWriter, ToWriter, WriterData } from './protocol.ts';
 import { ReadWorker } from './read-worker.ts';
 import { RowCache } from './row-cache.ts';
 import { SqliteLedger } from './sqlite-ledger.ts';
-import { workerFile } from './worker-file.ts';
+import { WORKER_LIMITS, workerFile } from './worker-file.ts';
 
 export interface SqliteLedgerOptions {
   /** The file; created when missing, in a folder that must exist. Mode 0600; beside it `-wal`, `-shm`, `.lock`. */
@@ -94,7 +94,10 @@ async function startWriter(options: SqliteLedgerOptions): Promise<{ writer: Work
     generation: options.generation ?? 1,
     recheck: options.recheckEntries ?? RECHECK_ENTRIES,
   };
-  const writer = new Worker(workerFile('./writer/writer', import.meta.url), { workerData: data });
+  const writer = new Worker(workerFile('./writer/writer', import.meta.url), {
+    workerData: data,
+    resourceLimits: WORKER_LIMITS,
+  });
   const [answer] = (await once(writer, 'message')) as [FromWriter];
   if (answer.kind === 'ready') return { writer, opened: { size: answer.size, checkpoint: answer.checkpoint } };
   await writer.terminate();

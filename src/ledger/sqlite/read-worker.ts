@@ -4,7 +4,7 @@ import { fromWire } from '../batch/answer.ts';
 import { busy, type Health } from '../batch/health.ts';
 import { Watchdog } from '../batch/watchdog.ts';
 import type { FromReader, ReadQuery, ToReader } from './protocol.ts';
-import { workerFile } from './worker-file.ts';
+import { WORKER_LIMITS, workerFile } from './worker-file.ts';
 
 /** Reads that may wait for one worker. */
 const MAX_WAITING = 10_000;
@@ -27,7 +27,10 @@ export class ReadWorker {
   #started = false;
 
   constructor(path: string, health: Health, limitMs: number) {
-    this.#worker = new Worker(workerFile('./reader/reader', import.meta.url), { workerData: path });
+    this.#worker = new Worker(workerFile('./reader/reader', import.meta.url), {
+      workerData: path,
+      resourceLimits: WORKER_LIMITS,
+    });
     this.#health = health;
     this.#watchdog = new Watchdog(limitMs, () => this.#rejectAll(tooSlow(limitMs)));
     this.#worker.on('message', (message: FromReader) => this.#settle(message));
