@@ -5,7 +5,10 @@ export const PERMISSIONS = [
   'credential:promote',
   'credential:lease',
   'credential:reveal',
+  'credential:retire',
+  'credential:destroy',
   'companion:write',
+  'store:migrate',
   'hold:place',
   'hold:lift',
   'hold:list',
@@ -34,7 +37,10 @@ const PERSON_ONLY: ReadonlySet<Permission> = new Set([
   'credential:import',
   'credential:promote',
   'credential:reveal',
+  'credential:retire',
+  'credential:destroy',
   'companion:write',
+  'store:migrate',
   'hold:lift',
   'token:create',
   'policy:reload',
@@ -42,6 +48,7 @@ const PERSON_ONLY: ReadonlySet<Permission> = new Set([
 
 /** Never about one credential: only a binding on all credentials (`**`) grants them. */
 const ABOUT_NO_CREDENTIAL: ReadonlySet<Permission> = new Set([
+  'store:migrate',
   'audit:read',
   'token:create',
   'token:revoke',

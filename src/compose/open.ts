@@ -11,6 +11,7 @@ import { HoldJournal } from '../credential/hold/hold-journal.ts';
 import { HoldSwitch } from '../credential/hold/hold-switch.ts';
 import { replayHolds } from '../credential/hold/replay.ts';
 import { refused } from '../credential/refusal.ts';
+import { settleMoves } from '../credential/store/settle-moves.ts';
 import { StoreQueue } from '../credential/store/store-queue.ts';
 import { TokenBook } from '../credential/token-book.ts';
 import { explainStore } from '../credential/version/attest.ts';
@@ -122,6 +123,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   await replayHolds(desk, journal);
   await settlePending(desk);
   await settleCompanions(desk);
+  await settleMoves(desk);
   const book = await TokenBook.load(ledger);
   const parts = opened.move();
   return {

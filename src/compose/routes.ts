@@ -10,7 +10,10 @@ import { healthRoutes } from '../server/routes/health.ts';
 import { holdRoutes } from '../server/routes/holds.ts';
 import { leaseRoutes } from '../server/routes/leases.ts';
 import { runtimeRoute } from '../server/routes/runtime.ts';
+import { copyRoutes } from '../server/routes/store/copies.ts';
+import { storeRoutes } from '../server/routes/store/stores.ts';
 import { type ConnectionFacts, tokenRoutes } from '../server/routes/tokens.ts';
+import { versionRoutes } from '../server/routes/versions.ts';
 import { takeBackup } from './backup/take.ts';
 import type { Instance } from './open.ts';
 
@@ -25,6 +28,9 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
     // Express asks route by route: what is asked most comes first.
     ...leaseRoutes(desk),
     ...credentialRoutes(desk),
+    ...versionRoutes(desk),
+    ...storeRoutes(desk),
+    ...copyRoutes(desk),
     ...holdRoutes(desk, holdJournal),
     ...tokenRoutes(desk, book, connection),
     ...auditRoutes(desk, config.origin),

@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { settleCompanions } from '../credential/companion.ts';
 import { expireLeases } from '../credential/lease/end.ts';
+import { settleMoves } from '../credential/store/settle-moves.ts';
 import { settlePending } from '../credential/version/settle.ts';
 import { systemRecord } from '../keystore/record-name.ts';
 import { createApp } from '../server/http/app.ts';
@@ -144,6 +145,7 @@ export async function doChores({ desk, holdJournal }: Instance): Promise<void> {
   await expireLeases(desk);
   await settlePending(desk);
   await settleCompanions(desk);
+  await settleMoves(desk);
 }
 
 function listen(server: HttpsServer, { listen: { host, port } }: Config): Promise<number> {

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 
-export type IdPrefix = 'lease' | 'hold' | 'token' | 'request' | 'entry' | 'import' | 'process' | 'backup';
+export type IdPrefix = 'lease' | 'hold' | 'token' | 'request' | 'entry' | 'import' | 'move' | 'process' | 'backup';
 
 /** Drawn for many ids at once: a call of the generator costs more than its octets. */
 const POOL = Buffer.alloc(10 * 256);

@@ -31,13 +31,23 @@ const MEANINGS: Readonly<Record<string, { code: ErrorCode; message: string; fix:
   'hold-on-store': { code: 'held', message: 'The key store is frozen.', fix: LIFTING },
   'version-current': {
     code: 'conflict',
-    message: 'Another version became current while the request was decided.',
+    message: 'Another version became current, or its key moved to another store, while the request was decided.',
     fix: 'Try again.',
   },
   'version-state': {
     code: 'version_state',
     message: 'The version is not in a state that allows this.',
     fix: 'See its state: keyturn credential show.',
+  },
+  'record-moved': {
+    code: 'conflict',
+    message: 'The record moved to another store, or left its state, while the request was decided.',
+    fix: 'Try again.',
+  },
+  'leases-live': {
+    code: 'conflict',
+    message: 'A lease on this version was granted while the request was decided.',
+    fix: 'Try again when it has ended, or give --force.',
   },
   'lease-live': { code: 'lease_ended', message: 'The lease has ended.', fix: 'Ask for a new lease.' },
   'lease-expired': { code: 'lease_ended', message: 'The lease has expired.', fix: 'Ask for a new lease.' },

@@ -48,14 +48,14 @@ export async function reveal(desk: Desk, caller: Caller, request: RevealRequest)
   const secrets = await readMaterial(desk, version, []);
   try {
     const now = desk.clock.now();
-    const touched = touchedBy(caller, version);
+    const touched = touchedBy(caller, version, []);
     const outcome = await desk.ledger.commit({
       checks: [
         ...authority.checks,
         {
           rule: 'version-state',
           table: 'versions',
-          some: { credential, version: version.version, state: version.state },
+          some: { credential, version: version.version, state: version.state, store: version.store },
         },
         ...noHolds(touched),
       ],

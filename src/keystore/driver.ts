@@ -62,6 +62,19 @@ export function isPortable(driver: object): driver is Portable {
   return 'snapshot' in driver;
 }
 
+/** Optional power of a driver: it can tell, without writing, what its login may not do. */
+export interface Permitting {
+  /**
+   * Each in the words that its policy is written in, e.g. `"create" on secret/data/…`. Empty when nothing lacks; null
+   * when the store does not tell.
+   */
+  lacking(): Promise<readonly string[] | null>;
+}
+
+export function isPermitting(driver: object): driver is Permitting {
+  return 'lacking' in driver;
+}
+
 export function isAttesting(driver: object): driver is Attesting {
   return 'attest' in driver;
 }

@@ -1,6 +1,6 @@
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
-import { type Attesting, isAttesting, type KeyStoreDriver, type KeyStoreHealth } from './driver.ts';
+import { type Attesting, isAttesting, isPermitting, type KeyStoreDriver, type KeyStoreHealth } from './driver.ts';
 import { inDoubt } from './in-doubt.ts';
 import { type RecordName, recordName } from './record-name.ts';
 
@@ -147,6 +147,17 @@ export class KeyStore {
         this.#started(() => driver.attest(without)),
       ),
     );
+  }
+
+  /** What its login may not do there, see {@link Permitting}; null when that can't be told. Never rejects. */
+  async lacking(): Promise<readonly string[] | null> {
+    const driver = this.driver;
+    if (!isPermitting(driver)) return null;
+    const told = this.#inTime(
+      'lacking',
+      this.#started(() => driver.lacking()),
+    );
+    return told.catch(() => null);
   }
 
   close(): Promise<void> {

@@ -122,6 +122,25 @@ export interface StoreRow {
   digest: string;
 }
 
+/**
+ * A record's way out of a key store: into another one, or out of all. `copying` and `destroying` are effects under way;
+ * what is `left` is an old copy in `source` that nobody has had destroyed yet. Key: `id`.
+ */
+export interface MoveRow {
+  id: string;
+  credential: string;
+  /** Record name, the same in both stores. */
+  record: string;
+  source: string;
+  /** Store that the record goes to; null when it is destroyed for good. */
+  target: string | null;
+  /** `abandoned`: it never reached the target. `returned`: the copy became the record itself again. */
+  state: 'copying' | 'left' | 'destroying' | 'destroyed' | 'abandoned' | 'returned';
+  created_at: number;
+  /** When `state` last changed. */
+  changed_at: number;
+}
+
 /** The access policy in force. Key: `id`, always `current`. */
 export interface PolicyRow {
   id: 'current';
@@ -138,6 +157,7 @@ export interface Tables {
   leases: LeaseRow;
   tokens: TokenRow;
   stores: StoreRow;
+  moves: MoveRow;
   policies: PolicyRow;
 }
 export type TableName = keyof Tables;

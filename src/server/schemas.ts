@@ -94,6 +94,17 @@ export const tokenRequest = z
 
 export const revealRequest = z.strictObject({ reason, hpkePublicKey: base64Url32 }).meta({ id: 'RevealRequest' });
 
+const storeName = z.string().min(1).max(64);
+export const storeParam = z.object({ store: storeName });
+export const copyQuery = z.object({ store: storeName.optional() });
+export const planRequest = z
+  .strictObject({ to: storeName, credentials: z.array(z.string().max(100)).min(1).max(1_000).optional() })
+  .meta({ id: 'PlanRequest' });
+export const moveRequest = z
+  .strictObject({ to: storeName, record: z.string().min(3).max(200) })
+  .meta({ id: 'MoveRequest' });
+export const retireRequest = z.strictObject({ force: z.boolean().optional() }).meta({ id: 'RetireRequest' });
+
 export const canIRequest = z
   .strictObject({
     principal: z.string().min(3).max(120).optional(),

@@ -55,6 +55,22 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     may: ['revealer'],
     json: { hpkePublicKey: KEY, reason: 'matrix' },
   },
+  retireVersion: { method: 'POST', path: `${CREDENTIAL}/versions/99/retire`, may: ['operator'], json: {} },
+  destroyVersion: { method: 'POST', path: `${CREDENTIAL}/versions/99/destroy`, may: ['operator'] },
+  listStores: {
+    method: 'GET',
+    path: '/v1/stores',
+    may: ['operator', 'responder', 'approver', 'auditor', 'administrator', 'revealer'],
+  },
+  planMoves: { method: 'POST', path: '/v1/stores/file/plan', may: ['operator'], json: { to: 'absent' } },
+  moveRecord: {
+    method: 'POST',
+    path: '/v1/stores/file/moves',
+    may: ['operator'],
+    json: { to: 'absent', record: 'versions/lean/sandbox/1' },
+  },
+  listCopies: { method: 'GET', path: '/v1/copies', may: ['operator'] },
+  destroyCopy: { method: 'DELETE', path: `/v1/copies/move_${SOME}`, may: ['operator'] },
   setCompanion: { method: 'PUT', path: `${CREDENTIAL}/companions/UPPER`, may: ['operator'], octets: true },
   grantLease: { method: 'POST', path: `${CREDENTIAL}/leases`, may: ['service'], json: { hpkePublicKey: KEY, seen: 0 } },
   // Of leases everybody may ask; another's is not found.

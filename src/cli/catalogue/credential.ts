@@ -30,6 +30,19 @@ export const credentialCommands: readonly Spec[] = [
     load: () => import('../commands/credential/promote.ts'),
   },
   {
+    name: 'retire <credential> <version>',
+    about: 'End the use of a staged or previous version for good',
+    example: 'keyturn retire lean/sandbox 1',
+    load: () => import('../commands/version/retire.ts'),
+    options: [['--force', 'although leases are live on it; their holders have the key until they end']],
+  },
+  {
+    name: 'destroy <credential> <version>',
+    about: 'Destroy the key of a retired version in its store, old copies included; there is no way back',
+    example: 'keyturn destroy lean/sandbox 1',
+    load: () => import('../commands/version/destroy.ts'),
+  },
+  {
     name: 'freeze [credential]',
     about: 'Stop a version, credential, principal, host or store at once; one person is enough',
     example: 'keyturn freeze lean/sandbox --version 2 --reason "key seen in a paste"',

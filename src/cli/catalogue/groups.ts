@@ -1,6 +1,7 @@
 import { auditGroup } from './audit.ts';
 import { backupGroup } from './backup.ts';
 import type { Group } from './spec.ts';
+import { storeGroup } from './store.ts';
 
 /** Groups of commands, in the order of the help. */
 export const groups: readonly Group[] = [
@@ -97,28 +98,7 @@ export const groups: readonly Group[] = [
       },
     ],
   ],
-  [
-    'store',
-    'The encrypted key file of an instance (while its server is stopped)',
-    [
-      {
-        name: 'verify',
-        about: 'Read and authenticate every record, and compare the store with the ledger',
-        example: 'keyturn store verify',
-        load: () => import('../commands/store/verify.ts'),
-      },
-      {
-        name: 'rotate-master-key',
-        about: 'Lock the key store with a new master key',
-        example: 'keyturn store rotate-master-key --new-key-file /secure/master-2.key',
-        load: () => import('../commands/store/rotate-master-key.ts'),
-        options: [
-          ['--new-key-file <file>', 'make (or use) this key file'],
-          ['--new-passphrase', 'ask for a passphrase'],
-        ],
-      },
-    ],
-  ],
+  storeGroup,
   auditGroup,
   backupGroup,
 ];

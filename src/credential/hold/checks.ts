@@ -1,11 +1,23 @@
 import type { Check } from '../../ledger/change.ts';
 import { remembered } from '../../ledger/remembered.ts';
 import type { HoldTarget } from '../../ledger/tables.ts';
-import { subjectsOf, type Touched } from './hold-switch.ts';
+import { subjectsOf, type Touched, versionSubject } from './hold-switch.ts';
 
 /** Checks that no hold in force stands on anything touched. */
 export function noHolds(touched: Touched): Check[] {
   return subjectsOf(touched).map(([target, subject]) => noHold(target, subject));
+}
+
+/** Checks that neither the credential nor, where one is meant, its version is frozen. */
+export function ownerNotHeld({
+  credential,
+  version,
+}: {
+  readonly credential: string;
+  readonly version?: number;
+}): Check[] {
+  const frozenVersion = version === undefined ? [] : [noHold('version', versionSubject(credential, version))];
+  return [noHold('credential', credential), ...frozenVersion];
 }
 
 /** Checks that none of these key stores is frozen. */

@@ -7,7 +7,8 @@ export interface Touched {
   readonly version: number;
   readonly principal: string;
   readonly host: string;
-  readonly store: string;
+  /** Of the version, and of every companion that goes with it. */
+  readonly stores: readonly string[];
 }
 
 /**
@@ -60,7 +61,7 @@ export function subjectsOf(touched: Touched): readonly (readonly [HoldTarget, st
     ['credential', touched.credential],
     ['principal', touched.principal],
     ['host', touched.host],
-    ['store', touched.store],
+    ...[...new Set(touched.stores)].map((store) => ['store', store] as const),
   ];
 }
 

@@ -74,7 +74,7 @@ export async function lend(desk: Desk, caller: Caller, lending: Lending): Promis
   const sealer = desk.sealers.to(wish.hpkePublicKey, caller.principal.id);
   const secrets = await readMaterial(desk, version, companions);
   try {
-    const touched = touchedBy(caller, version);
+    const touched = touchedBy(caller, version, companions);
     const receipt = await record(desk, caller, lending, row, companions, touched);
     desk.holds.refuse(touched);
     const secondsLeft = Math.max(0, Math.floor((row.expires_at - desk.clock.now()) / 1000));
@@ -122,13 +122,13 @@ export function leaseEnd(
   );
 }
 
-export function touchedBy(caller: Caller, version: VersionRow): Touched {
+export function touchedBy(caller: Caller, version: VersionRow, companions: readonly CompanionRow[]): Touched {
   return {
     credential: version.credential,
     version: version.version,
     principal: caller.principal.id,
     host: caller.host,
-    store: version.store,
+    stores: [version.store, ...companions.map(({ store }) => store)],
   };
 }
 
@@ -144,9 +144,11 @@ async function record(
   const outcome = await desk.ledger.commit({
     checks: [
       ...authority.checks,
-      versionCurrent(row.credential, row.version),
+      versionCurrent(row.credential, row.version, version.store),
       ...noHolds(touched),
-      ...companions.map(({ credential, name, generation }) => companionCurrent(credential, name, generation)),
+      ...companions.map(({ credential, name, generation, store }) =>
+        companionCurrent(credential, name, generation, store),
+      ),
       ...(replaces === null ? [] : stillLive(replaces.lease)),
     ],
     writes: [...endOf(replaces), { insert: 'leases', row }],
@@ -184,12 +186,13 @@ export function leaseFacts(row: LeaseRow, version: VersionRow, wish: LeaseWish, 
   };
 }
 
-// One object for equal checks, so that a batch asks once (see the ledger's port).
-export const versionCurrent = remembered((credential: string, version: number): Check => {
-  return { rule: 'version-current', table: 'versions', some: { credential, version, state: 'current' } };
+// One object for equal checks, so that a batch asks once (see the ledger's port). A key that moves to another store
+// meanwhile is read anew: a freeze of that store must count.
+export const versionCurrent = remembered((credential: string, version: number, store: string): Check => {
+  return { rule: 'version-current', table: 'versions', some: { credential, version, state: 'current', store } };
 });
-const companionCurrent = remembered((credential: string, name: string, generation: number): Check => {
-  const some = { credential, name, generation, state: 'current' } as const;
+const companionCurrent = remembered((credential: string, name: string, generation: number, store: string): Check => {
+  const some = { credential, name, generation, state: 'current', store } as const;
   return { rule: 'companion-current', table: 'companions', some };
 });
 

@@ -1,8 +1,10 @@
-import { KeyturnError } from '../../core/errors.ts';
+import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { CompanionRow, VersionRow } from '../../ledger/tables.ts';
 import type { NamedSecret } from '../../sealed/answer.ts';
 import type { Desk } from '../desk.ts';
+import { refused } from '../refusal.ts';
+import { ownerOf } from '../store/owner.ts';
 
 /** Names of the sealed secrets; the client looks them up by these. */
 export const KEY_NAME = 'key';
@@ -32,14 +34,25 @@ export async function readMaterial(
   }
 }
 
-function readRecord(desk: Desk, row: { readonly store: string; readonly record: string }): Promise<SecretBytes> {
+async function readRecord(desk: Desk, row: VersionRow | CompanionRow): Promise<SecretBytes> {
   const store = desk.stores.get(row.store);
   if (store === undefined) {
     throw new KeyturnError('keystore_unavailable', `This server has no key store named ${row.store}.`, {
       fix: 'Add the store to the configuration of this server.',
     });
   }
-  return desk.keys.read(store, row.record);
+  try {
+    return await desk.keys.read(store, row.record);
+  } catch (error) {
+    if (isKeyturnError(error, 'not_found') && (await hasMoved(desk, row))) throw refused('record-moved');
+    throw error;
+  }
+}
+
+/** Whether it went to another store, and its old copy was destroyed, after its row was read. */
+async function hasMoved(desk: Desk, row: VersionRow | CompanionRow): Promise<boolean> {
+  const { store } = (await ownerOf(desk, row.record)).row;
+  return store !== row.store;
 }
 
 export function disposeAll(secrets: readonly NamedSecret[]): void {

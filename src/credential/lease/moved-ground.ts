@@ -1,7 +1,10 @@
 import { KeyturnError } from '../../core/errors.ts';
 
-/** How often a decision is made anew when the ground moved under it (promotion, policy) before the caller is told. */
-const ATTEMPTS = 3;
+/**
+ * How often a decision is made anew when the ground moved under it (promotion, policy, a record that goes to another
+ * store) before the caller is told. A migration may move a key and its companions one right after the other.
+ */
+const ATTEMPTS = 8;
 
 /** Decides and acts; again, on fresh state, when the ledger found at the commit that the state had changed. */
 export async function untilGroundHolds<T>(attempt: () => Promise<T>): Promise<T> {

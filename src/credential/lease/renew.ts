@@ -75,7 +75,7 @@ async function extend(desk: Desk, caller: Caller, extension: Extension): Promise
     const expiresAt = leaseEnd(desk, caller, authority, version, wish.ttlSeconds);
     const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses) };
     const receipt = await record(desk, caller, extension, row, companions);
-    desk.holds.refuse(touchedBy(caller, version));
+    desk.holds.refuse(touchedBy(caller, version, companions));
     const secondsLeft = Math.max(0, Math.floor((expiresAt - desk.clock.now()) / 1000));
     const sealed = sealer === null ? null : seal(sealer, row, version, secrets);
     return { row, version, secondsLeft, sealed, receipt };
@@ -105,8 +105,8 @@ async function record(
     checks: [
       ...authority.checks,
       ...stillLive(lease),
-      versionCurrent(row.credential, row.version),
-      ...noHolds(touchedBy(caller, version)),
+      versionCurrent(row.credential, row.version, version.store),
+      ...noHolds(touchedBy(caller, version, companions)),
     ],
     writes: [
       {

@@ -4,8 +4,8 @@ import type { KeyStore } from '../../keystore/keystore.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 
 /**
- * At start: does the store hold what the ledger last knew? Explained differences are records whose write was under
- * way when the process ended (see StoreQueue) or failed with its outcome unknown. Anything else is a rollback, a swap
+ * At start: does the store hold what the ledger last knew? Explained differences are records whose write or destruction
+ * was under way when the process ended (see StoreQueue) or failed with its outcome unknown. Anything else is a rollback, a swap
  * or a splice.
  * @throws KeyturnError `keystore_rollback`, saying which side is behind.
  */
@@ -62,10 +62,13 @@ function combinations(records: readonly string[]): string[][] {
   return choices.map((choice) => records.filter((_record, at) => (choice & (1 << at)) !== 0));
 }
 
+/** Of writes, and of destructions, that were under way. */
 async function pendingRecords(ledger: Ledger, store: string): Promise<string[]> {
   const versions = await ledger.find('versions', { store, state: 'pending' });
   const companions = await ledger.find('companions', { store, state: 'pending' });
-  return [...versions, ...companions].map((row) => row.record);
+  const arriving = await ledger.find('moves', { target: store, state: 'copying' });
+  const leaving = await ledger.find('moves', { source: store, state: 'destroying' });
+  return [...new Set([...versions, ...companions, ...arriving, ...leaving].map((row) => row.record))];
 }
 
 function mismatch(store: KeyStore, what: string): KeyturnError {

@@ -5,7 +5,7 @@ import { authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
-import { statesBefore } from './states.ts';
+import { moveVersion, refuseMove, wrongState } from './states.ts';
 
 export interface Promoted {
   readonly credential: string;
@@ -45,8 +45,8 @@ export async function promote(desk: Desk, caller: Caller, name: string, version:
           },
     ],
     writes: [
-      { update: 'versions', where: { credential, state: 'current' }, set: { state: 'previous', changed_at: now } },
-      { update: 'versions', where: { credential, version }, set: { state: 'current', changed_at: now }, rows: 1 },
+      ...(current === undefined ? [] : [moveVersion(current, 'previous', now)]),
+      moveVersion(row, 'current', now),
     ],
     entry: {
       kind: 'version.promoted',
@@ -73,12 +73,10 @@ export async function findVersion(desk: Desk, credential: string, version: numbe
 }
 
 function refuseUnfit(row: VersionRow, now: number): void {
-  if (!statesBefore('current').includes(row.state) || row.state === 'pending') {
-    throw new KeyturnError('version_state', `Version ${row.version} of ${row.credential} is ${row.state}.`, {
-      fix: 'Only a staged or the previous version can become current.',
-      facts: { state: row.state },
-    });
-  }
+  const fix = 'Only a staged or the previous version can become current.';
+  // A pending one becomes current by its import alone, when its key is known to be in the store.
+  if (row.state === 'pending') throw wrongState(row, fix);
+  refuseMove(row, 'current', fix);
   if (row.not_after < now) {
     throw new KeyturnError('certificate_expired', `The certificate of version ${row.version} has expired.`, {
       fix: 'Import a new certificate.',

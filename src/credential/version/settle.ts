@@ -1,4 +1,5 @@
 import { KeyturnError } from '../../core/errors.ts';
+import { isAttesting } from '../../keystore/driver.ts';
 import type { KeyStore } from '../../keystore/keystore.ts';
 import type { Write } from '../../ledger/change.ts';
 import type { VersionRow } from '../../ledger/tables.ts';
@@ -6,6 +7,7 @@ import { spkiOfPkcs8 } from '../../x509/private-key.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
 import { storePlace } from '../store/store-queue.ts';
+import { moveVersion } from './states.ts';
 
 /**
  * Settles every `pending` version by reading the store: the same key is there → finish; nothing is there → abandon;
@@ -66,7 +68,7 @@ export async function finishPending(
             ]
           : []),
       ],
-      writes: [move(desk, row, state), ...(await attested(desk, row.store))],
+      writes: [moveVersion(row, state, desk.clock.now()), ...(await attested(desk, row.store))],
       entry: {
         kind: 'version.imported',
         actor,
@@ -86,7 +88,10 @@ async function setAside(desk: Desk, row: VersionRow, state: 'abandoned' | 'quara
   await desk.ledger.commit({
     checks: [{ rule: 'version-pending', table: 'versions', some: { ...keyOf(row), state: 'pending' } }],
     // What is set aside in quarantine stays in the store, and is known there from now on.
-    writes: [move(desk, row, state), ...(state === 'quarantined' ? await attested(desk, row.store) : [])],
+    writes: [
+      moveVersion(row, state, desk.clock.now()),
+      ...(state === 'quarantined' ? await attested(desk, row.store) : []),
+    ],
     entry: {
       kind: `version.${state}`,
       actor: 'system',
@@ -97,16 +102,19 @@ async function setAside(desk: Desk, row: VersionRow, state: 'abandoned' | 'quara
   });
 }
 
-function move(desk: Desk, row: VersionRow, state: VersionRow['state']): Write {
-  return { update: 'versions', where: keyOf(row), set: { state, changed_at: desk.clock.now() }, rows: 1 };
-}
-
 function keyOf(row: VersionRow) {
   return { credential: row.credential, version: row.version };
 }
 
-/** The write that records what the store now attests to; none for a store that can't attest. */
-export async function attested(desk: Desk, store: string): Promise<Write[]> {
-  const state = await desk.stores.get(store)?.attest();
-  return state === null || state === undefined ? [] : [{ put: 'stores', row: { store, ...state } }];
+/**
+ * The write that records what the store now attests to; none for a store that can't attest. A record that is being
+ * destroyed counts as gone: what its destruction leaves is then what the ledger knows, whenever it happens.
+ * @param leaving a record whose destruction is recorded in the same commit.
+ */
+export async function attested(desk: Desk, name: string, leaving: readonly string[] = []): Promise<Write[]> {
+  const store = desk.stores.get(name);
+  if (store === undefined || !isAttesting(store.driver)) return [];
+  const going = await desk.ledger.find('moves', { source: name, state: 'destroying' }, { limit: 1_000_000 });
+  const state = await store.attest([...leaving, ...going.map(({ record }) => record)]);
+  return state === null ? [] : [{ put: 'stores', row: { store: name, ...state } }];
 }

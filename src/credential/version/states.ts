@@ -1,4 +1,6 @@
-import type { VersionState } from '../../ledger/tables.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import type { Write } from '../../ledger/change.ts';
+import type { VersionRow, VersionState } from '../../ledger/tables.ts';
 
 /**
  * Legal moves of a version (NIST SP 800-57 part 1 rev. 5, section 7, in our words). Nothing leaves `destroyed`;
@@ -16,7 +18,26 @@ export const LEGAL_MOVES: Readonly<Record<VersionState, readonly VersionState[]>
   abandoned: [],
 };
 
-/** States from which `to` may be reached. */
-export function statesBefore(to: VersionState): VersionState[] {
-  return (Object.keys(LEGAL_MOVES) as VersionState[]).filter((from) => LEGAL_MOVES[from].includes(to));
+/**
+ * The write that moves a version on: every change of a state is made here, so that none is made past the table.
+ * @throws KeyturnError `internal` for a move that the table does not have: a use case must refuse it before.
+ */
+export function moveVersion(row: VersionRow, to: VersionState, now: number): Write {
+  const { credential, version, state } = row;
+  if (!LEGAL_MOVES[state].includes(to)) {
+    throw new KeyturnError('internal', `A version does not go from ${state} to ${to}.`);
+  }
+  return { update: 'versions', where: { credential, version, state }, set: { state: to, changed_at: now }, rows: 1 };
+}
+
+/** @throws KeyturnError `version_state`, with `fix`, when the version can't go there. */
+export function refuseMove(row: VersionRow, to: VersionState, fix: string): void {
+  if (!LEGAL_MOVES[row.state].includes(to)) throw wrongState(row, fix);
+}
+
+export function wrongState({ version, credential, state }: VersionRow, fix: string): KeyturnError {
+  return new KeyturnError('version_state', `Version ${version} of ${credential} is ${state}.`, {
+    fix,
+    facts: { state },
+  });
 }

@@ -1,6 +1,8 @@
+import { access, constants } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
-import type { Attesting, KeyStoreDriver, KeyStoreHealth, Portable } from '../driver.ts';
+import type { Attesting, KeyStoreDriver, KeyStoreHealth, Permitting, Portable } from '../driver.ts';
 import type { RecordName } from '../record-name.ts';
 import { type HeldFile, MAX_FILE_OCTETS } from './disk/held-file.ts';
 import { destroyed, rekeyed, relocked, withRecord } from './key-file/change.ts';
@@ -19,7 +21,7 @@ const HEALTH_TIMEOUT_MS = 900;
  * have taken its place (fact `certain: false`), the next verb first finds out which of the two is there and makes that
  * one durable; a third is refused with `keystore_rollback`, and never overwritten.
  */
-export class FileStore implements KeyStoreDriver, Attesting, Portable {
+export class FileStore implements KeyStoreDriver, Attesting, Permitting, Portable {
   readonly description: string;
   readonly #file: HeldFile;
   #state: StoreState;
@@ -92,6 +94,15 @@ export class FileStore implements KeyStoreDriver, Attesting, Portable {
     });
     const answer = check.then(() => ({ ready: true, detail: '' }), unhealthy);
     return Promise.race([answer, slow]).finally(() => clearTimeout(timer));
+  }
+
+  /** The file is replaced at each change, so that it is its folder that must be writable. */
+  async lacking(): Promise<readonly string[]> {
+    const folder = dirname(this.#file.path);
+    return access(folder, constants.W_OK).then(
+      () => [],
+      () => [`writing in ${folder}`],
+    );
   }
 
   /** Waits for changes under way, then gives the lock back. */

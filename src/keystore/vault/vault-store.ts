@@ -1,7 +1,7 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { Circuit } from '../circuit.ts';
-import type { KeyStoreDriver, KeyStoreHealth } from '../driver.ts';
+import type { KeyStoreDriver, KeyStoreHealth, Permitting } from '../driver.ts';
 import { inDoubt } from '../in-doubt.ts';
 import type { KeyStoreVerb } from '../keystore.ts';
 import type { RecordName } from '../record-name.ts';
@@ -40,7 +40,7 @@ export interface VaultInspection {
  * Records in a KV version 2 engine, one path each, written once with `cas: 0`. Nothing is overwritten: the policy
  * that comes with it does not even grant it.
  */
-export class VaultStore implements KeyStoreDriver {
+export class VaultStore implements KeyStoreDriver, Permitting {
   readonly #link: VaultLink;
   readonly #paths: KvPath;
   readonly #onMirrorFailure: (record: string, error: Error) => void;
@@ -109,6 +109,11 @@ export class VaultStore implements KeyStoreDriver {
     const { settings, login, client } = this.#link;
     const missing = await missingPrivileges(client, privileges(this.#paths, 'versions/doctor/probe/1'));
     return { settings, login, circuit: this.circuit, missing };
+  }
+
+  async lacking(): Promise<readonly string[] | null> {
+    const { missing } = await this.inspect();
+    return missing?.map(({ path, capability }) => `"${capability}" on ${path}`) ?? null;
   }
 
   async close(): Promise<void> {

@@ -72,6 +72,16 @@ const COLUMNS = {
     revoked_at: 'cell',
   },
   stores: { store: 'key', generation: 'cell', digest: 'cell' },
+  moves: {
+    id: 'key',
+    credential: 'cell',
+    record: 'cell',
+    source: 'cell',
+    target: 'cell',
+    state: 'cell',
+    created_at: 'cell',
+    changed_at: 'cell',
+  },
   policies: { id: 'key', digest: 'cell', loaded_at: 'cell' },
 } satisfies { [T in TableName]: { [C in keyof Tables[T]]-?: Role } };
 

@@ -5,13 +5,10 @@ import { SecretBytes } from '../../core/secret-bytes.ts';
 import { setCompanion } from '../../credential/companion.ts';
 import type { Desk } from '../../credential/desk.ts';
 import { type CredentialView, listCredentials, showCredential } from '../../credential/inventory.ts';
-import { reveal } from '../../credential/reveal.ts';
 import { importVersion } from '../../credential/version/import.ts';
-import { promote } from '../../credential/version/promote.ts';
 import { ok, type Route, route, type UploadedFile } from '../http/route.ts';
-import { credentialParam, revealRequest } from '../schemas.ts';
+import { credentialParam } from '../schemas.ts';
 
-const versionParams = credentialParam.extend({ version: z.coerce.number().int().min(1) });
 const storeQuery = z.object({ store: z.string().max(64).optional() });
 const companionParams = credentialParam.extend({ companion: z.string().max(64) });
 
@@ -55,7 +52,7 @@ function shown({ credential, versions, companions, holds, liveLeases }: Credenti
   };
 }
 
-/** Everything under `/v1/credentials` but leases. */
+/** Credentials, imports and companions; what is done to one version is in versions.ts. */
 export function credentialRoutes(desk: Desk): Route[] {
   return [
     route({
@@ -96,52 +93,8 @@ export function credentialRoutes(desk: Desk): Route[] {
       handle: async ({ params, files, fields }, caller) =>
         ok(await importVersion(desk, caller, { credential: params.name, ...uploadOf(files, fields) }), 201),
     }),
-    route({
-      id: 'promoteVersion',
-      method: 'post',
-      path: '/v1/credentials/{name}/versions/{version}/promote',
-      summary: 'Make a staged or the previous version current',
-      params: versionParams,
-      success: { status: 200, description: 'What was promoted, and what was current before' },
-      problems: ['permission_denied', 'not_found', 'version_state', 'held', 'conflict'],
-      handle: async ({ params }, caller) => ok(await promote(desk, caller, params.name, params.version)),
-    }),
-    revealRoute(desk),
     companionRoute(desk),
   ];
-}
-
-function revealRoute(desk: Desk): Route {
-  return route({
-    id: 'revealKey',
-    method: 'post',
-    path: '/v1/credentials/{name}/versions/{version}/reveal',
-    summary: 'Hand the private key to a person, sealed to their process; audited as such',
-    params: versionParams,
-    json: revealRequest,
-    success: { status: 200, description: 'Certificate, chain and the sealed key' },
-    problems: ['permission_denied', 'not_found', 'version_state', 'held'],
-    handle: async ({ params, body }, caller) => {
-      const { version, expiresAt, sealed, receipt } = await reveal(desk, caller, {
-        credential: params.name,
-        version: params.version,
-        reason: body.reason,
-        hpkePublicKey: Buffer.from(body.hpkePublicKey, 'base64url'),
-      });
-      const { certificate, chain, spki } = version;
-      return ok({
-        request: caller.request,
-        credential: version.credential,
-        version: version.version,
-        spki,
-        expiresAt,
-        certificate,
-        chain,
-        sealed,
-        receipt,
-      });
-    },
-  });
 }
 
 function companionRoute(desk: Desk): Route {

@@ -26,7 +26,9 @@ describe('the policy that is shipped', () => {
     const table = Object.fromEntries(roles.map(({ name, permissions }) => [name, [...permissions].sort().join(' ')]));
     expect(table).toEqual({
       service: 'credential:lease',
-      operator: 'companion:write credential:import credential:list credential:promote hold:list hold:place',
+      operator:
+        'companion:write credential:destroy credential:import credential:list credential:promote credential:retire ' +
+        'hold:list hold:place store:migrate',
       responder: 'audit:read credential:list hold:list hold:place',
       approver: 'credential:list hold:lift hold:list',
       auditor: 'audit:read credential:list hold:list token:list',

@@ -72,6 +72,7 @@ test('a body that the description requires is required, and what it does not lis
     const target = path
       .replace('{name}', 'lean%2Fsandbox')
       .replace('{version}', '1')
+      .replace('{store}', 'file')
       .replace('{companion}', 'a')
       .replace('{id}', `lease_${'0'.repeat(32)}`);
     const wrong = await stage.keyturn.call(method.toUpperCase(), target, {

@@ -139,6 +139,22 @@ const MIGRATIONS: readonly string[] = [
     time INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Records on their way out of a key store.
+  CREATE TABLE moves (
+    id TEXT NOT NULL PRIMARY KEY,
+    credential TEXT NOT NULL REFERENCES credentials (name),
+    record TEXT NOT NULL,
+    source TEXT NOT NULL,
+    target TEXT,
+    state TEXT NOT NULL CHECK (state IN ('copying', 'left', 'destroying', 'destroyed', 'abandoned', 'returned')),
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- A record goes one way at a time out of one store.
+  CREATE UNIQUE INDEX moves_open ON moves (record, source) WHERE state IN ('copying', 'destroying');
+  CREATE INDEX moves_state ON moves (state);
+  `,
 ];
 
 /**

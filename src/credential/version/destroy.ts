@@ -1,0 +1,124 @@
+import { credentialName } from '../../access/credential-name.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import { newId } from '../../core/ids.ts';
+import type { Write } from '../../ledger/change.ts';
+import type { MoveRow, VersionRow } from '../../ledger/tables.ts';
+import { type Authority, authorise, denial } from '../authorise.ts';
+import type { Caller } from '../caller.ts';
+import type { Desk } from '../desk.ts';
+import { ownerNotHeld, storesNotHeld } from '../hold/checks.ts';
+import { refused } from '../refusal.ts';
+import { finishDestroying, OPEN_MOVES, settled, storeNamed } from '../store/settle-moves.ts';
+import { credentialPlace, storePlace } from '../store/store-queue.ts';
+import { findVersion } from './promote.ts';
+import { attested } from './settle.ts';
+import { refuseMove } from './states.ts';
+
+export interface VersionDestroyed {
+  readonly credential: string;
+  readonly version: number;
+  /** Every store that its key was destroyed in, old copies included. */
+  readonly stores: readonly string[];
+  readonly entry: number;
+}
+
+/**
+ * Destroys a version's key in its store, and every old copy that a move has left over: intent → destroyed → outcome.
+ * Interrupted, it goes on at the next start. There is no way back; so a version is retired first.
+ * @throws KeyturnError `not_found`, `version_state`, `held` (what is frozen is kept), `conflict` (a move of it is under
+ * way), `keystore_unavailable` (a store does not answer: it goes on when it does).
+ */
+export async function destroyVersion(
+  desk: Desk,
+  caller: Caller,
+  name: string,
+  version: number,
+): Promise<VersionDestroyed> {
+  const credential = credentialName(name);
+  const authority = await authorise(desk, caller, 'credential:destroy', credential);
+  const row = await findVersion(desk, credential, version);
+  const stores = [row.store, ...(await leftovers(desk, row)).map(({ source }) => source)];
+  return desk.storeQueue.run([...new Set(stores)].map(storePlace).concat(credentialPlace(credential)), async () => {
+    const moves = await destruction(desk, caller, authority, await findVersion(desk, credential, version));
+    let entry = 0;
+    for (const move of moves) entry = await finishDestroying(desk, caller.principal.id, move, caller.request);
+    return { credential, version, stores: moves.map(({ source }) => source), entry };
+  });
+}
+
+function leftovers(desk: Desk, { record }: VersionRow): Promise<MoveRow[]> {
+  return desk.ledger.find('moves', { record, state: 'left' }, { orderBy: 'id', limit: 1_000 });
+}
+
+/** What is to be destroyed, on record: old copies first, the version's own record last. Goes on with an order of before. */
+async function destruction(desk: Desk, caller: Caller, authority: Authority, row: VersionRow): Promise<MoveRow[]> {
+  const begun = await desk.ledger.find('moves', { record: row.record, state: 'destroying' }, { orderBy: 'id' });
+  if (begun.some(({ target }) => target === null)) return begun;
+  refuseMove(row, 'destroyed', `Retire it first: keyturn retire ${row.credential} ${row.version}`);
+  const copies = await leftovers(desk, row);
+  const own = ownMove(desk, row);
+  for (const { source } of [...copies, own]) storeNamed(desk, source);
+  await recordIntent(desk, caller, authority, { row, copies, own });
+  return [...copies, own];
+}
+
+function ownMove(desk: Desk, { record, credential, store }: VersionRow): MoveRow {
+  const now = desk.clock.now();
+  const state = 'destroying' as const;
+  return {
+    id: newId('move', now),
+    record,
+    credential,
+    source: store,
+    target: null,
+    state,
+    created_at: now,
+    changed_at: now,
+  };
+}
+
+interface Doomed {
+  readonly row: VersionRow;
+  readonly copies: readonly MoveRow[];
+  readonly own: MoveRow;
+}
+
+async function recordIntent(
+  desk: Desk,
+  caller: Caller,
+  authority: Authority,
+  { row, copies, own }: Doomed,
+): Promise<void> {
+  const { credential, version, record, state, store } = row;
+  const stores = [...new Set([...copies, own].map(({ source }) => source))];
+  const known: Write[] = [];
+  for (const each of stores) known.push(...(await attested(desk, each, [record])));
+  const outcome = await desk.ledger.commit({
+    checks: [
+      ...authority.checks,
+      { rule: 'version-state', table: 'versions', some: { credential, version, state, store } },
+      { rule: 'move-under-way', table: 'moves', none: { record, state: { in: OPEN_MOVES } } },
+      ...storesNotHeld(...stores),
+      ...ownerNotHeld({ credential, version }),
+    ],
+    writes: [
+      { update: 'moves', where: { record, state: 'left' }, set: settled(desk, 'destroying'), rows: copies.length },
+      { insert: 'moves', row: own },
+      ...known,
+    ],
+    entry: {
+      kind: 'version.destroy-intended',
+      actor: caller.principal.id,
+      request: caller.request,
+      credential,
+      version,
+      data: { spki: row.spki, from: state, record, stores, token: caller.token.id },
+    },
+    refusal: denial(caller, 'credential:destroy', credential, 'at-commit', { version }),
+  });
+  if (outcome.committed) return;
+  if (outcome.rule !== 'move-under-way') throw refused(outcome.rule);
+  throw new KeyturnError('conflict', `A move of version ${version} of ${credential} is not settled yet.`, {
+    fix: 'It is settled within seconds when both stores answer; then try again.',
+  });
+}
