@@ -14,6 +14,8 @@ export interface LeaseRequest {
   readonly hpkePublicKey: string;
   /** Largest tree size the client has verified; 0 for none. */
   readonly seen: number;
+  /** Generation of the log that it was seen in; absent for the first, so that an older server is asked as before. */
+  readonly generation?: number;
   /** Wanted life in seconds; the server may give less. */
   readonly ttlSeconds?: number;
 }

@@ -21,6 +21,7 @@ import type { KeyStore } from '../keystore/keystore.ts';
 import { systemRecord } from '../keystore/record-name.ts';
 import type { Check } from '../ledger/change.ts';
 import { CheckpointFile } from '../ledger/checkpoint-file.ts';
+import { LogGenerations } from '../ledger/generations.ts';
 import { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openSqliteLedger } from '../ledger/sqlite/open.ts';
@@ -94,8 +95,10 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
 
   const keys = opened.use(keyCache(config, clock, observer));
   let rules = await loadRules(config);
+  const verifier = new LogVerifier({ origin: config.origin, keys: [signer.vkey] });
   const desk: Desk = {
     ledger,
+    generations: await LogGenerations.load(ledger, verifier),
     policy: () => rules.policy,
     profiles: () => rules.profiles,
     stores,

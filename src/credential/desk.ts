@@ -2,6 +2,7 @@ import type { Policy } from '../access/policy.ts';
 import type { Clock } from '../core/clock.ts';
 import type { KeyCache } from '../keystore/cache/key-cache.ts';
 import type { KeyStore } from '../keystore/keystore.ts';
+import type { LogGenerations } from '../ledger/generations.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Profiles } from '../partner/profile.ts';
 import type { AnswerSealers } from '../sealed/sealers.ts';
@@ -20,6 +21,7 @@ export interface LeaseLimits {
  */
 export interface Desk {
   readonly ledger: Ledger;
+  readonly generations: LogGenerations;
   readonly policy: () => Policy;
   readonly profiles: () => Profiles;
   /** Every key store by name; `defaultStore` takes new keys. */

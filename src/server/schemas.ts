@@ -19,6 +19,8 @@ const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 const leaseFields = {
   hpkePublicKey: base64Url32,
   seen: treeSize,
+  /** Generation of the log that `seen` counts in; absent for the first. */
+  generation: z.int().min(1).optional(),
   ttlSeconds: z.int().min(10).max(86_400).optional(),
 };
 
@@ -38,6 +40,7 @@ const receipt = z
     inclusion: z.array(z.string()),
     checkpoint: z.string(),
     consistency: z.object({ from: treeSize, path: z.array(z.string()) }).optional(),
+    generations: z.array(z.string()).optional(),
   })
   .meta({ id: 'Receipt' });
 

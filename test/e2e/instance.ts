@@ -78,8 +78,12 @@ export class TestInstance {
     await rm(this.home, { recursive: true, force: true });
   }
 
+  #ca: Promise<string> | null = null;
+
+  /** Read once: it stays the same, also where the instance is served from another folder. */
   get ca(): Promise<string> {
-    return readFile(join(this.home, 'listener', 'ca.crt'), 'utf8');
+    this.#ca ??= readFile(join(this.home, 'listener', 'ca.crt'), 'utf8');
+    return this.#ca;
   }
 
   async call(method: string, path: string, options: CallOptions = {}): Promise<Reply> {

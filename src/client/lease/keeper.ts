@@ -1,3 +1,4 @@
+import { FIRST_GENERATION } from '../../audit/generation.ts';
 import type { Clock } from '../../core/clock.ts';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import type { AnswerOpener } from '../../sealed/answer.ts';
@@ -106,6 +107,8 @@ export class LeaseKeeper {
     const asked = instant(clock);
     const outcome = await this.#send(lease);
     const judged = this.#judge(outcome, lease, asked);
+    const news = this.#desk.log.takeNews();
+    if (news !== null) this.#holder.alarm(news);
     const result = judged.kind === 'accepted' ? 'ok' : judged.error.code;
     this.#holder.called(lease === null ? 'grant' : 'renew', result, clock.monotonic() - asked.monotonic);
     return judged;
@@ -117,6 +120,7 @@ export class LeaseKeeper {
     const request: LeaseRequest = {
       hpkePublicKey: opener.publicKey,
       seen: log.size,
+      ...(log.generation === FIRST_GENERATION ? {} : { generation: log.generation }),
       ...(ttlSeconds === null ? {} : { ttlSeconds }),
     };
     if (lease === null) return await servers.grant(credential, request);

@@ -1,5 +1,7 @@
-import type { LogVerifier, TreeHead } from '../../audit/checkpoint.ts';
-import { type ProvenEntry, type Receipt, verifyReceipt } from '../../audit/receipt.ts';
+import type { LogVerifier } from '../../audit/checkpoint.ts';
+import { FIRST_GENERATION } from '../../audit/generation.ts';
+import { type LogRestart, type ProvenEntry, type Receipt, type SeenTree, verifyReceipt } from '../../audit/receipt.ts';
+import { KeyturnError } from '../../core/errors.ts';
 
 /**
  * The largest tree of the audit log that this process has verified. Each receipt must prove that its tree continues
@@ -8,7 +10,8 @@ import { type ProvenEntry, type Receipt, verifyReceipt } from '../../audit/recei
  */
 export class SeenLog {
   readonly #verifier: LogVerifier;
-  #head: TreeHead | null = null;
+  #head: SeenTree | null = null;
+  #news: KeyturnError | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(verifier: LogVerifier) {
@@ -18,6 +21,18 @@ export class SeenLog {
   /** Leaves of the largest verified tree; 0 for none. */
   get size(): number {
     return this.#head?.size ?? 0;
+  }
+
+  /** Generation that it was seen in. */
+  get generation(): number {
+    return this.#head?.generation ?? FIRST_GENERATION;
+  }
+
+  /** That the log was restored since it was last seen, once; null when there is nothing to tell. */
+  takeNews(): KeyturnError | null {
+    const news = this.#news;
+    this.#news = null;
+    return news;
   }
 
   /** Runs `call` when those before it are done, failed ones included. */
@@ -33,7 +48,22 @@ export class SeenLog {
    */
   verify(receipt: Receipt): ProvenEntry {
     const proven = verifyReceipt(receipt, this.#verifier, this.#head);
-    this.#head = { size: proven.size, root: proven.root };
+    if (proven.restart !== null) this.#news = restored(proven.restart, this.size, this.#verifier.origin);
+    this.#head = { size: proven.size, root: proven.root, generation: proven.generation };
     return proven;
   }
+}
+
+function restored({ from, to, base, lost, continues }: LogRestart, seen: number, origin: string): KeyturnError {
+  const what = continues
+    ? 'all that this process had seen of it is kept'
+    : `at least ${lost} of the ${seen} entries that this process had seen are gone, and what was kept cannot be compared`;
+  return new KeyturnError(
+    'log_restored',
+    `The audit log was restored from a backup at ${base.size} entries: ${what}.`,
+    {
+      fix: 'Ask the operators of this Keyturn whether they restored it. If they did not, whoever holds the log key did.',
+      facts: { origin, from, to, base: base.size, seen, lost, continues },
+    },
+  );
 }

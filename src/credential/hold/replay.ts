@@ -11,7 +11,10 @@ const TARGETS: readonly HoldTarget[] = ['version', 'credential', 'principal', 'h
  * are brought into the ledger (each once, by id), and the journal is emptied.
  * @throws KeyturnError `ledger_unavailable`, `journal_unavailable`: then nothing may be released.
  */
-export async function replayHolds(desk: Desk, journal: EmergencyJournal): Promise<{ replayed: number }> {
+export async function replayHolds(
+  desk: Pick<Desk, 'ledger' | 'holds'>,
+  journal: EmergencyJournal,
+): Promise<{ replayed: number }> {
   const inForce = await desk.ledger.find('holds', { lifted_at: null }, { limit: 1_000_000 });
   for (const { id, target, subject } of inForce) desk.holds.place(id, target, subject);
   const records = await journal.records();

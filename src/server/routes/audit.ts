@@ -86,7 +86,7 @@ function entryQuery(query: z.infer<typeof auditQuery>): EntryQuery {
 }
 
 /** The log up to its size at the start, page by page, so that memory stays flat. */
-async function* exportText(ledger: Ledger, origin: string): AsyncIterable<string> {
+export async function* exportText(ledger: Ledger, origin: string): AsyncIterable<string> {
   const { size } = await ledger.head();
   const lines = exportLines({ origin, size, entries: allEntries(ledger, size), checkpoints: allCheckpoints(ledger) });
   for await (const line of lines) yield `${line}\n`;

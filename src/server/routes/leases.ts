@@ -1,3 +1,4 @@
+import { FIRST_GENERATION } from '../../audit/generation.ts';
 import type { LeaseAnswer } from '../../client/wire.ts';
 import { timestamp } from '../../core/clock.ts';
 import type { Desk } from '../../credential/desk.ts';
@@ -28,8 +29,10 @@ export function leaseRoutes(desk: Desk): Route[] {
         'ledger_unavailable',
         'keystore_unavailable',
       ],
-      handle: async ({ params, body }, caller) =>
-        ok(answerOf(desk, await grantLease(desk, caller, params.name, wishOf(body))), 201),
+      handle: async ({ params, body }, caller) => {
+        const { wish, statements } = wishOf(desk, body);
+        return ok(answerOf(desk, await grantLease(desk, caller, params.name, wish), statements), 201);
+      },
     }),
     route({
       id: 'renewLease',
@@ -40,8 +43,10 @@ export function leaseRoutes(desk: Desk): Route[] {
       json: renewRequest,
       success: { status: 200, description: 'The lease; sealed only when there is something new', schema: leaseAnswer },
       problems: ['unauthenticated', 'permission_denied', 'held', 'lease_ended', 'not_found', 'ledger_unavailable'],
-      handle: async ({ params, body }, caller) =>
-        ok(answerOf(desk, await renewLease(desk, caller, params.id, { ...wishOf(body), uses: body.uses }))),
+      handle: async ({ params, body }, caller) => {
+        const { wish, statements } = wishOf(desk, body);
+        return ok(answerOf(desk, await renewLease(desk, caller, params.id, { ...wish, uses: body.uses }), statements));
+      },
     }),
     route({
       id: 'returnLease',
@@ -59,15 +64,26 @@ export function leaseRoutes(desk: Desk): Route[] {
   ];
 }
 
-function wishOf(body: { hpkePublicKey: string; seen: number; ttlSeconds?: number | undefined }) {
-  return {
-    hpkePublicKey: Buffer.from(body.hpkePublicKey, 'base64url'),
-    seen: body.seen,
-    ...(body.ttlSeconds === undefined ? {} : { ttlSeconds: body.ttlSeconds }),
-  };
+interface Asked {
+  readonly hpkePublicKey: string;
+  readonly seen: number;
+  readonly generation?: number | undefined;
+  readonly ttlSeconds?: number | undefined;
 }
 
-function answerOf(desk: Desk, { row, version, secondsLeft, sealed, receipt }: Lease): LeaseAnswer {
+/** A client that knew the log before it was restored is proven what it can be, and shown the statements. */
+function wishOf(desk: Desk, body: Asked) {
+  const { from, statements } = desk.generations.since(body.seen, body.generation ?? FIRST_GENERATION);
+  const wish = {
+    hpkePublicKey: Buffer.from(body.hpkePublicKey, 'base64url'),
+    seen: from,
+    ...(body.ttlSeconds === undefined ? {} : { ttlSeconds: body.ttlSeconds }),
+  };
+  return { wish, statements };
+}
+
+function answerOf(desk: Desk, lease: Lease, statements: readonly string[]): LeaseAnswer {
+  const { row, version, secondsLeft, sealed, receipt } = lease;
   return {
     lease: row.id,
     credential: row.credential,
@@ -79,6 +95,6 @@ function answerOf(desk: Desk, { row, version, secondsLeft, sealed, receipt }: Le
     chain: version.chain,
     ...partnerTerms(desk.profiles(), version),
     sealed,
-    receipt,
+    receipt: statements.length === 0 ? receipt : { ...receipt, generations: statements },
   };
 }

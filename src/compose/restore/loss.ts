@@ -1,0 +1,131 @@
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import type { Checkpoint, LogVerifier } from '../../audit/checkpoint.ts';
+import type { AuditEntry } from '../../audit/entry.ts';
+import { parseExportLine, readLines } from '../../audit/export.ts';
+import { parseEntry } from '../../audit/recorded.ts';
+import { verifyExport } from '../../audit/verify.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import type { SignedHead } from '../../ledger/log/proof.ts';
+import { exists } from '../exists.ts';
+
+/** Of an entry that is lost, what the tail says. */
+export interface LostEntry {
+  readonly index: number;
+  readonly kind: string;
+  readonly actor: string;
+  readonly credential?: string;
+  readonly version?: number;
+}
+
+/** What was recorded after the backup, as far as anything kept outside tells. */
+export interface Loss {
+  /** First entry that is lost, and the first that is known not to be: at least `to - from` are. Null: nothing tells. */
+  readonly range: { readonly from: number; readonly to: number; readonly generation: number } | null;
+  /** What outside checkpoint was compared; null for none. */
+  readonly outside: { readonly size: number; readonly generation: number } | null;
+  /** Named by a tail, in order; null without one. */
+  readonly entries: readonly LostEntry[] | null;
+}
+
+/** Entries of the tail that are acted on, or told. */
+const MOST_TOLD = 100_000;
+
+/** The checkpoint that was kept outside, and where it was found; null when there is none. */
+export async function outsideCheckpoint(given: string | undefined, configured: string): Promise<string | null> {
+  const path = given ?? (isAbsolute(configured) && (await exists(configured)) ? configured : null);
+  if (path === null) return null;
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    throw new KeyturnError('invalid_input', `The checkpoint ${path} can't be read.`, { fix: 'Check the path.' });
+  }
+}
+
+/** Whether an outside checkpoint covers more than the backup, so that it can't be compared with it. */
+export function isAhead(outside: Checkpoint, head: Checkpoint): boolean {
+  return outside.generation > head.generation || (outside.generation === head.generation && outside.size > head.size);
+}
+
+export interface Evidence {
+  readonly verifier: LogVerifier;
+  /** Of the backup. */
+  readonly head: SignedHead;
+  readonly outside: string | null;
+  /** Path of an audit export that reaches further than the backup. */
+  readonly tail: string | undefined;
+}
+
+/** @throws KeyturnError `audit_invalid` for a tail that is not intact, or of another log than the backup. */
+export async function measureLoss(evidence: Evidence): Promise<Loss & { readonly tailEntries: readonly AuditEntry[] }> {
+  const { verifier, outside, tail } = evidence;
+  const head = verifier.open(evidence.head.checkpoint);
+  const kept = outside === null ? null : verifier.open(outside);
+  const { size, entries: tailEntries } = tail === undefined ? { size: 0, entries: [] } : await readTail(tail, evidence);
+  const later = kept !== null && kept.generation > head.generation;
+  // Where a later generation left this one is not known; its own first entry at least is gone.
+  const from = later ? Math.min(head.size, kept.size - 1) : head.size;
+  const to = Math.max(later ? 0 : head.size, kept !== null && isAhead(kept, head) ? kept.size : 0, size);
+  const generation = later ? kept.generation : head.generation;
+  return {
+    range: kept === null && tail === undefined ? null : { from, to, generation },
+    outside: kept === null ? null : { size: kept.size, generation: kept.generation },
+    entries: tail === undefined ? null : tailEntries.map(told),
+    tailEntries,
+  };
+}
+
+/** Verified whole: it must go on from the very tree of the backup, and hold what the outside checkpoint covers. */
+async function readTail(
+  path: string,
+  { verifier, head, outside }: Evidence,
+): Promise<{ size: number; entries: AuditEntry[] }> {
+  const since = [head.checkpoint, ...(outside === null ? [] : [outside])].filter(
+    (note) => verifier.open(note).size > 0,
+  );
+  const report = await verifyExport(readLines(createReadStream(path)), verifier, { since });
+  // The outside checkpoint may be newer than the export; that cut is part of the loss.
+  const grave = report.findings.filter((finding) => finding.kind !== 'cut' || report.entries < head.size);
+  if (grave.length > 0 || report.lost.length > 0) {
+    throw new KeyturnError(
+      'audit_invalid',
+      `The tail ${path} is not intact: ${grave[0]?.message ?? 'it is of another generation'}`,
+      {
+        fix: 'Give an unchanged audit export of this log, taken after the backup; or none.',
+      },
+    );
+  }
+  const entries: AuditEntry[] = [];
+  for await (const text of readLines(createReadStream(path))) {
+    const line = parseExportLine(text);
+    if (line.kind !== 'entry' || (line.index ?? 0) < head.size) continue;
+    if (entries.length < MOST_TOLD) entries.push(parseEntry(line.json));
+  }
+  return { size: report.entries, entries };
+}
+
+function told({ index, kind, actor, credential, version }: AuditEntry): LostEntry {
+  return {
+    index,
+    kind,
+    actor,
+    ...(credential === undefined ? {} : { credential }),
+    ...(version === undefined ? {} : { version }),
+  };
+}
+
+/** @throws KeyturnError `loss_not_accepted`, unless nothing is known to be lost, and something tells. */
+export function refuseLoss({ range }: Loss): void {
+  if (range !== null && range.to <= range.from) return;
+  const fix = 'Look for a newer backup. If there is none: the same command with --accept-loss.';
+  if (range === null) {
+    const message = 'Nothing was given that tells what was recorded after the backup: all of it is lost, unnamed.';
+    throw new KeyturnError('loss_not_accepted', message, {
+      fix: `Give --checkpoint with the newest checkpoint kept outside. ${fix}`,
+    });
+  }
+  const { from, to, generation } = range;
+  const message = `${to - from} entries (${from} to ${to - 1}) were recorded after the backup and are lost.`;
+  throw new KeyturnError('loss_not_accepted', message, { fix, facts: { from, to, count: to - from, generation } });
+}
