@@ -56,7 +56,8 @@ export class KeyturnContender implements Contender {
 
   static async start(options: KeyturnOptions): Promise<KeyturnContender> {
     const { home } = options;
-    await keyturn(options, ['init', '--admin', 'alice', '--port', '0']);
+    // The shipped policies stand beside the sources.
+    await keyturn({ ...options, built: false }, ['init', '--admin', 'alice', '--port', '0']);
     await edit(join(home, 'policies', 'access', 'bindings.yaml'), bind);
     if (options.configure !== undefined) await edit(join(home, 'keyturn.yaml'), options.configure);
     const { server, url } = await serve(options);
