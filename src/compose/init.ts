@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { cp, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -144,8 +144,8 @@ async function makeFolders(home: string, made: AsyncDisposableStack): Promise<vo
 /** The shipped files, and bindings for the first administrator. */
 async function copyPolicies(config: Config, administrator: string): Promise<void> {
   const { id } = principalOf(`person:${administrator}`);
-  await cp(join(SHIPPED_POLICIES, 'access'), config.accessPolicies, { recursive: true });
-  await cp(join(SHIPPED_POLICIES, 'partners'), config.partnerProfiles, { recursive: true });
+  await copyFiles(join(SHIPPED_POLICIES, 'access'), config.accessPolicies);
+  await copyFiles(join(SHIPPED_POLICIES, 'partners'), config.partnerProfiles);
   const bindings = ['administrator', 'operator', 'approver', 'auditor'].map((role) => ({
     id: `${administrator}-${role}`,
     role,
@@ -154,6 +154,16 @@ async function copyPolicies(config: Config, administrator: string): Promise<void
     comment: 'First administrator, made by keyturn init. Narrow this once others have their roles.',
   }));
   await writeFile(join(config.accessPolicies, 'bindings.yaml'), stringify({ bindings }), { mode: 0o600 });
+}
+
+/** With modes of our own: what is shipped may be read-only, and the copies are there to be edited. */
+async function copyFiles(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) await copyFiles(source, target);
+    else await writeFile(target, await readFile(source), { mode: 0o600 });
+  }
 }
 
 async function makeStore(config: Config, ask: AskSecret): Promise<KeyStore> {
