@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Change, Condition } from '../../src/ledger/change.ts';
+import { columnsOf } from '../../src/ledger/sql/columns.ts';
+import type { TableName } from '../../src/ledger/tables.ts';
 import type { Subject } from './ledger.ts';
 import { change, credential, hold, lease, store, version } from './ledger-rows.ts';
 
@@ -246,6 +248,24 @@ export function checksAndWrites(subject: () => Subject): void {
       const down = await subject().ledger.find('holds', {}, { orderBy: 'lifted_at', descending: true, limit: 2 });
       expect(up.map((row) => row.lifted_at)).toEqual([null, 5, 9]);
       expect(down.map((row) => row.lifted_at)).toEqual([9, 5]);
+    });
+
+    test('is answered for every table that a change may name, by every column of it', async () => {
+      const tables: Record<TableName, true> = {
+        credentials: true,
+        versions: true,
+        companions: true,
+        holds: true,
+        leases: true,
+        tokens: true,
+        stores: true,
+        moves: true,
+        policies: true,
+      };
+      for (const table of Object.keys(tables) as TableName[]) {
+        const where = Object.fromEntries(columnsOf(table).map((column) => [column, { not: null }]));
+        expect([table, await subject().ledger.find(table, where)]).toEqual([table, []]);
+      }
     });
 
     test('that names an unknown table or column is refused', async () => {

@@ -19,7 +19,11 @@ interface Columns {
   readonly bigintOrNull?: readonly string[];
 }
 
-function table(db: Builder, name: string, { text = [], bigint = [], textOrNull = [], bigintOrNull = [] }: Columns) {
+export function table(
+  db: Builder,
+  name: string,
+  { text = [], bigint = [], textOrNull = [], bigintOrNull = [] }: Columns,
+) {
   let made: CreateTableBuilder<string, string> = db.schema.createTable(name);
   for (const column of text) made = made.addColumn(column, TEXT, required);
   for (const column of bigint) made = made.addColumn(column, 'bigint', required);
@@ -28,7 +32,7 @@ function table(db: Builder, name: string, { text = [], bigint = [], textOrNull =
   return made;
 }
 
-function oneOf(column: string, values: readonly string[]) {
+export function oneOf(column: string, values: readonly string[]) {
   return sql`${sql.ref(column)} IN (${sql.join(values.map((value) => sql.lit(value)))})`;
 }
 

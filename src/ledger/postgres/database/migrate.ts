@@ -7,6 +7,7 @@ import type { Session } from '../connection/session.ts';
 import { type Builder, build, compiled } from './builder.ts';
 import { firstSchema } from './first-schema.ts';
 import { lockKey } from './lock-key.ts';
+import { movesSchema } from './moves-schema.ts';
 
 export interface Migration {
   /** A program that knows only the migrations before it goes on beside one that knows it. */
@@ -17,7 +18,10 @@ export interface Migration {
 /**
  * Numbered from 1: the place in the list. One that has been released is never edited; a change is a new one at the end.
  */
-export const MIGRATIONS: readonly Migration[] = [{ compatible: false, statements: firstSchema }];
+export const MIGRATIONS: readonly Migration[] = [
+  { compatible: false, statements: firstSchema },
+  { compatible: true, statements: movesSchema },
+];
 
 /**
  * Brings the schema to the newest migration and begins an empty log, in one transaction; replicas that start together
