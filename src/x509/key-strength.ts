@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { KeyturnError } from '../core/errors.ts';
+import { derElements, TAG } from './encoding/der.ts';
 
 const MIN_RSA_BITS = 2048;
 /** OpenSSL's own limit for RSA verification (OPENSSL_RSA_MAX_MODULUS_BITS). */
@@ -31,10 +32,22 @@ export function keyAlgorithm(key: KeyObject): string {
 export function refuseWeakKey(key: KeyObject): void {
   const { namedCurve = '' } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === 'rsa') refuseWeakRsa(key);
+  else if (key.asymmetricKeyType === 'ec' && !namesItsCurve(key)) throw spelledOutCurve();
   else if (key.asymmetricKeyType !== 'ed25519' && !(key.asymmetricKeyType === 'ec' && namedCurve in CURVES)) {
     throw tooWeak(`A key of the kind ${keyAlgorithm(key)} is not accepted.`);
   }
 }
+
+/** RFC 5480 section 2.1.1: parameters of a curve are its name, never the curve spelled out. */
+function namesItsCurve(key: KeyObject): boolean {
+  const spki = (key.type === 'private' ? createPublicKey(key) : key).export({ type: 'spki', format: 'der' });
+  const [subjectPublicKeyInfo] = derElements(spki);
+  const [algorithm] = derElements(subjectPublicKeyInfo?.content ?? NOTHING);
+  const [, parameters] = derElements(algorithm?.content ?? NOTHING);
+  return parameters?.tag === TAG.oid;
+}
+
+const NOTHING = Buffer.alloc(0);
 
 function refuseWeakRsa(key: KeyObject): void {
   const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
@@ -78,6 +91,13 @@ function ceilSquareRoot(value: bigint): bigint {
     if (next >= x) return x * x === value ? x : x + 1n;
     x = next;
   }
+}
+
+function spelledOutCurve(): KeyturnError {
+  const found = 'The EC key spells its curve out (explicit parameters) instead of naming it; TLS servers refuse that.';
+  return new KeyturnError('key_too_weak', found, {
+    fix: 'If it is the key alone: openssl ec -in KEY.pem -param_enc named_curve -out NEW.pem; else ask the partner for another.',
+  });
 }
 
 function tooWeak(found: string): KeyturnError {

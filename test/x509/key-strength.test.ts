@@ -41,3 +41,12 @@ test('public keys are judged like private ones', () => {
   expect(keyAlgorithm(weak)).toBe('RSA-1024');
   expect(refusal('key_too_weak', () => refuseWeakKey(weak)).message).toContain('1024');
 });
+
+test('an EC key that spells its curve out is refused: no TLS server takes its certificate', () => {
+  const pair = (paramEncoding: 'explicit' | 'named') =>
+    generateKeyPairSync('ec', { namedCurve: 'P-256', paramEncoding });
+  for (const key of Object.values(pair('explicit'))) {
+    expect(refusal('key_too_weak', () => refuseWeakKey(key)).message).toContain('explicit parameters');
+  }
+  for (const key of Object.values(pair('named'))) expect(() => refuseWeakKey(key)).not.toThrow();
+});
