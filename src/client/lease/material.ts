@@ -59,10 +59,14 @@ export function fingerprintOf({ version, certificate, chain, trust }: LeaseAnswe
   return hash('sha256', JSON.stringify([version, certificate, chain, trust.mode, trust.pem]), 'hex');
 }
 
-/** Server trust: the partner's roots alone, the runtime's own (`NODE_EXTRA_CA_CERTS` included), or both. */
-function rootsOf(trust: ServerTrust): { ca?: string[] } {
+/**
+ * Server trust: the partner's certificates alone, the runtime's own (`NODE_EXTRA_CA_CERTS` included), or both. A
+ * partner's chain may end below its root: what is pinned is trusted as it stands (`X509_V_FLAG_PARTIAL_CHAIN`).
+ */
+function rootsOf(trust: ServerTrust): { ca?: string[]; allowPartialTrustChain?: boolean } {
   if (trust.mode === 'system') return {};
-  return { ca: trust.mode === 'both' ? [...getCACertificates('default'), trust.pem] : [trust.pem] };
+  const ca = trust.mode === 'both' ? [...getCACertificates('default'), trust.pem] : [trust.pem];
+  return { ca, allowPartialTrustChain: true };
 }
 
 function readCertificates(answer: LeaseAnswer): { leaf: X509Certificate; chain: X509Certificate[] } {

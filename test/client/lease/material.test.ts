@@ -1,4 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer, type SecureContext } from 'node:tls';
 import { expect, test, vi } from 'vitest';
 import { buildMaterial } from '../../../src/client/lease/material.ts';
 import type { LeaseAnswer } from '../../../src/client/wire.ts';
@@ -71,5 +74,40 @@ test('a key that is not of the certificate or not of the SPKI is refused, and wi
     const refused = expect.objectContaining({ code: 'sealed_answer_invalid' });
     expect(() => buildMaterial(lie, SecretBytes.own(der))).toThrow(refused);
     expect(der.every((octet) => octet === 0)).toBe(true);
+  }
+});
+
+/** 'trusted', or Node's code for why not. */
+async function judged(server: Issued, chain: string, secureContext: SecureContext): Promise<unknown> {
+  const listener = createServer({ key: server.keyPem, cert: server.certificatePem + chain });
+  listener.on('tlsClientError', () => {});
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', secureContext });
+  const verdict = once(socket, 'secureConnect').then(
+    () => 'trusted',
+    (error: NodeJS.ErrnoException) => error.code,
+  );
+  try {
+    return await verdict;
+  } finally {
+    socket.destroy();
+    listener.close();
+  }
+}
+
+test('a pinned chain that ends below its root is trust all the same, and for its own certificates alone', async () => {
+  const root = await TestCa.create();
+  const [pinned, sister] = [await root.child('Pinned CA'), await root.child('Sister CA')];
+  const issued = await pinned.client();
+  for (const mode of ['pinned', 'both'] as const) {
+    const answer = { ...answerFor(issued, pinned.certificatePem), trust: { mode, pem: pinned.certificatePem } };
+    const { secureContext } = buildMaterial(answer, SecretBytes.own(derOf(issued)));
+    expect(await judged(await pinned.server(), pinned.certificatePem, secureContext)).toBe('trusted');
+    expect(await judged(await pinned.server(), pinned.chainPem, secureContext)).toBe('trusted');
+    expect(await judged(await sister.server(), sister.chainPem, secureContext)).toMatch(
+      /SELF_SIGNED_CERT_IN_CHAIN|ISSUER/,
+    );
   }
 });
