@@ -36,16 +36,21 @@ export function failedCall(error: Error, at: Pick<FailedCall, 'host' | 'reused' 
   return { ...at, code, message: error.message, syscall };
 }
 
-/** Not an abort, not a mistake in the call, not ours; and not explained already. */
+/**
+ * Not an abort or a time limit of the application's (`AbortSignal`; axios: ECONNABORTED without a system call), not a
+ * mistake in the call, not ours; and not explained already.
+ */
 export function isExplainable(error: Error): boolean {
-  if (isKeyturnError(error) || error.cause !== undefined) return false;
+  if (isKeyturnError(error) || error instanceof DOMException || error.cause !== undefined) return false;
   const code = 'code' in error ? String(error.code) : '';
-  return error.name !== 'AbortError' && !code.startsWith('ERR_HTTP_') && !code.startsWith('HPE_') && code !== '';
+  if (code === '' || code === 'ERR_CANCELED' || (code === 'ECONNABORTED' && !('syscall' in error))) return false;
+  return error.name !== 'AbortError' && !code.startsWith('ERR_HTTP_') && !code.startsWith('HPE_');
 }
 
+/** An error of the application's making may be frozen, or have a message that can't be written; then it stays. */
 export function attach(error: Error, explanation: KeyturnError): void {
-  error.cause = explanation;
-  error.message = `${error.message}: ${explanation.message}`;
+  Reflect.set(error, 'cause', explanation);
+  Reflect.set(error, 'message', `${error.message}: ${explanation.message}`);
 }
 
 /** The explanation in an error or anywhere down its causes, as axios, got and fetch nest them; null for none. */

@@ -6,7 +6,8 @@ import { keyturnErrorIn } from '../diagnosis/explained-error.ts';
 import type { Identity } from '../partner/identity.ts';
 import type { MtlsAgent } from '../partner/mtls-agent.ts';
 import { partnerResponse } from './partner-response.ts';
-import { type Body, type BodyInit, type HeadersInit, readBody } from './request-body.ts';
+import { type Body, type BodyInit, readBody } from './request-body.ts';
+import { type HeadersInit, headerPairs, methodOf } from './request-head.ts';
 
 /** What `fetch` takes besides the URL: the usual members; no dispatcher, no TLS options. */
 export interface FetchInit {
@@ -30,30 +31,36 @@ export interface Way {
  * `fetch` over the credential's agent. Differs from the global one where that could send the identity elsewhere:
  * https only, hosts of the lease only, no redirects followed, no compression asked for.
  * @throws KeyturnError (as rejection): `host_not_allowed`, `partner_refused`, `partner_unreachable`,
- * `server_untrusted`, or why the lease is over; `signal.reason` when aborted; `invalid_input` for a wrong call.
+ * `server_untrusted`, or why the lease is over; `signal.reason` when aborted; what the body's stream failed with;
+ * `invalid_input` for a wrong call, and Node's TypeError for a header that can't be sent.
  */
 export async function partnerFetch(way: Way, input: string | URL, init: FetchInit = {}): Promise<Response> {
-  const url = typeof input === 'string' ? parseUrl(input) : input;
+  const url = input instanceof URL ? input : parseUrl(input);
   const { signal } = init;
   if (signal?.aborted === true) throw signal.reason;
-  const options = requestOptions(way.agent, url, init);
+  const target = requestOptions(way.agent, url, init);
   const body = init.body === undefined || init.body === null ? null : readBody(init.body);
+  // Given with the options, a header that can't be sent is refused before there is a connection that would wait for it.
+  const options = { ...target, headers: headersOf(body, init.headers) };
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
   const sent = request(options, (response) => answer({ way, url, init, sent, response }, resolve, reject));
   sent.on('error', (error) => reject(signal?.aborted === true ? signal.reason : rejection(error)));
   if (signal) abortWith(sent, signal);
-  send(sent, body, init.headers);
+  send(sent, body);
+  // A stream that fails makes the request fail with less: an ECONNRESET.
+  body?.stream?.once('error', reject);
   return promise;
 }
 
 function parseUrl(text: string): URL {
+  if (typeof text !== 'string') throw invalid('The URL is a text or a URL object here, not a Request.');
   const url = URL.parse(text);
   // The text is not quoted: it may hold a password.
   if (url === null) throw invalid('The URL is not an absolute URL.');
   return url;
 }
 
-function requestOptions(agent: MtlsAgent, url: URL, { method = 'GET', redirect }: FetchInit): RequestOptions {
+function requestOptions(agent: MtlsAgent, url: URL, init: FetchInit): RequestOptions {
   if (url.protocol !== 'https:') {
     throw new KeyturnError(
       'host_not_allowed',
@@ -64,36 +71,35 @@ function requestOptions(agent: MtlsAgent, url: URL, { method = 'GET', redirect }
     );
   }
   if (url.username !== '' || url.password !== '') throw invalid('The URL holds a user name or a password.');
+  const { redirect } = init;
   if (redirect !== undefined && redirect !== 'manual' && redirect !== 'error') {
     throw invalid('Redirects are not followed: another host must not see the request.');
   }
   const hostname = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
   return {
     agent,
-    method: method.toUpperCase(),
+    method: methodOf(init.method, init.body),
     hostname,
     port: url.port === '' ? 443 : Number(url.port),
     path: url.pathname + url.search,
   };
 }
 
-function send(sent: ClientRequest, body: Body | null, headers: HeadersInit | undefined): void {
-  sent.setHeader('accept', '*/*');
-  if (body?.type != null) sent.setHeader('content-type', body.type);
-  for (const [name, value] of headerPairs(headers)) sent.setHeader(name, value);
-  if (body === null) return void sent.end();
-  if (body.octets !== null) {
-    sent.setHeader('content-length', Buffer.byteLength(body.octets));
-    return void sent.end(body.octets);
-  }
-  // A body that fails ends the request with its error; `sent` reports it.
-  pipeline(body.stream, sent, () => {});
+/** The caller's win over ours, but for the length of octets in hand. */
+function headersOf(body: Body | null, headers: HeadersInit | undefined): Record<string, string | number> {
+  return Object.fromEntries<string | number>([
+    ['accept', '*/*'],
+    ...(body === null || body.type === null ? [] : [['content-type', body.type] as const]),
+    ...headerPairs(headers),
+    ...(body === null || body.octets === null ? [] : [['content-length', Buffer.byteLength(body.octets)] as const]),
+  ]);
 }
 
-function headerPairs(headers: HeadersInit | undefined): Iterable<readonly [string, string]> {
-  if (headers === undefined) return [];
-  if (Array.isArray(headers) || headers instanceof Headers) return new Headers(headers);
-  return Object.entries(headers as Record<string, string>);
+function send(sent: ClientRequest, body: Body | null): void {
+  if (body === null) return void sent.end();
+  if (body.octets !== null) return void sent.end(body.octets);
+  // Whichever of the two fails ends the other.
+  pipeline(body.stream, sent, () => {});
 }
 
 function abortWith(sent: ClientRequest, signal: AbortSignal): void {

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 
-export type HeadersInit = NonNullable<RequestInit['headers']>;
 /** What the global `fetch` takes, and Node's own streams. */
 export type BodyInit = NonNullable<RequestInit['body']> | Readable;
 
