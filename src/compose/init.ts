@@ -70,7 +70,7 @@ export async function initInstance(options: InitOptions): Promise<Initialised> {
   await using made = new AsyncDisposableStack();
   await makeFolders(home, made);
   await copyPolicies(config, options.administrator);
-  const store = await makeStore(config, options.ask);
+  const store = await makeStore(config, options.ask, made);
   try {
     const logKey = await makeSystemKeys(config, store, options.now ?? Date.now());
     const { connectionFile, tokenFile, vkey } = await makeLedger(config, store, logKey, options);
@@ -166,8 +166,9 @@ async function copyFiles(from: string, to: string): Promise<void> {
   }
 }
 
-async function makeStore(config: Config, ask: AskSecret): Promise<KeyStore> {
-  await makeMasterKey(config.masterKey, config.keystore);
+async function makeStore(config: Config, ask: AskSecret, made: AsyncDisposableStack): Promise<KeyStore> {
+  const key = await makeMasterKey(config.masterKey, config.keystore);
+  if (key !== null) made.defer(() => rm(key, { force: true }));
   const driver = await createFileStore({ path: config.keystore, master: masterKeySource(config.masterKey, ask) });
   return new KeyStore(OWN_STORE, driver);
 }

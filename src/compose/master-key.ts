@@ -7,7 +7,7 @@ import { passphrase } from '../keystore/file/master/passphrase.ts';
 import type { MasterKeySource } from '../keystore/file/master/source.ts';
 import { systemdCredential } from '../keystore/file/master/systemd-credential.ts';
 import { exists } from './exists.ts';
-import { type MasterKey, placeOfMasterKey } from './settings/master-key.ts';
+import { fileOfMasterKey, type MasterKey, placeOfMasterKey } from './settings/master-key.ts';
 
 const MAX_SECRET = 8_192;
 
@@ -28,7 +28,7 @@ export function masterKeySource(key: MasterKey, ask: AskSecret): MasterKeySource
   if ('passphrase-file' in key) return passphrase(() => readSecretFile(key['passphrase-file']));
   if ('vault-transit' in key || 'aws-kms' in key) {
     const description = placeOfMasterKey(key);
-    return { kind: 'key', description, read: async () => (await wrappedSource(key)).read() };
+    return { kind: 'key', description, read: () => readWrapped(key) };
   }
   return passphrase(() => ask('Passphrase of the key store'));
 }
@@ -36,30 +36,37 @@ export function masterKeySource(key: MasterKey, ask: AskSecret): MasterKeySource
 type Wrapped = Extract<MasterKey, { 'vault-transit': unknown } | { 'aws-kms': unknown }>;
 
 /** The clients of Vault and AWS are loaded when they are used. */
-async function wrappedSource(key: Wrapped): Promise<MasterKeySource> {
-  return 'vault-transit' in key
-    ? (await import('../keystore/vault/transit.ts')).transitMasterKey(key['vault-transit'])
-    : (await import('../keystore/aws/kms.ts')).kmsMasterKey(key['aws-kms']);
+async function readWrapped(key: Wrapped): Promise<SecretBytes> {
+  const source =
+    'vault-transit' in key
+      ? (await import('../keystore/vault/transit.ts')).transitMasterKey(key['vault-transit'])
+      : (await import('../keystore/aws/kms.ts')).kmsMasterKey(key['aws-kms']);
+  try {
+    return await source.read();
+  } catch (error) {
+    if (!(error instanceof KeyturnError)) throw error;
+    const { code, message, fix = 'Run keyturn doctor: it tells more.', facts } = error;
+    throw new KeyturnError(code, `The master key in ${source.description}, can't be had: ${message}`, { fix, facts });
+  }
 }
 
 /**
  * Makes the master key that the configuration names where there is none yet: a key file, or one that Vault or AWS KMS
- * has wrapped. What a person or systemd gives is theirs to make.
+ * has wrapped. What a person or systemd gives is theirs to make. Answers with the file that was made, if any.
  * @param storePath where the key store lies or will lie.
  * @throws KeyturnError `keystore_insecure`, `keystore_unavailable`, `config_invalid`.
  */
-export async function makeMasterKey(key: MasterKey, storePath: string): Promise<void> {
-  if ('file' in key) {
-    if (!(await exists(key.file))) await generateKeyFile(key.file, storePath);
-  } else if ('vault-transit' in key) {
-    const options = key['vault-transit'];
-    if (await exists(options.wrappedFile)) return;
-    await (await import('../keystore/vault/transit.ts')).generateTransitMasterKey(options);
+export async function makeMasterKey(key: MasterKey, storePath: string): Promise<string | null> {
+  const path = fileOfMasterKey(key);
+  if (path === null || (await exists(path))) return null;
+  if ('vault-transit' in key) {
+    await (await import('../keystore/vault/transit.ts')).generateTransitMasterKey(key['vault-transit']);
   } else if ('aws-kms' in key) {
-    const options = key['aws-kms'];
-    if (await exists(options.wrappedFile)) return;
-    await (await import('../keystore/aws/kms.ts')).generateKmsMasterKey(options);
+    await (await import('../keystore/aws/kms.ts')).generateKmsMasterKey(key['aws-kms']);
+  } else {
+    await generateKeyFile(path, storePath);
   }
+  return path;
 }
 
 /**

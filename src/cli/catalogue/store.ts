@@ -38,6 +38,9 @@ export const storeGroup: Group = [
       options: [
         ['--new-key-file <file>', 'make (or use) this key file'],
         ['--new-passphrase', 'ask for a passphrase'],
+        ['--new-vault-transit-key <key-name>', 'make one that this key of Vault transit wraps'],
+        ['--new-aws-kms-key <key-name>', 'make one that this key of AWS KMS wraps'],
+        ['--new-wrapped-file <file>', 'new file for what is wrapped'],
       ],
     },
   ],

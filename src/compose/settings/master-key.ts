@@ -58,6 +58,13 @@ export function parseMasterKey(setting: MasterKeySetting, store: string, at: Abs
   return setting;
 }
 
+/** The file that Keyturn makes for it: the key itself, or its wrapped form; null where others make it. */
+export function fileOfMasterKey(key: MasterKey): string | null {
+  if ('file' in key) return key.file;
+  if ('vault-transit' in key) return key['vault-transit'].wrappedFile;
+  return 'aws-kms' in key ? key['aws-kms'].wrappedFile : null;
+}
+
 /** Where what opens the store rests, for people: a file, or the word for how it is given. */
 export function placeOfMasterKey(key: MasterKey): string {
   if ('file' in key) return key.file;

@@ -8,7 +8,7 @@ import { MASTER_KEY_OCTETS, type MasterKeySource } from '../file/master/source.t
 import { writeWrappedKey } from '../file/master/wrapped-file.ts';
 import type { VaultAnswer } from './client/answer.ts';
 import { answerObject, objectAt, textAt } from './client/answer.ts';
-import { vaultError } from './client/reason.ts';
+import { reasonOf, vaultError } from './client/reason.ts';
 import { connectVault, type VaultLink } from './connect.ts';
 import type { VaultConnection } from './options.ts';
 
@@ -38,7 +38,7 @@ export function transitMasterKey(options: TransitMasterKeyOptions): MasterKeySou
     kind: 'key',
     description: `${options.wrappedFile}, wrapped by Vault ${path.replace('/decrypt/', '/keys/')}`,
     read: () =>
-      linked(options, async ({ client }) => {
+      linked(options, path, async ({ client }) => {
         const ciphertext = await wrappedIn(options.wrappedFile);
         const answer = await client.ask({ method: 'POST', path, body: { ciphertext }, repeatable: true });
         return unwrapped(answer, options.wrappedFile);
@@ -63,7 +63,7 @@ export async function generateTransitMasterKey(options: TransitMasterKeyOptions)
  */
 export function wrapWithTransit(options: TransitKey, master: SecretBytes): Promise<string> {
   const path = keyPath(options, 'encrypt');
-  return linked(options, async ({ client }) => {
+  return linked(options, path, async ({ client }) => {
     const value = encodeBase64(master.bytes);
     const body = Buffer.concat([Buffer.from('{"plaintext":"'), value, Buffer.from('"}')]);
     try {
@@ -86,10 +86,18 @@ function keyPath({ mount = 'transit', key }: TransitKey, verb: 'encrypt' | 'decr
   throw new KeyturnError('config_invalid', 'That is not a key of the transit engine.', { fix: 'Name mount and key.' });
 }
 
-async function linked<T>(options: VaultConnection, call: (link: VaultLink) => Promise<T>): Promise<T> {
+/** @param path the one that the token must be allowed to update. */
+async function linked<T>(options: VaultConnection, path: string, call: (link: VaultLink) => Promise<T>): Promise<T> {
   const link = connectVault(options);
   try {
     return await call(link);
+  } catch (error) {
+    if (reasonOf(error) !== 'forbidden') throw error;
+    throw vaultError('forbidden', `Vault denied ${path} to the ${link.login}.`, {
+      status: 403,
+      path,
+      fix: `Renew the token, or add to its policy: path "${path}" { capabilities = ["update"] }`,
+    });
   } finally {
     link.close();
   }

@@ -6,6 +6,7 @@ import { KeyturnError } from '../../../core/errors.ts';
 import type { Context } from '../../context.ts';
 import { askNewSecret } from '../../terminal/prompt.ts';
 import { facts } from '../../terminal/terminal.ts';
+import { checkWrappedFile, noteOnWrapping, wrappedKeys } from '../wrapped-key.ts';
 
 interface Options {
   readonly admin?: string;
@@ -14,6 +15,9 @@ interface Options {
   readonly passphrase?: boolean;
   readonly masterKeyFile?: string;
   readonly systemdCredential?: string;
+  readonly vaultTransitKey?: string;
+  readonly awsKmsKey?: string;
+  readonly wrappedFile?: string;
   readonly origin?: string;
   readonly name?: string[];
 }
@@ -47,20 +51,28 @@ export default async function init({ home, terminal }: Context, options: Options
   terminal.note(
     '\nKeep the log key elsewhere (it verifies the audit log), and the master key on another disk than the store.',
   );
+  noteOnWrapping(terminal, masterKey);
   terminal.note(`Next: keyturn server --home ${home}`);
 }
 
+/** Where the wrapped key rests unless `--wrapped-file` says otherwise; from the instance's folder. */
+const WRAPPED_FILE = 'master/wrapped';
+
 function masterKeyOf(options: Options): MasterKeySetting | undefined {
-  const { passphrase, systemdCredential, masterKeyFile } = options;
+  const { passphrase, systemdCredential, masterKeyFile, wrappedFile } = options;
   const named: MasterKeySetting[] = [
     ...(passphrase === true ? [{ passphrase: 'prompt' } as const] : []),
     ...(systemdCredential === undefined ? [] : [{ 'systemd-credential': systemdCredential }]),
     ...(masterKeyFile === undefined ? [] : [{ file: resolve(masterKeyFile) }]),
+    ...wrappedKeys(options, wrappedFile === undefined ? WRAPPED_FILE : resolve(wrappedFile)),
   ];
-  if (named.length <= 1) return named[0];
-  throw new KeyturnError('invalid_input', 'There is one master key.', {
-    fix: 'Give one of --passphrase, --master-key-file and --systemd-credential.',
-  });
+  if (named.length > 1) {
+    throw new KeyturnError('invalid_input', 'There is one master key.', {
+      fix: 'Give one of --passphrase, --master-key-file, --systemd-credential, --vault-transit-key and --aws-kms-key.',
+    });
+  }
+  checkWrappedFile(wrappedFile, named[0]);
+  return named[0];
 }
 
 function loginName(): string {

@@ -26,7 +26,7 @@ export function examineVault(options: VaultStoreOptions): Promise<Check[]> {
 /** The same for a wrapped master key, which is really unwrapped, and wiped. */
 export function examineTransit(options: TransitMasterKeyOptions): Promise<Check[]> {
   return throughLink(options, (link) => [
-    ['login', () => examineLogin(link, [])],
+    ['login', () => examineLogin(link, null)],
     [
       'unwrapping',
       async () => {
