@@ -1,16 +1,22 @@
 import { inspect } from 'node:util';
 import { KeyturnError } from '../core/errors.ts';
 import { Credential, type CredentialOptions, type CredentialParts } from './credential.ts';
+import type { LeaseWatch } from './server/watch.ts';
 
 const NAME = /^[a-z0-9][a-z0-9._/-]{0,199}$/;
 
+export interface ClientParts extends Omit<CredentialParts, 'closed'> {
+  /** Null when changes are heard of at renewals alone. */
+  readonly watch: LeaseWatch | null;
+}
+
 /** A connection to one Keyturn. Get one from `connect`. */
 export class KeyturnClient implements AsyncDisposable {
-  readonly #parts: Omit<CredentialParts, 'closed'>;
+  readonly #parts: ClientParts;
   readonly #open = new Set<Credential>();
   #closing: Promise<void> | null = null;
 
-  constructor(parts: Omit<CredentialParts, 'closed'>) {
+  constructor(parts: ClientParts) {
     this.#parts = parts;
   }
 
@@ -27,9 +33,14 @@ export class KeyturnClient implements AsyncDisposable {
       });
     }
     if (this.#closing !== null) throw new KeyturnError('client_closed', 'The client was closed.');
-    const closed = (credential: Credential): void => void this.#open.delete(credential);
+    const { watch } = this.#parts;
+    const closed = (credential: Credential): void => {
+      this.#open.delete(credential);
+      watch?.remove(credential);
+    };
     const credential = await Credential.lease(name, options, { ...this.#parts, closed });
     this.#open.add(credential);
+    watch?.add(credential);
     if (this.#closing !== null) await credential.close();
     return credential;
   }
@@ -49,6 +60,7 @@ export class KeyturnClient implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#parts.watch?.close();
     await Promise.all([...this.#open].map((credential) => credential.close()));
     this.#parts.desk.servers.close();
   }

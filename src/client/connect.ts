@@ -8,6 +8,7 @@ import { SeenLog } from './lease/seen-log.ts';
 import { type Scheduler, systemScheduler } from './scheduler.ts';
 import { ServerExchange } from './server/exchange.ts';
 import { LeaseServers } from './server/lease-servers.ts';
+import { LeaseWatch } from './server/watch.ts';
 import { type TokenOption, tokenFileWarning, tokenSource } from './token-source.ts';
 
 export interface ConnectOptions {
@@ -20,6 +21,10 @@ export interface ConnectOptions {
   readonly metrics?: ClientMetrics;
   /** Longest time for one call to one Keyturn server, in milliseconds. Default: 5,000. */
   readonly timeoutMs?: number;
+  /**
+   * Hear of promotions and freezes from the server, and renew at once; else at the next renewal. Default: true.
+   */
+  readonly watch?: boolean;
   /** For tests. Default: the system's. */
   readonly clock?: Clock;
   /** For tests. Default: timers that do not keep the process alive. */
@@ -41,14 +46,16 @@ export async function connect(options: ConnectOptions): Promise<KeyturnClient> {
   const warning = await tokenFileWarning(options.token);
   if (warning !== null) callSafely(() => on.warning?.({ message: warning }));
   const exchange = new ServerExchange({ ca, token: tokenSource(options.token), timeoutMs, scheduler });
+  const random = options.random ?? Math.random;
   return new KeyturnClient({
+    watch: options.watch === false ? null : new LeaseWatch({ servers, source: exchange, scheduler, random }),
     desk: {
       servers: new LeaseServers(servers, exchange),
       log: new SeenLog(log),
       opener: AnswerOpener.generate(),
       clock: options.clock ?? systemClock,
       scheduler,
-      random: options.random ?? Math.random,
+      random,
     },
     listeners: on,
     metrics: options.metrics ?? {},

@@ -142,6 +142,11 @@ export class Credential extends EventEmitter<CredentialEvents> implements AsyncD
     return this.#keeper.ask();
   }
 
+  /** A server told of a freeze of this credential, or of one version of it. Never rejects. */
+  toldFrozen(version: number | null): Promise<void> {
+    return this.#keeper.ask(version === null || version === this.version ? 'end' : 'ride-out');
+  }
+
   /** Ends every connection, wipes what is held and gives the lease back if a server can be reached. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

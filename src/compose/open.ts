@@ -16,6 +16,7 @@ import { StoreQueue } from '../credential/store/store-queue.ts';
 import { TokenBook } from '../credential/token-book.ts';
 import { explainStore } from '../credential/version/attest.ts';
 import { settlePending } from '../credential/version/settle.ts';
+import { Watchers } from '../credential/watch/watchers.ts';
 
 import type { KeyStore } from '../keystore/keystore.ts';
 import { systemRecord } from '../keystore/record-name.ts';
@@ -56,6 +57,7 @@ export interface Instance {
   readonly config: Config;
   readonly desk: Desk;
   readonly book: TokenBook;
+  readonly watchers: Watchers;
   readonly journal: EmergencyJournal;
   readonly holdJournal: HoldJournal;
   readonly signer: LogSigner;
@@ -80,7 +82,11 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   opened.defer(() => store.close());
   const logKey = await readLogKey(store);
   const signer = LogSigner.create(config.origin, logKey);
-  const { ledger, checkpointFile } = await openLedger(config, logKey, signer, options);
+  let news = (_size: number): void => {};
+  const { ledger, checkpointFile } = await openLedger(config, logKey, signer, {
+    ...options,
+    onSize: (size) => news(size),
+  });
   opened.defer(() => checkpointFile.settled());
   opened.defer(() => ledger.close());
   await explainStore(ledger, store);
@@ -128,11 +134,16 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   await settleCompanions(desk);
   await settleMoves(desk);
   const book = await TokenBook.load(ledger);
+  const watchers = new Watchers(desk, { stands: (token) => book.stands(token) });
+  opened.defer(() => watchers.close());
+  news = (size) => watchers.news(size);
+  desk.holds.onPlaced = (target, subject) => watchers.frozen(target, subject);
   const parts = opened.move();
   return {
     config,
     desk,
     book,
+    watchers,
     journal,
     holdJournal: new HoldJournal(ledger, journal),
     signer,
@@ -149,7 +160,12 @@ async function readLogKey(store: KeyStore): Promise<KeyObject> {
 }
 
 /** The ledger, held against the checkpoint outside before anything is released. */
-async function openLedger(config: Config, privateKey: KeyObject, signer: LogSigner, options: OpenOptions) {
+async function openLedger(
+  config: Config,
+  privateKey: KeyObject,
+  signer: LogSigner,
+  options: OpenOptions & { readonly onSize: (size: number) => void },
+) {
   const { origin } = config;
   const checkpointFile = new CheckpointFile({
     path: config.checkpoint,
@@ -161,7 +177,10 @@ async function openLedger(config: Config, privateKey: KeyObject, signer: LogSign
     path: config.ledger,
     signer: { origin, privateKey },
     clock: options.clock ?? systemClock,
-    onCheckpoint: (note, size) => checkpointFile.offer(note, size),
+    onCheckpoint: (note, size) => {
+      checkpointFile.offer(note, size);
+      options.onSize(size);
+    },
   });
   try {
     const found = await checkpointFile.start(ledger);

@@ -14,6 +14,7 @@ import { copyRoutes } from '../server/routes/store/copies.ts';
 import { storeRoutes } from '../server/routes/store/stores.ts';
 import { type ConnectionFacts, tokenRoutes } from '../server/routes/tokens.ts';
 import { versionRoutes } from '../server/routes/versions.ts';
+import { watchRoutes } from '../server/routes/watch.ts';
 import { takeBackup } from './backup/take.ts';
 import type { Instance } from './open.ts';
 
@@ -41,6 +42,7 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
       return { digest: policy.digest };
     }),
     backupRoute((caller, recipient) => takeBackup(instance, caller, recipient)),
+    ...watchRoutes(desk, instance.watchers),
     runtimeRoute(),
     ...healthRoutes(desk, instance.store.name, metrics, () => {
       description ??= describeApi(routes, API_VERSION);

@@ -83,6 +83,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   metrics.watch(desk, {
     listenerNotAfter: () => certificate.notAfter / 1000,
     checkpointFailures: () => checkpointFailures,
+    watchers: () => instance.watchers.count,
   });
 
   const socket = await openLocalSocket(config.socket, desk, instance.holdJournal);
@@ -93,6 +94,8 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   const drain = new Drain(listener);
   const port = await listen(listener, config);
   opened.defer(() => drain.stop());
+  // Before the drain, which waits for every answer that is under way.
+  opened.defer(() => instance.watchers.close());
   connection = await connectionFacts(config, instance.logKey, port);
   log.notice('listening', { port, origin: config.origin });
   const parts = opened.move();

@@ -30,6 +30,11 @@ export class TokenBook {
     return book;
   }
 
+  /** Whether a token that was let in before still stands. */
+  stands(id: string): boolean {
+    return this.#rows.has(id);
+  }
+
   put(row: TokenRow): void {
     if (row.revoked_at === null) this.#rows.set(row.id, row);
     else this.#rows.delete(row.id);

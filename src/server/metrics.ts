@@ -12,6 +12,8 @@ export interface Readings {
   readonly listenerNotAfter: () => number;
   /** Times that the checkpoint outside could not be written since the start. */
   readonly checkpointFailures: () => number;
+  /** Clients that wait for news. */
+  readonly watchers: () => number;
 }
 
 /** Everything the server measures, in a registry of its own; base units, no names of principals. */
@@ -88,6 +90,7 @@ export class Metrics {
       'Failed writes of the outside checkpoint.',
       readings.checkpointFailures,
     );
+    gauge('keyturn_watchers', 'Clients that wait for news of their credentials.', readings.watchers);
     this.#watchCertificates(desk);
     this.#watchStores(desk);
   }

@@ -26,7 +26,7 @@ export const LISTENER_LIMITS: ListenerLimits = {
   requestTimeoutMs: 15_000,
   keepAliveTimeoutMs: 60_000,
   checkIntervalMs: 1_000,
-  maxConnections: 1_024,
+  maxConnections: 10_240,
   maxRequestsPerSocket: 1_000,
   maxHeaderBytes: 16 * 1024,
 };

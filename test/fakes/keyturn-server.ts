@@ -210,6 +210,8 @@ export class FakeKeyturn implements AsyncDisposable {
     if (trouble?.kind === 'problem') return problem(response, trouble.status, trouble.code);
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return problem(response, 401, 'unauthenticated');
     if (method === 'DELETE') return this.#giveBack(path, response);
+    // A server of before there was such a thing.
+    if (path.startsWith('/v1/watch')) return problem(response, 404, 'not_found');
     const lease = /^\/v1\/leases\/([^/]+)\/renew$/.exec(path)?.[1] ?? null;
     if (lease !== null && !this.leases.has(lease)) return problem(response, 409, 'lease_ended');
     const answer = this.#answer(lease, body!, trouble?.kind === 'record' ? trouble : null);

@@ -37,6 +37,8 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   metrics: { method: 'GET', path: '/metrics', may: 'open' },
   openapi: { method: 'GET', path: '/openapi.json', may: 'open' },
   runtime: { method: 'GET', path: '/v1/runtime', may: EVERYBODY },
+  // Let through, and refused for the name: a watch has no end.
+  watch: { method: 'GET', path: '/v1/watch?credential=UPPER', may: EVERYBODY },
   whoAmI: { method: 'GET', path: '/v1/whoami', may: EVERYBODY },
   canI: { method: 'POST', path: '/v1/can-i', may: EVERYBODY, json: { permission: 'credential:lease' } },
   listCredentials: { method: 'GET', path: '/v1/credentials', may: EVERYBODY },

@@ -125,7 +125,7 @@ test('the limits in force are the documented ones', () => {
     requestTimeout: 15_000,
     keepAliveTimeout: 60_000,
     maxRequestsPerSocket: 1_000,
-    maxConnections: 1_024,
+    maxConnections: 10_240,
   });
   expect(LISTENER_LIMITS.checkIntervalMs).toBe(1_000);
 });

@@ -68,8 +68,11 @@ export class LeaseKeeper {
     this.#accept(judged, 'grant');
   }
 
-  /** Asks now instead of when it is due. Never throws. */
-  async ask(): Promise<void> {
+  /**
+   * Asks now instead of when it is due. Never throws. `inDoubt`: what to do when no server gives a verdict. A lease
+   * rides that out; but when a server has told of a freeze and none can say otherwise, the freeze stands.
+   */
+  async ask(inDoubt: 'ride-out' | 'end' = 'ride-out'): Promise<void> {
     this.#cancelAsk();
     if (this.#stopped) return;
     const call = this.#lease === null ? 'grant' : 'renew';
@@ -77,6 +80,7 @@ export class LeaseKeeper {
     if (this.#stopped) return this.#tooLate(judged);
     if (judged.kind === 'accepted') return this.#accept(judged, call);
     if (judged.kind === 'verdict' && !this.#isDoubtful(judged.error)) return this.#end(judged.error);
+    if (inDoubt === 'end' && this.#time !== null) return this.#end(toldFrozen());
     this.#trouble(judged.error);
   }
 
@@ -197,4 +201,10 @@ export class LeaseKeeper {
     for (const octets of judged.accepted.companions.values()) octets.dispose();
     await this.#desk.servers.giveBack(judged.accepted.answer.lease);
   }
+}
+
+function toldFrozen(): KeyturnError {
+  return new KeyturnError('held', 'A Keyturn server told of a freeze, and none could be asked whether it stands.', {
+    fix: 'See who froze it and why: keyturn hold list. Once it is lifted, the lease comes back by itself.',
+  });
 }

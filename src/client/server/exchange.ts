@@ -24,6 +24,25 @@ export interface ServerReply {
   readonly body: Buffer;
 }
 
+/** Where streams of events are opened. */
+export interface EventSource {
+  /**
+   * The octets of a stream, as they come; null when the server has none at this path. Ends when the server ends it;
+   * fails when it is cut off, or silent for too long.
+   * @throws KeyturnError `server_unreachable`, `server_untrusted`.
+   */
+  open(server: URL, path: string, options: OpenOptions): Promise<AsyncIterable<Buffer> | null>;
+}
+
+export interface OpenOptions {
+  readonly signal: AbortSignal;
+  /** Id of the last event that was heard; null for none. */
+  readonly lastId: string | null;
+}
+
+/** A server gives a sign of life every 15 s. */
+const LONGEST_SILENCE_MS = 45_000;
+
 export interface ExchangeOptions {
   /** The only roots that are trusted, PEM. */
   readonly ca: string;
@@ -34,7 +53,7 @@ export interface ExchangeOptions {
 }
 
 /** One request and its answer over TLS to a pinned Keyturn server. Never follows a redirect. */
-export class ServerExchange {
+export class ServerExchange implements EventSource {
   readonly #options: ExchangeOptions;
   readonly #agent: Agent;
 
@@ -75,15 +94,63 @@ export class ServerExchange {
     }
   }
 
+  async open(server: URL, path: string, { signal, lastId }: OpenOptions): Promise<AsyncIterable<Buffer> | null> {
+    const authorization = await this.#authorization();
+    const headers = {
+      authorization,
+      accept: 'text/event-stream',
+      ...(lastId === null ? {} : { 'last-event-id': lastId }),
+    };
+    const sent = request(new URL(path, server), { method: 'GET', agent: this.#agent, headers, signal });
+    sent.on('error', () => {});
+    // Waiting for news is no reason for a process to go on.
+    sent.once('socket', (socket) => socket.unref());
+    const cancel = this.#options.scheduler.after(this.#options.timeoutMs, () => sent.destroy());
+    try {
+      sent.end();
+      const [response]: [IncomingMessage] = (await once(sent, 'response')) as [IncomingMessage];
+      if (response.statusCode === 200 && mediaTypeOf(response) === 'text/event-stream')
+        return this.#whileAlive(response);
+      sent.destroy();
+      if (response.statusCode === 404) return null;
+      throw new KeyturnError('server_unreachable', `${server.host} answered ${response.statusCode}, not with events.`);
+    } catch (error) {
+      throw asTrouble(error, server);
+    } finally {
+      cancel();
+    }
+  }
+
+  async *#whileAlive(response: IncomingMessage): AsyncGenerator<Buffer> {
+    const silence = () =>
+      this.#options.scheduler.after(LONGEST_SILENCE_MS, () => response.destroy(new Error('silent')));
+    let cancel = silence();
+    try {
+      for await (const chunk of response) {
+        cancel();
+        cancel = silence();
+        yield chunk;
+      }
+    } finally {
+      cancel();
+      response.destroy();
+    }
+  }
+
   close(): void {
     this.#agent.destroy();
   }
 
-  async #requestOptions(call: ServerCall, body: Buffer | null): Promise<RequestOptions> {
+  async #authorization(): Promise<string> {
     const token = await this.#options.token();
     // A header has to be a string; the Buffer at least is not left behind.
     const authorization = `Bearer ${token.toString('latin1')}`;
     token.fill(0);
+    return authorization;
+  }
+
+  async #requestOptions(call: ServerCall, body: Buffer | null): Promise<RequestOptions> {
+    const authorization = await this.#authorization();
     return {
       method: call.method,
       agent: this.#agent,
@@ -94,6 +161,10 @@ export class ServerExchange {
       },
     };
   }
+}
+
+function mediaTypeOf(response: IncomingMessage): string {
+  return (response.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
 }
 
 async function readReply(response: IncomingMessage): Promise<ServerReply> {
@@ -107,8 +178,7 @@ async function readReply(response: IncomingMessage): Promise<ServerReply> {
     chunks.push(chunk);
   }
   if (!response.complete) throw new KeyturnError('server_unreachable', 'The answer was cut off.');
-  const type = (response.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
-  return { status: response.statusCode ?? 0, type, body: Buffer.concat(chunks, length) };
+  return { status: response.statusCode ?? 0, type: mediaTypeOf(response), body: Buffer.concat(chunks, length) };
 }
 
 function asTrouble(error: unknown, server: URL): KeyturnError {

@@ -18,12 +18,15 @@ export interface Touched {
  */
 export class HoldSwitch {
   readonly #held = new Map<string, Set<string>>();
+  /** Told of each freeze, at once. Must not throw. */
+  onPlaced: (target: HoldTarget, subject: string) => void = () => {};
 
   place(id: string, target: HoldTarget, subject: string): void {
     const key = keyOf(target, subject);
     const ids = this.#held.get(key) ?? new Set();
     ids.add(id);
     this.#held.set(key, ids);
+    this.onPlaced(target, subject);
   }
 
   lift(id: string): void {

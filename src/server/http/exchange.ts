@@ -79,8 +79,15 @@ function parse(route: Route, request: Request, body: Pick<Parsed, 'json' | 'octe
     ...body,
     params: checked(route.params, request.params, 'path') as Record<string, unknown>,
     query: checked(route.query, { ...request.query }, 'query') as Record<string, unknown>,
+    headers: checked(route.headers, namedHeaders(route, request), 'header') as Record<string, unknown>,
     json: route.body.kind === 'json' ? checked(route.body.schema, body.json, 'body') : null,
   };
+}
+
+/** Of all headers those that the route asks for. */
+function namedHeaders(route: Route, request: Request): Record<string, unknown> {
+  const names = Object.keys(route.headers?.shape ?? {});
+  return Object.fromEntries(names.flatMap((name) => (name in request.headers ? [[name, request.headers[name]]] : [])));
 }
 
 /** @throws KeyturnError `invalid_input`, naming the member and the rule but never the value. */
@@ -125,6 +132,7 @@ async function send(response: Response, answer: Answer): Promise<void> {
   } else if ('text' in answer) {
     if (typeof answer.text === 'string') return sendText(response, answer.type, answer.text);
     response.setHeader('content-type', answer.type);
+    if (answer.onClose !== undefined) response.once('close', answer.onClose);
     await sendPieces(response, answer.text);
   } else if ('octets' in answer) {
     const [header, facts] = answer.facts;

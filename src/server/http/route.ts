@@ -21,6 +21,7 @@ export type BodyKind =
 export interface Parsed {
   readonly params: Record<string, unknown>;
   readonly query: Record<string, unknown>;
+  readonly headers: Record<string, unknown>;
   readonly json: unknown;
   readonly octets: SecretBytes | null;
   readonly files: readonly UploadedFile[];
@@ -30,7 +31,13 @@ export interface Parsed {
 /** What a handler gives back: a JSON body, a stream of text, or nothing (204). */
 export type Answer =
   | { readonly status: number; readonly json: unknown }
-  | { readonly status: number; readonly type: string; readonly text: string | AsyncIterable<string> }
+  | {
+      readonly status: number;
+      readonly type: string;
+      readonly text: string | AsyncIterable<string>;
+      /** Called when the connection is gone or the answer is whole: for a stream that waits for more to say. */
+      readonly onClose?: () => void;
+    }
   /** Octets as they come; `facts` go into a header of that name, as JSON. */
   | {
       readonly status: number;
@@ -53,6 +60,8 @@ export interface Route {
   readonly auth: 'token' | 'none';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
+  /** Names in lower case. */
+  readonly headers?: z.ZodObject;
   readonly body: BodyKind;
   readonly success: { readonly status: number; readonly description: string; readonly schema?: z.ZodType };
   readonly problems: readonly ErrorCode[];
@@ -61,9 +70,10 @@ export interface Route {
 
 type Infer<T, Default> = T extends z.ZodType ? z.infer<T> : Default;
 
-interface TypedInput<P, Q, B> {
+interface TypedInput<P, Q, B, H> {
   readonly params: Infer<P, Record<string, never>>;
   readonly query: Infer<Q, Record<string, never>>;
+  readonly headers: Infer<H, Record<string, never>>;
   readonly body: Infer<B, null>;
   readonly octets: SecretBytes | null;
   readonly files: readonly UploadedFile[];
@@ -74,13 +84,15 @@ interface Definition<
   P extends z.ZodObject | undefined,
   Q extends z.ZodObject | undefined,
   B extends z.ZodType | undefined,
-> extends Omit<Route, 'params' | 'query' | 'body' | 'handle' | 'auth'> {
+  H extends z.ZodObject | undefined,
+> extends Omit<Route, 'params' | 'query' | 'headers' | 'body' | 'handle' | 'auth'> {
   readonly auth?: 'token' | 'none';
   readonly params?: P;
   readonly query?: Q;
+  readonly headers?: H;
   readonly json?: B;
   readonly body?: Exclude<BodyKind, { kind: 'json' }>;
-  readonly handle: (input: TypedInput<P, Q, B>, caller: Caller) => Promise<Answer>;
+  readonly handle: (input: TypedInput<P, Q, B, H>, caller: Caller) => Promise<Answer>;
 }
 
 /** Declares a route; what `handle` receives is typed by the schemas beside it. */
@@ -88,16 +100,18 @@ export function route<
   P extends z.ZodObject | undefined = undefined,
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
->(definition: Definition<P, Q, B>): Route {
-  const { params, query, json, body, handle, auth, ...rest } = definition;
+  H extends z.ZodObject | undefined = undefined,
+>(definition: Definition<P, Q, B, H>): Route {
+  const { params, query, headers, json, body, handle, auth, ...rest } = definition;
   return {
     ...rest,
     auth: auth ?? 'token',
     ...(params === undefined ? {} : { params }),
     ...(query === undefined ? {} : { query }),
+    ...(headers === undefined ? {} : { headers }),
     body: json === undefined ? (body ?? { kind: 'none' }) : { kind: 'json', schema: json },
     // The dispatcher parses with these very schemas before it calls.
-    handle: (input, caller) => handle({ ...input, body: input.json } as unknown as TypedInput<P, Q, B>, caller),
+    handle: (input, caller) => handle({ ...input, body: input.json } as unknown as TypedInput<P, Q, B, H>, caller),
   };
 }
 

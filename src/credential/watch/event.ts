@@ -1,0 +1,61 @@
+import { parseEntry } from '../../audit/recorded.ts';
+import type { HoldTarget } from '../../ledger/tables.ts';
+import { credentialOf } from '../hold/credential-of.ts';
+
+/** Something after which a client had better ask anew. It decides nothing: what the client then gets, it asks for. */
+export interface WatchEvent {
+  /** Index of the entry that it tells of; null for a freeze that has not reached the log. */
+  readonly index: number | null;
+  readonly what: 'promoted' | 'frozen' | 'thawed' | 'companion' | 'policy' | 'resync';
+  /** Whose clients it concerns; null for those of all credentials. */
+  readonly credential: string | null;
+  readonly version: number | null;
+  /** The only principal that it concerns; null for all. */
+  readonly principal: string | null;
+}
+
+/** Kinds of entries that lead to an event. A watcher costs a query for each when something was recorded. */
+export const WATCHED_KINDS = [
+  'version.imported',
+  'version.promoted',
+  'hold.placed',
+  'hold.lifted',
+  'companion.set',
+  'policy.loaded',
+] as const;
+
+/** The event of an entry of one of {@link WATCHED_KINDS}; null for one that changes nothing for clients. */
+export function eventOf(json: string): WatchEvent | null {
+  const { index, kind, credential = null, version = null, data } = parseEntry(json);
+  const all = { index, credential, version, principal: null };
+  switch (kind) {
+    case 'version.promoted':
+      return { ...all, what: 'promoted' };
+    case 'version.imported':
+      return data['state'] === 'current' ? { ...all, what: 'promoted' } : null;
+    case 'companion.set':
+      return { ...all, what: 'companion' };
+    case 'policy.loaded':
+      return { ...all, what: 'policy' };
+    case 'hold.placed':
+    case 'hold.lifted':
+      return { ...held(data['target'] as HoldTarget, String(data['subject'])), index, what: whatOf(kind) };
+    default:
+      return null;
+  }
+}
+
+/** The event of a freeze that this process was told of, before the ledger was. */
+export function frozenHere(target: HoldTarget, subject: string): WatchEvent {
+  return { ...held(target, subject), index: null, what: 'frozen' };
+}
+
+function whatOf(kind: 'hold.placed' | 'hold.lifted'): 'frozen' | 'thawed' {
+  return kind === 'hold.placed' ? 'frozen' : 'thawed';
+}
+
+function held(target: HoldTarget, subject: string): Pick<WatchEvent, 'credential' | 'version' | 'principal'> {
+  const version = target === 'version' ? Number(subject.slice(subject.lastIndexOf('@') + 1)) : null;
+  const principal = target === 'principal' ? subject : null;
+  return { credential: credentialOf({ target, subject }), version, principal };
+}
