@@ -10,5 +10,5 @@ export default async function promote(
   const promoted = (await (await api()).call({ method: 'POST', path })) as { previous: number | null };
   const before = promoted.previous === null ? '' : ` Version ${promoted.previous} is now previous.`;
   terminal.result(promoted, [`Version ${version} of ${credential} is current.${before}`]);
-  terminal.note('Clients change over at their next renewal.');
+  terminal.note('Clients that watch change over within a second, others at their next renewal.');
 }
