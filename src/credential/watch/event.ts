@@ -1,4 +1,5 @@
 import { parseEntry } from '../../audit/recorded.ts';
+import type { JsonObject } from '../../core/canonical-json.ts';
 import type { HoldTarget } from '../../ledger/tables.ts';
 import { credentialOf } from '../hold/credential-of.ts';
 
@@ -24,6 +25,8 @@ export const WATCHED_KINDS = [
   'policy.loaded',
 ] as const;
 
+const TARGETS = ['version', 'credential', 'principal', 'host', 'store'] as const satisfies readonly HoldTarget[];
+
 /** The event of an entry of one of {@link WATCHED_KINDS}; null for one that changes nothing for clients. */
 export function eventOf(json: string): WatchEvent | null {
   const { index, kind, credential = null, version = null, data } = parseEntry(json);
@@ -39,7 +42,7 @@ export function eventOf(json: string): WatchEvent | null {
       return { ...all, what: 'policy' };
     case 'hold.placed':
     case 'hold.lifted':
-      return { ...held(data['target'] as HoldTarget, String(data['subject'])), index, what: whatOf(kind) };
+      return ofHold(index, kind, data);
     default:
       return null;
   }
@@ -50,8 +53,14 @@ export function frozenHere(target: HoldTarget, subject: string): WatchEvent {
   return { ...held(target, subject), index: null, what: 'frozen' };
 }
 
-function whatOf(kind: 'hold.placed' | 'hold.lifted'): 'frozen' | 'thawed' {
-  return kind === 'hold.placed' ? 'frozen' : 'thawed';
+function ofHold(
+  index: number,
+  kind: 'hold.placed' | 'hold.lifted',
+  { target, subject }: JsonObject,
+): WatchEvent | null {
+  const known = TARGETS.find((one) => one === target);
+  if (known === undefined || typeof subject !== 'string') return null;
+  return { ...held(known, subject), index, what: kind === 'hold.placed' ? 'frozen' : 'thawed' };
 }
 
 function held(target: HoldTarget, subject: string): Pick<WatchEvent, 'credential' | 'version' | 'principal'> {

@@ -127,7 +127,7 @@ describe('a watch that was cut goes on where it was', () => {
     await end(last);
     told.push(...last.told.filter((text) => text.startsWith('promoted')));
     const promoted = (await stage.keyturn.entries('version.promoted')).map(
-      ({ version }) => `promoted lean/sandbox@${version}`,
+      ({ version }) => `promoted lean/sandbox@${String(version)}`,
     );
     expect(told.filter((text) => text.startsWith('promoted'))).toEqual(promoted);
   });
