@@ -1,6 +1,6 @@
 import { secureHeapUsed } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { ok, type Route, route } from '../http/route.ts';
+import { ok, type Route, route } from '../../http/route.ts';
 
 /** What this process runs on, for `keyturn doctor`. Any token will do: nothing here is about a key. */
 export function runtimeRoute(): Route {

@@ -1,7 +1,7 @@
-import type { Desk } from '../../credential/desk.ts';
-import type { KeyStore } from '../../keystore/keystore.ts';
-import { ok, type Route, route } from '../http/route.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Desk } from '../../../credential/desk.ts';
+import type { KeyStore } from '../../../keystore/keystore.ts';
+import { ok, type Route, route } from '../../http/route.ts';
+import type { Metrics } from '../../metrics.ts';
 
 /** One thing that the server needs, for all it does or for some. */
 export interface Readiness {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { KeyStore } from '../../../src/keystore/keystore.ts';
-import { MemoryKeyStore } from '../../conformance/broken-keystore.ts';
-import { Stage } from '../../credential/stage.ts';
+import { KeyStore } from '../../../../src/keystore/keystore.ts';
+import { MemoryKeyStore } from '../../../conformance/broken-keystore.ts';
+import { Stage } from '../../../credential/stage.ts';
 
 let stage: Stage;
 beforeEach(async () => {
