@@ -1,10 +1,16 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LogVerifier } from '../../../src/audit/checkpoint.ts';
 import { readArchive, type Unpacked } from '../../../src/backup/archive.ts';
 import { formatRecipient } from '../../../src/backup/recipient.ts';
 import { decryptBackup } from '../../../src/backup/stream.ts';
+import { explainStore } from '../../../src/credential/version/attest.ts';
+import { openFileStore } from '../../../src/keystore/file/file-store.ts';
+import { keyFile } from '../../../src/keystore/file/master/key-file.ts';
+import { KeyStore } from '../../../src/keystore/keystore.ts';
+import { openSqliteLedger } from '../../../src/ledger/sqlite/open.ts';
 import { generateX25519 } from '../../../src/sealed/x25519.ts';
 import { piecesOf, whole } from '../../backup/octets.ts';
 import { edit, TestInstance } from '../../e2e/instance.ts';
@@ -121,13 +127,6 @@ test('the key store in a backup holds every key that its ledger knows, however i
 
 /** Opens both halves of a backup, and holds them against one another as a start does. */
 async function examine(files: Map<string, Buffer>): Promise<{ matches: boolean; records: number }> {
-  const { mkdtemp, rm, writeFile } = await import('node:fs/promises');
-  const { tmpdir } = await import('node:os');
-  const { openFileStore } = await import('../../../src/keystore/file/file-store.ts');
-  const { keyFile } = await import('../../../src/keystore/file/master/key-file.ts');
-  const { KeyStore } = await import('../../../src/keystore/keystore.ts');
-  const { openSqliteLedger } = await import('../../../src/ledger/sqlite/open.ts');
-  const { explainStore } = await import('../../../src/credential/version/attest.ts');
   const folder = await mkdtemp(join(tmpdir(), 'ktb-'));
   try {
     for (const name of ['keystore', 'ledger'])

@@ -1,0 +1,265 @@
+import { hash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { LogSigner } from '../../../src/audit/checkpoint.ts';
+import { readArchive, writeArchive } from '../../../src/backup/archive.ts';
+import { type Manifest, manifestText } from '../../../src/backup/manifest.ts';
+import { formatRecipient } from '../../../src/backup/recipient.ts';
+import { decryptBackup, encryptBackup } from '../../../src/backup/stream.ts';
+import { loadConfig } from '../../../src/compose/config.ts';
+import { cannotAsk } from '../../../src/compose/master-key.ts';
+import { openInstance } from '../../../src/compose/open.ts';
+import { type RestoreOptions, restoreBackup } from '../../../src/compose/restore/restore.ts';
+import { EmergencyJournal } from '../../../src/ledger/journal/emergency-journal.ts';
+import { generateX25519 } from '../../../src/sealed/x25519.ts';
+import { newSigner } from '../../audit/log.ts';
+import { piecesOf, whole } from '../../backup/octets.ts';
+import { edit, TestInstance } from '../../e2e/instance.ts';
+import { TestCa } from '../../fakes/ca.ts';
+
+const identity = generateX25519();
+const RECIPIENT = formatRecipient(identity.publicKey);
+
+let place: string;
+/** The lost instance, stopped; its backup, what came after it, and what was kept of it. */
+let signer: LogSigner;
+let backup: Buffer;
+let tail: string;
+let last: string;
+let masterKey: string;
+let attempt = 0;
+let home: string;
+
+beforeAll(async () => {
+  place = await mkdtemp(join(tmpdir(), 'kt-restore-'));
+  const keyturn = await TestInstance.start();
+  const config = join(keyturn.home, 'keyturn.yaml');
+  await edit(config, (content) => ({ ...content, backup: { recipients: [RECIPIENT] } }));
+  await keyturn.restart();
+  const ca = await TestCa.create();
+  const issued = await ca.client();
+  const pem = Buffer.from(issued.keyPem + issued.certificatePem + ca.chainPem);
+  await keyturn.import('lean/sandbox', { 'all.pem': pem });
+  const taker = await keyturn.grant('service:backup', 'backup', { credentials: ['**'] });
+  const lost = await keyturn.token('service:lost');
+  backup = (await keyturn.call('POST', '/v1/backups', { token: taker, json: { recipient: RECIPIENT } })).raw;
+  for (const subject of ['lean/sandbox', 'lean/production']) {
+    const json = { target: 'credential', subject, reason: 'after the backup' };
+    expect((await keyturn.call('POST', '/v1/holds', { json })).status).toBe(201);
+  }
+  await keyturn.call('DELETE', `/v1/tokens/token_${lost.split('_')[1]}`);
+  tail = (await keyturn.call('GET', '/v1/audit/export')).text;
+  await keyturn.token('service:unnamed');
+  ({ signer } = keyturn.serving.instance);
+  last = (await keyturn.serving.instance.desk.ledger.head()).checkpoint;
+  masterKey = join(place, 'master.key');
+  await copyFile(join(keyturn.home, 'master', 'master.key'), masterKey);
+  await keyturn.stop();
+}, 60_000);
+afterAll(() => rm(place, { recursive: true, force: true }));
+
+beforeEach(() => {
+  attempt += 1;
+  home = join(place, `home-${attempt}`);
+});
+
+async function kept(name: string, content: string | Buffer): Promise<string> {
+  const path = join(place, `${attempt}-${name}`);
+  await writeFile(path, content, { mode: 0o600 });
+  return path;
+}
+
+async function restore(more: Partial<RestoreOptions> = {}, octets: Buffer = backup) {
+  const file = await kept('backup', octets);
+  const always = { identity: identity.privateKey, home, ask: cannotAsk, masterKeyFile: masterKey };
+  return restoreBackup({ file, ...always, ...more });
+}
+
+/** Refused with this code, and no trace of a home is left. */
+async function refused(code: string, more: Partial<RestoreOptions> = {}, octets: Buffer = backup): Promise<void> {
+  await expect(restore({ acceptLoss: true, ...more }, octets)).rejects.toMatchObject({ code });
+  expect((await readdir(place)).filter((name) => name.startsWith(`home-${attempt}`))).toEqual([]);
+}
+
+/** The backup unpacked, changed by somebody who can encrypt to the recipient, and packed again. */
+async function repacked(
+  change: (files: Map<string, Buffer>, manifest: Manifest) => Promise<LogSigner>,
+): Promise<Buffer> {
+  const files = new Map<string, Buffer>();
+  const opened = decryptBackup(piecesOf(backup), identity.privateKey);
+  const { manifest } = await readArchive(opened, async ({ name }, octets) => void files.set(name, await whole(octets)));
+  const by = await change(files, manifest);
+  const entries = [...files].map(([name, octets]) => ({
+    name,
+    size: octets.length,
+    sha256: hash('sha256', octets, 'hex'),
+  }));
+  const note = by.signText(manifestText({ ...manifest, files: entries }));
+  const archive = writeArchive(note, piecesOf(Buffer.concat([...files.values()])));
+  return whole(encryptBackup(archive, identity.publicKey));
+}
+
+describe('nothing is restored, and nothing is left of the attempt,', () => {
+  test('from a backup that is cut, changed or for somebody else', async () => {
+    await refused('backup_invalid', {}, backup.subarray(0, backup.length - 1));
+    const flipped = Buffer.from(backup);
+    flipped[backup.length >> 1]! ^= 1;
+    await refused('backup_invalid', {}, flipped);
+    await refused('backup_identity_wrong', { identity: generateX25519().privateKey });
+  });
+
+  test('without the master key, or with another', async () => {
+    await refused('master_key_wrong', { masterKeyFile: join(place, 'absent.key') });
+    await refused('master_key_wrong', { masterKeyFile: await kept('other.key', Buffer.alloc(32, 7)) });
+  });
+
+  test('from one that somebody else has made, even of true parts', async () => {
+    await refused('backup_invalid', {}, await repacked(async () => newSigner(signer.origin)));
+    await refused('backup_invalid', { keys: [newSigner(signer.origin).vkey] });
+  });
+
+  test('from one whose ledger does not agree with itself, with its key store or with the outside', async () => {
+    const changed = await repacked(async (files) => {
+      files.set(
+        'ledger',
+        await withLedger(
+          files.get('ledger')!,
+          "UPDATE entries SET json = replace(json, 'alice', 'malic') WHERE idx = 1",
+        ),
+      );
+      return signer;
+    });
+    await refused('ledger_corrupt', {}, changed);
+    const swapped = await repacked(async (files) => {
+      files.set('ledger', await withLedger(files.get('ledger')!, "UPDATE stores SET digest = '00', generation = 1"));
+      return signer;
+    });
+    await refused('keystore_rollback', {}, swapped);
+    const other = signer.sign({ size: 3, root: Buffer.alloc(32, 1) });
+    await refused('ledger_corrupt', { checkpoint: await kept('checkpoint', other) });
+    await refused('audit_invalid', {
+      checkpoint: await kept('checkpoint', newSigner().sign({ size: 3, root: Buffer.alloc(32, 1) })),
+    });
+  });
+
+  test('with a tail that is changed', async () => {
+    await refused('audit_invalid', { tail: await kept('tail', tail.replace('after the backup', 'before the backup')) });
+  });
+
+  test('into a folder that holds something', async () => {
+    await mkdir(home);
+    await writeFile(join(home, 'kept'), 'x');
+    await expect(restore({ acceptLoss: true })).rejects.toMatchObject({ code: 'conflict' });
+    expect(await readdir(home)).toEqual(['kept']);
+  });
+
+  test('while what is lost is not accepted, be it known or not', async () => {
+    const { size } = await base();
+    const unknown = restore();
+    await expect(unknown).rejects.toMatchObject({ code: 'loss_not_accepted', facts: {} });
+    const known = restore({ checkpoint: await kept('checkpoint', last) });
+    await expect(known).rejects.toMatchObject({ code: 'loss_not_accepted', facts: { from: size, count: 6 } });
+    expect((await readdir(place)).filter((name) => name.startsWith(`home-${attempt}`))).toEqual([]);
+  });
+});
+
+async function base() {
+  const opened = decryptBackup(piecesOf(backup), identity.privateKey);
+  const { manifest } = await readArchive(opened, async (_file, octets) => void (await whole(octets)));
+  return manifest.log;
+}
+
+async function withLedger(octets: Buffer, sql: string): Promise<Buffer> {
+  const path = await kept('ledger.db', octets);
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+  return readFile(path);
+}
+
+test('a tail names what is lost; its freezes and revocations are taken over', async () => {
+  const restored = await restore({
+    acceptLoss: true,
+    checkpoint: await kept('checkpoint', last),
+    tail: await kept('tail', tail),
+  });
+  expect(restored).toMatchObject({ generation: 2, frozen: 2, revoked: 1, outsideFailure: null });
+  expect(restored.loss.entries?.map(({ kind }) => kind)).toEqual([
+    'backup.taken',
+    'hold.placed',
+    'hold.placed',
+    'token.revoked',
+    'audit.exported',
+  ]);
+  const instance = await openInstance(await loadConfig(home), { ask: cannotAsk });
+  try {
+    const { ledger, holds } = instance.desk;
+    expect(['lean/sandbox', 'lean/production'].map((subject) => holds.isHeld('credential', subject))).toEqual([
+      true,
+      true,
+    ]);
+    const [lost] = await ledger.find('tokens', { principal: 'service:lost' });
+    expect(lost?.revoked_at).not.toBeNull();
+    expect(await ledger.find('tokens', { principal: 'service:unnamed' })).toEqual([]);
+  } finally {
+    await instance.close();
+  }
+});
+
+test('it starts, with what was in force at the backup, and a new token for a person who asks for one', async () => {
+  const restored = await restore({ acceptLoss: true, administrator: 'alice', freezeAll: true });
+  expect(restored).toMatchObject({ everythingFrozen: true, tokenFile: join(home, 'admin', 'token') });
+  const again = await TestInstance.open(home);
+  try {
+    const shown = await again.call('GET', '/v1/credentials/lean%2Fsandbox');
+    expect(shown.status, shown.text).toBe(200);
+    const [begun] = await again.entries('log.generation-started');
+    expect(begun).toMatchObject({
+      index: restored.size,
+      actor: 'local:restore',
+      data: { generation: 2, lostFrom: null },
+    });
+    const [hold] = (await again.call('GET', '/v1/holds')).body['items'] as { target: string; subject: string }[];
+    expect(hold).toMatchObject({ target: 'store', subject: 'file' });
+    // What is recorded from now on is of the new generation, after a restart too.
+    await again.restart();
+    expect((await again.call('GET', '/v1/audit/checkpoint')).text).toContain('\ngeneration 2\n');
+  } finally {
+    await again.serving.stop();
+  }
+}, 60_000);
+
+test('the emergency journal of the lost machine is replayed', async () => {
+  const path = join(place, `${attempt}-journal`);
+  const journal = await EmergencyJournal.open(path);
+  const never = { thaw_asked_by: null, thaw_asked_at: null, lifted_by: null, lifted_at: null };
+  const row = {
+    id: 'hold_1',
+    target: 'credential',
+    subject: 'lean/sandbox',
+    reason: 'r',
+    placed_by: 'person:bob',
+    placed_at: 1,
+    ...never,
+  } as const;
+  await journal.append({ ...row });
+  await journal.close();
+  expect(await restore({ acceptLoss: true, journal: path })).toMatchObject({ frozen: 1 });
+});
+
+test('a second restore of the same backup is a later generation than the first, as the outside tells', async () => {
+  await restore({ acceptLoss: true });
+  const first = await readFile(join(home, 'checkpoint', 'checkpoint'), 'utf8');
+  expect(first).toContain('\ngeneration 2\n');
+  attempt += 1;
+  home = join(place, `home-${attempt}`);
+  const checkpoint = await kept('checkpoint', first);
+  await expect(restore({ checkpoint })).rejects.toMatchObject({ code: 'loss_not_accepted' });
+  expect(await restore({ checkpoint, acceptLoss: true })).toMatchObject({ generation: 3 });
+  attempt += 1;
+  home = join(place, `home-${attempt}`);
+  expect(await restore({ acceptLoss: true, generation: 7 })).toMatchObject({ generation: 7 });
+});
