@@ -1,5 +1,6 @@
 import type { Receipt } from '../audit/receipt.ts';
 import type { Change, Outcome, Where } from './change.ts';
+import type { Fence, Fenced, FenceMode } from './fence.ts';
 import type { TableName, Tables } from './tables.ts';
 
 /**
@@ -41,10 +42,31 @@ export interface Ledger {
    */
   receipt(index: number, seen: number): Promise<Receipt>;
 
+  /**
+   * Tells of entries from index `from` on, as they become durable, by ranges that follow one another without a gap:
+   * those of this process before the callers of their commits go on, those of other replicas soon after. A notification
+   * that is lost only delays them. `listener` must not throw. The function that is returned ends it.
+   */
+  follow(from: number, listener: (range: EntryRange) => void): () => void;
+
+  /**
+   * Runs `work` while no other replica is inside a fence with one of these names, or not at all: see {@link Fence}.
+   * @throws KeyturnError `ledger_unavailable`; and whatever `work` throws.
+   */
+  withFence<T>(names: readonly string[], mode: FenceMode, work: (fence: Fence) => Promise<T>): Promise<Fenced<T>>;
+
   status(): LedgerStatus;
 
   /** Finishes what is pending, then closes. Later calls reject with `ledger_unavailable`. */
   close(): Promise<void>;
+}
+
+/** Indexes of entries. */
+export interface EntryRange {
+  /** Inclusive. */
+  readonly from: number;
+  /** Exclusive: the tree size. */
+  readonly to: number;
 }
 
 export interface FindOptions<T extends TableName> {

@@ -149,6 +149,12 @@ export interface PolicyRow {
   loaded_at: number;
 }
 
+/** How often a fence was taken (`fence.ts`); coordination between replicas, no entry tells of it. Key: `name`. */
+export interface FenceRow {
+  name: string;
+  number: number;
+}
+
 export interface Tables {
   credentials: CredentialRow;
   versions: VersionRow;
@@ -159,5 +165,6 @@ export interface Tables {
   stores: StoreRow;
   moves: MoveRow;
   policies: PolicyRow;
+  fences: FenceRow;
 }
 export type TableName = keyof Tables;

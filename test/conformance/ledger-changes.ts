@@ -261,6 +261,7 @@ export function checksAndWrites(subject: () => Subject): void {
         stores: true,
         moves: true,
         policies: true,
+        fences: true,
       };
       for (const table of Object.keys(tables) as TableName[]) {
         const where = Object.fromEntries(columnsOf(table).map((column) => [column, { not: null }]));

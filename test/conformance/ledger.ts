@@ -7,6 +7,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import { checksAndWrites } from './ledger-changes.ts';
 import { logAndReceipts } from './ledger-log.ts';
 import { modelProperty } from './ledger-model.ts';
+import { followingAndFences } from './ledger-replicas.ts';
 
 /** What an adapter gives the suite. */
 export interface LedgerHarness {
@@ -121,6 +122,7 @@ export function ledgerConformance(name: string, harness: LedgerHarness): void {
 
     checksAndWrites(current);
     logAndReceipts(current);
+    followingAndFences(current);
     modelProperty(harness);
   });
 }

@@ -5,6 +5,8 @@ import type { Clock } from '../../core/clock.ts';
 import { CommitQueue } from '../batch/commit-queue.ts';
 import { Health } from '../batch/health.ts';
 import type { Ledger, LedgerStatus } from '../ledger.ts';
+import { Followers } from '../log/followers.ts';
+import { Announcements } from './announcements.ts';
 import { Committer } from './commit/committer.ts';
 import { clientConfig, type PostgresPlace, schemaOf } from './connection/place.ts';
 import { cannotConnect, prepareForWriting } from './connection/server.ts';
@@ -12,6 +14,7 @@ import { Session, within } from './connection/session.ts';
 import { checkLog, type KnownLog } from './database/check-log.ts';
 import { migrate } from './database/migrate.ts';
 import { Tree } from './database/tree.ts';
+import { Fences } from './fences.ts';
 import { PostgresLedger } from './postgres-ledger.ts';
 import { Reader } from './reader.ts';
 
@@ -44,6 +47,8 @@ const ATTEMPT_SHARE = 0.4;
 const OPEN_LIMIT_MS = 60_000;
 /** A question about the log may go over many entries. */
 const LOG_READ_LIMIT_MS = 30_000;
+/** For whoever is inside a fence. */
+const FENCE_WAIT_MS = 120_000;
 const STATE_CONNECTIONS = 4;
 const LOG_CONNECTIONS = 2;
 const LOOK_AFTER = 'Look after the database; Keyturn goes on by itself once it answers.';
@@ -61,18 +66,22 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
   const attemptMs = Math.ceil(patienceMs * ATTEMPT_SHARE);
   const known = await openLog(options, signer, verifier);
   const tree = new Tree();
+  const schema = schemaOf(place);
+  const followers = new Followers(known.head.size);
   const health = new Health({ fix: LOOK_AFTER, recovers: true });
   const committer = new Committer(
     {
       signer,
       verifier,
       generation: options.generation ?? 1,
+      schema,
       tree,
       health,
       patienceMs,
       attemptMs,
       clock: clock && (() => clock.now()),
       connect: () => writingSession(place, attemptMs),
+      onSize: (size) => followers.advance(size),
       settle: (answer) => queue.settle(answer),
       onRecovered: () => options.onStatus?.(ledger.status()),
     },
@@ -88,7 +97,13 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     new Reader(readingConfig(place, limitMs, attemptMs), { connections, limitMs, tree });
   const state = reader(STATE_CONNECTIONS, patienceMs);
   const log = reader(LOG_CONNECTIONS, LOG_READ_LIMIT_MS);
-  const ledger = new PostgresLedger({ health, queue, committer, state, log });
+  const announcements = new Announcements({
+    schema,
+    connect: () => Session.open(readingConfig(place, attemptMs, attemptMs)),
+    onSize: (size) => followers.advance(size),
+  });
+  const fences = new Fences({ schema, connect: () => fencingSession(place, attemptMs) });
+  const ledger = new PostgresLedger({ health, queue, committer, state, log, followers, announcements, fences });
   health.onEnd(() => options.onStatus?.(ledger.status()));
   committer.start();
   return ledger;
@@ -130,6 +145,11 @@ async function writingSession(place: PostgresPlace, limitMs: number): Promise<Se
     session.destroy();
     throw error;
   }
+}
+
+/** Waits for its turn, and then for the work to be done. */
+function fencingSession(place: PostgresPlace, connectMs: number): Promise<Session> {
+  return Session.open(clientConfig(place, { statement_timeout: FENCE_WAIT_MS }, connectMs));
 }
 
 function readingConfig(place: PostgresPlace, limitMs: number, connectMs: number): ClientConfig {

@@ -2,12 +2,16 @@ import type { Receipt } from '../../audit/receipt.ts';
 import type { CommitQueue } from '../batch/commit-queue.ts';
 import type { Health } from '../batch/health.ts';
 import type { Change, Outcome, Where } from '../change.ts';
-import type { EntryQuery, FindOptions, Ledger, LedgerStatus, StoredEntry } from '../ledger.ts';
+import type { Fence, Fenced, FenceMode } from '../fence.ts';
+import type { EntryQuery, EntryRange, FindOptions, Ledger, LedgerStatus, StoredEntry } from '../ledger.ts';
+import type { Followers } from '../log/followers.ts';
 import type { SignedHead } from '../log/proof.ts';
 import { dollarNumber } from '../sql/statement.ts';
 import { selectStatement } from '../sql/translate.ts';
 import type { TableName, Tables } from '../tables.ts';
+import type { Announcements } from './announcements.ts';
 import type { Committer } from './commit/committer.ts';
+import type { Fences } from './fences.ts';
 import type { Reader } from './reader.ts';
 
 const DEFAULT_CHECKPOINTS = 1000;
@@ -21,6 +25,9 @@ export interface PostgresParts {
   readonly state: Reader;
   /** Answers questions about the log, so that a long one never keeps a lease waiting. */
   readonly log: Reader;
+  readonly followers: Followers;
+  readonly announcements: Announcements;
+  readonly fences: Fences;
 }
 
 /** The ledger of many replicas. */
@@ -65,6 +72,19 @@ export class PostgresLedger implements Ledger {
     return this.#parts.log.receipt(index, seen);
   }
 
+  follow(from: number, listener: (range: EntryRange) => void): () => void {
+    return this.#parts.followers.follow(from, listener);
+  }
+
+  async withFence<T>(
+    names: readonly string[],
+    mode: FenceMode,
+    work: (fence: Fence) => Promise<T>,
+  ): Promise<Fenced<T>> {
+    this.#parts.health.assertReady();
+    return this.#parts.fences.run(names, mode, work);
+  }
+
   status(): LedgerStatus {
     const { health, queue, committer } = this.#parts;
     return { state: health.state, detail: health.detail, pending: queue.pending, size: committer.known.head.size };
@@ -76,11 +96,11 @@ export class PostgresLedger implements Ledger {
   }
 
   async #close(): Promise<void> {
-    const { queue, health, committer, state, log } = this.#parts;
+    const { queue, health, committer, state, log, announcements, fences } = this.#parts;
     queue.refuse();
     await queue.idle();
     health.end('closed', '');
-    await committer.close();
-    await Promise.all([state.end(), log.end()]);
+    fences.close();
+    await Promise.all([committer.close(), announcements.close(), state.end(), log.end()]);
   }
 }

@@ -83,6 +83,7 @@ const COLUMNS = {
     changed_at: 'cell',
   },
   policies: { id: 'key', digest: 'cell', loaded_at: 'cell' },
+  fences: { name: 'key', number: 'cell' },
 } satisfies { [T in TableName]: { [C in keyof Tables[T]]-?: Role } };
 
 /** @throws KeyturnError `invalid_input` for a table that is not on the list. */

@@ -8,6 +8,7 @@ import { fromWire } from '../batch/answer.ts';
 import { CommitQueue } from '../batch/commit-queue.ts';
 import { Health } from '../batch/health.ts';
 import type { Ledger, LedgerStatus } from '../ledger.ts';
+import { Followers } from '../log/followers.ts';
 import type { SignedHead } from '../log/proof.ts';
 import type { FromWriter, ToWriter, WriterData } from './protocol.ts';
 import { ReadWorker } from './read-worker.ts';
@@ -54,6 +55,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   let head = opened;
   const health = new Health({ fix: LOOK_AFTER, recovers: false });
   const rows = new RowCache();
+  const followers = new Followers(opened.size);
   const queue = new CommitQueue(health, {
     send: (changes) => {
       rows.beingWritten(changes);
@@ -62,6 +64,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
     stallAfterMs,
     onHead: (next) => {
       head = next;
+      followers.advance(next.size);
       options.onCheckpoint?.(next.checkpoint, next.size);
     },
   });
@@ -75,7 +78,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
     await Promise.all([state.end(), log.end()]);
     await closeWriter(writer);
   };
-  const ledger = new SqliteLedger({ path, health, queue, state, rows, log, head: () => head, shutDown });
+  const ledger = new SqliteLedger({ path, health, queue, state, rows, log, followers, head: () => head, shutDown });
   health.onEnd(() => options.onStatus?.(ledger.status()));
   try {
     await Promise.all([state.start(), log.start()]);

@@ -2,7 +2,9 @@ import type { Receipt } from '../../audit/receipt.ts';
 import type { CommitQueue } from '../batch/commit-queue.ts';
 import type { Health } from '../batch/health.ts';
 import type { Change, Outcome, Where } from '../change.ts';
-import type { EntryQuery, FindOptions, Ledger, LedgerStatus, StoredEntry } from '../ledger.ts';
+import { type Fence, type Fenced, type FenceMode, LocalFences } from '../fence.ts';
+import type { EntryQuery, EntryRange, FindOptions, Ledger, LedgerStatus, StoredEntry } from '../ledger.ts';
+import type { Followers } from '../log/followers.ts';
 import type { SignedHead } from '../log/proof.ts';
 import type { Snapshotting } from '../snapshot.ts';
 import type { TableName, Tables } from '../tables.ts';
@@ -24,12 +26,14 @@ export interface SqliteParts {
   readonly log: ReadWorker;
   /** The newest durable head. */
   readonly head: () => SignedHead;
+  readonly followers: Followers;
   readonly shutDown: () => Promise<void>;
 }
 
 /** The embedded ledger. Nothing here touches the disk: that is done in the workers. */
 export class SqliteLedger implements Ledger, Snapshotting {
   readonly #parts: SqliteParts;
+  readonly #fences = new LocalFences();
   #closing: Promise<void> | undefined;
 
   constructor(parts: SqliteParts) {
@@ -61,6 +65,19 @@ export class SqliteLedger implements Ledger, Snapshotting {
 
   async receipt(index: number, seen: number): Promise<Receipt> {
     return this.#parts.log.ask({ op: 'receipt', index, seen });
+  }
+
+  follow(from: number, listener: (range: EntryRange) => void): () => void {
+    return this.#parts.followers.follow(from, listener);
+  }
+
+  async withFence<T>(
+    names: readonly string[],
+    mode: FenceMode,
+    work: (fence: Fence) => Promise<T>,
+  ): Promise<Fenced<T>> {
+    this.#parts.health.assertReady();
+    return this.#fences.run(names, mode, work);
   }
 
   async snapshot(path: string): Promise<SignedHead> {

@@ -9,6 +9,7 @@ export function replicasOf(place: PostgresPlace) {
   const { signer, verifier } = freshSigner();
   const opened: Ledger[] = [];
   return {
+    place,
     signer,
     verifier,
     /** `port` when this replica goes through a proxy. */

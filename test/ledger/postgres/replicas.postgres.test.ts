@@ -4,10 +4,13 @@ import type { Change, Check } from '../../../src/ledger/change.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { change, credential, hold, lease, version } from '../../conformance/ledger-rows.ts';
 import { PostgresCluster } from '../../fakes/postgres/cluster.ts';
+import { PostgresProxy } from '../../fakes/postgres/proxy.ts';
 import { expectWhole } from './expect-whole.ts';
 import { record, recorded, replicasOf } from './place.ts';
 
 const ROUNDS = 200;
+/** For a machine that is busy. */
+const PATIENT = { timeout: 15_000 };
 
 let cluster: PostgresCluster;
 let replicas: ReturnType<typeof replicasOf>;
@@ -85,6 +88,66 @@ describe('two replicas of one log', () => {
     for (const ledger of [early, earlier, early]) await record(ledger, 'then');
     const kinds = (await one.entries({})).map(({ json }) => JSON.parse(json).kind);
     expect(kinds).toEqual(['a.change', 'clock.stepped-back', 'a.change', 'a.change', 'a.change']);
+  });
+});
+
+describe('what one replica commits', () => {
+  const heardBy = (ledger: Ledger) => {
+    const ranges: { from: number; to: number }[] = [];
+    ledger.follow(0, (range) => ranges.push(range));
+    return () => ranges.at(-1)?.to ?? 0;
+  };
+
+  test('is heard of by the other, in order and without a gap', async () => {
+    const heard: number[] = [];
+    other.follow(0, ({ from, to }) => {
+      for (let index = from; index < to; index += 1) heard.push(index);
+    });
+    await Promise.all(Array.from({ length: 40 }, (_, n) => record(n % 4 === 0 ? other : one, `${n}`)));
+    await expect.poll(() => heard.length, PATIENT).toBe(40);
+    expect(heard).toEqual(Array.from({ length: 40 }, (_, n) => n));
+  });
+
+  test('is heard of also after the notification was lost, with its connection', async () => {
+    await using proxy = await PostgresProxy.start(cluster.port);
+    const behind = await replicas.open({ port: proxy.port });
+    const heard = heardBy(behind);
+    await record(one, 'first');
+    await expect.poll(heard, PATIENT).toBe(1);
+    proxy.refuse(true);
+    proxy.cutAll();
+    await record(one, 'unheard');
+    proxy.refuse(false);
+    await expect.poll(heard, PATIENT).toBe(2);
+  });
+
+  test('is not made up by a notification of somebody else', async () => {
+    const heard = heardBy(other);
+    const { database } = replicas.place;
+    await cluster.sql("SELECT pg_notify('keyturn_keyturn', '1000')", database);
+    await record(one, 'first');
+    await expect.poll(heard, PATIENT).toBe(1);
+  });
+});
+
+describe('a fence between replicas', () => {
+  test('keeps the other out, and lets it in when its holder is gone; what that one commits then fails', async () => {
+    await using proxy = await PostgresProxy.start(cluster.port);
+    const holder = await replicas.open({ port: proxy.port });
+    const entered = Promise.withResolvers<readonly Check[]>();
+    const leave = Promise.withResolvers<void>();
+    const inside = holder.withFence(['chores'], 'wait', async ({ checks }) => {
+      entered.resolve(checks);
+      await leave.promise;
+    });
+    const checks = await entered.promise;
+    expect(await other.withFence(['chores'], 'try', async () => 1)).toEqual({ ran: false });
+    expect(await holder.commit(change('a.change', { checks }))).toMatchObject({ committed: true });
+    proxy.cutAll();
+    expect(await other.withFence(['chores'], 'wait', async () => 2)).toEqual({ ran: true, value: 2 });
+    expect(await holder.commit(change('a.change', { checks }))).toMatchObject({ committed: false, rule: 'fenced-off' });
+    leave.resolve();
+    await inside;
   });
 });
 

@@ -20,6 +20,7 @@ export interface CommitterOptions {
   readonly signer: LogSigner;
   readonly verifier: LogVerifier;
   readonly generation: number;
+  readonly schema: string;
   readonly tree: Tree;
   readonly health: Health;
   readonly clock: (() => number) | undefined;
@@ -27,6 +28,8 @@ export interface CommitterOptions {
   readonly patienceMs: number;
   /** For one attempt; past it the connection is given up, and another asked what became of it. */
   readonly attemptMs: number;
+  /** The log is known to be durable up to this size. */
+  readonly onSize: (size: number) => void;
   /** A batch that callers still wait for is durable. */
   readonly settle: (answer: BatchAnswer) => void;
   /** The ledger answers again. */
@@ -128,10 +131,11 @@ export class Committer {
 
   /** Here memory follows the database, and never before. */
   #adopt(batch: Batch, { answer, known, adopt }: Prepared): void {
-    const { health, settle, onRecovered } = this.#options;
+    const { health, settle, onSize, onRecovered } = this.#options;
     this.#known = known;
     this.#lastFault = '';
     adopt();
+    onSize(known.head.size);
     if (batch.wanted) settle(answer);
     if (health.state !== 'stalled') return;
     health.recover();

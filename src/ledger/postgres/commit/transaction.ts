@@ -6,6 +6,7 @@ import type { Change } from '../../change.ts';
 import { packFrontier } from '../../log/frontier.ts';
 import { LogTail } from '../../log/log-tail.ts';
 import type { SignedHead } from '../../log/proof.ts';
+import { announce } from '../announcements.ts';
 import { answered, type Query, type Session } from '../connection/session.ts';
 import type { KnownLog } from '../database/check-log.ts';
 import type { Tree } from '../database/tree.ts';
@@ -37,6 +38,8 @@ export interface TransactionParts {
   /** The log goes on in this generation, or in that of its newest checkpoint when that is later. */
   readonly generation: number;
   readonly tree: Tree;
+  /** Where the log is; names the channel on which the commit is announced. */
+  readonly schema: string;
   /** In place of the database's clock. */
   readonly clock: (() => number) | undefined;
 }
@@ -117,18 +120,20 @@ async function settleAll(
 
 /** Writes what the batch appends and makes its answer, proofs included, so that nothing is left to do after COMMIT. */
 async function prepare(
-  { session, signer, tree, generation }: TransactionParts,
+  { session, signer, tree, generation, schema }: TransactionParts,
   batch: Batch,
   tail: LogTail,
   settled: readonly Settled[],
 ): Promise<Prepared> {
   const head = tail.sign(signer.ofGeneration(generation));
-  const [appended] = await session.together([{ sql: APPEND, values: rowsOf(tail, head, batch.id) }]);
+  const append = { sql: APPEND, values: rowsOf(tail, head, batch.id) };
+  const [appended, announced] = await session.together([append, announce(schema, head.size)]);
   if (answered(appended).rowCount !== 1) {
     throw new KeyturnError('ledger_corrupt', `The head of the log is not at ${tail.before} any more.`, {
       fix: 'Find out what else writes to the ledger’s database, stop it, and start again.',
     });
   }
+  answered(announced);
   const answer = await tree.prove(
     (query) => session.run(query),
     (nodes) => batchAnswer(settled, batch.changes, { head, time: tail.time }, nodes),

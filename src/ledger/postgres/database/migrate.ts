@@ -21,6 +21,16 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { compatible: false, statements: firstSchema },
   { compatible: true, statements: movesSchema },
+  // An older program takes no fences, and asks for none.
+  {
+    compatible: true,
+    statements: (db) => [
+      db.schema
+        .createTable('fences')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('number', 'bigint', (column) => column.notNull()),
+    ],
+  },
 ];
 
 /**

@@ -155,6 +155,13 @@ const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX moves_open ON moves (record, source) WHERE state IN ('copying', 'destroying');
   CREATE INDEX moves_state ON moves (state);
   `,
+  // Taken by replicas only, which this adapter has none of; there so that both adapters answer the same checks.
+  `
+  CREATE TABLE fences (
+    name TEXT NOT NULL PRIMARY KEY,
+    number INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**
