@@ -1,0 +1,71 @@
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { TestInstance } from '../../e2e/instance.ts';
+import { TestCa } from '../../fakes/ca.ts';
+import { run } from '../../fakes/programs.ts';
+import { ROOT } from '../installed.ts';
+
+const RULES = join(ROOT, 'charts/keyturn/files/keyturn.rules.yaml');
+const CASES = fileURLToPath(new URL('./keyturn.rules.test.yaml', import.meta.url));
+
+/** Stays absent from an instance whose keys rest in its own file alone: breakers are of stores elsewhere. */
+const ELSEWHERE_ONLY = ['keyturn_store_circuit'];
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'keyturn-rules-'));
+  await copyFile(CASES, join(folder, 'cases.yaml'));
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+async function tryRules(text: string) {
+  await writeFile(join(folder, 'keyturn.rules.yaml'), text);
+  return run('promtool', ['test', 'rules', join(folder, 'cases.yaml')]);
+}
+
+test('the rules are rules, and each alert fires when it should and only then', async () => {
+  const text = await readFile(RULES, 'utf8');
+  expect(await run('promtool', ['check', 'rules', '--lint-fatal', RULES])).toMatchObject({ exitCode: 0 });
+  expect(await tryRules(text)).toMatchObject({ exitCode: 0 });
+  const alerts = [...text.matchAll(/alert: (\w+)/g)].map(([, name]) => name);
+  const cases = await readFile(CASES, 'utf8');
+  for (const alert of alerts) expect(cases).toContain(alert);
+});
+
+test('a rule that is made blind fails its case', async () => {
+  const text = await readFile(RULES, 'utf8');
+  for (const [from, to] of [
+    ['keyturn_ledger_ready == 0', 'keyturn_ledger_ready == 2'],
+    ['<= 3 * 86400', '<= 86400'],
+    ['state="open"', 'state="closed"'],
+    ['operation!="ready"', 'operation!="none"'],
+  ] as const) {
+    expect(text).toContain(from);
+    expect(await tryRules(text.replace(from, to)), from).toMatchObject({ exitCode: 1 });
+  }
+});
+
+test('what a running server exposes is well formed, and has every metric that a rule reads', async () => {
+  const instance = await TestInstance.start();
+  try {
+    const ca = await TestCa.create();
+    const issued = await ca.client();
+    const file = Buffer.from(issued.keyPem + issued.certificatePem + ca.certificatePem);
+    expect(await instance.import('lean/sandbox', { 'all.pem': file })).toMatchObject({ status: 201 });
+    const { text } = await instance.call('GET', '/metrics', { token: null });
+    expect(await run('promtool', ['check', 'metrics'], text)).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+
+    const { groups } = parse(await readFile(RULES, 'utf8')) as { groups: { rules: { expr: string }[] }[] };
+    const read = groups.flatMap(({ rules }) => rules.flatMap(({ expr }) => expr.match(/keyturn_\w+/g) ?? []));
+    const exposed = new Set([...text.matchAll(/^(keyturn_\w+)[{ ]/gm)].map(([, name]) => name));
+    expect(read.filter((name) => !exposed.has(name) && !ELSEWHERE_ONLY.includes(name))).toEqual([]);
+  } finally {
+    await instance.stop();
+  }
+});
