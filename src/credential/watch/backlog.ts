@@ -17,6 +17,7 @@ export async function backlog(ledger: Ledger, from: number, size: number): Promi
     .flatMap(({ json }) => eventOf(json) ?? []);
 }
 
-function resync(index: number): WatchEvent {
+/** Whatever happened, ask anew for all. */
+export function resync(index: number | null): WatchEvent {
   return { index, what: 'resync', credential: null, version: null, principal: null };
 }

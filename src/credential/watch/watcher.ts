@@ -39,9 +39,15 @@ export class Watcher implements AsyncIterable<WatchEvent | null> {
   constructor(desk: Desk, caller: Caller, wish: WatchWish, ties: WatcherTies) {
     this.#desk = desk;
     this.caller = caller;
-    this.#known = wish.after ?? desk.ledger.status().size - 1;
+    const newest = desk.ledger.status().size - 1;
+    this.#known = Math.min(wish.after ?? newest, newest);
     this.#wish = wish;
     this.#ties = ties;
+  }
+
+  /** As it was asked for. */
+  get after(): number | null {
+    return this.#wish.after;
   }
 
   /** Index of the newest entry that it was told of, or that was there before; -1 for none. */

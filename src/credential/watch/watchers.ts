@@ -2,7 +2,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { HoldTarget } from '../../ledger/tables.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
-import { backlog } from './backlog.ts';
+import { backlog, resync } from './backlog.ts';
 import { frozenHere, type WatchEvent } from './event.ts';
 import { Watcher, type WatchWish } from './watcher.ts';
 
@@ -91,7 +91,9 @@ export class Watchers {
   async #catchUp(watcher: Watcher): Promise<void> {
     const { ledger } = this.#desk;
     try {
-      watcher.begin(await backlog(ledger, watcher.known + 1, ledger.status().size));
+      // It was told of entries that are not here: the log was restored, or this server is behind another.
+      if ((watcher.after ?? -1) > watcher.known) watcher.begin([resync(null)]);
+      else watcher.begin(await backlog(ledger, watcher.known + 1, ledger.status().size));
     } catch {
       // The ledger does not answer; whoever was cut off comes again with the same number.
       watcher.end();

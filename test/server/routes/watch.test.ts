@@ -144,6 +144,13 @@ describe('a watch that was cut goes on where it was', () => {
   });
 });
 
+test('whoever was told of entries that are not here, as after a restore, asks anew and goes on', async () => {
+  const watching = await watch(payments, '', '5000');
+  expect(await watching.next(1)).toEqual(['resync *']);
+  await stage.companion('x');
+  expect(await watching.next(2)).toEqual(['resync *', 'companion lean/sandbox']);
+});
+
 describe('a watch is refused or ended', () => {
   test('without a grant on a credential that it names, as a denial on the log', async () => {
     expect(await watch(payments, '?credential=lean%2Fproduction')).toMatchObject({ status: 403 });
