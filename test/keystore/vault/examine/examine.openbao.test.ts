@@ -287,6 +287,31 @@ describe('mount and policy', () => {
   });
 });
 
+it.each([
+  [
+    'may still ask what it may do',
+    ['secret/metadata/keyturn/*'],
+    [
+      ['login', 'attention'],
+      ['mount', 'broken'],
+    ],
+  ],
+  [
+    'may still list',
+    ['sys/capabilities-self'],
+    [
+      ['login', 'attention'],
+      ['policy', 'attention'],
+    ],
+  ],
+])('a token that may not look itself up and %s is known for one of this server', async (_, paths, expected) => {
+  const lacking = ['auth/token/lookup-self', ...paths];
+  const policy = lacking.reduce((left, path) => left.replace(`path "${path}"`, `path "nowhere/${path}"`), POLICY);
+  await server.policy('hardly', policy);
+  const found = await complaints(by({ BAO_TOKEN: await made(['hardly']) }));
+  expect(found.map(({ name, verdict }) => [name, verdict])).toEqual(expected);
+});
+
 describe('the settings', () => {
   const set = (variables: Readonly<Record<string, string>>, options: VaultStoreOptions = {}) =>
     complaints(by(variables, options));
