@@ -166,6 +166,15 @@ describe('a client that knew the log before it was restored', () => {
     });
   });
 
+  test('takes no statements that begin after it, and none that begin before it', () => {
+    const third = second.restored(12, 5);
+    const [, last] = third.statements as [string, string];
+    // The first is missing: between 1 and 2 anything may have happened.
+    expect(codeFor(receipt(third, 12, 8, [last]), first.headAt(8))).toBe('receipt_invalid');
+    const between = { ...second.headAt(10), generation: 2 };
+    expect(codeFor(receipt(third, 12, 8), between)).toBe('receipt_invalid');
+  });
+
   test('of a generation that the restored log never had is told that nothing can be compared', () => {
     const older = first.restored(4, 3);
     const seen = { ...second.headAt(12), generation: 2 };

@@ -6,10 +6,12 @@ import { LogVerifier } from '../../../src/audit/checkpoint.ts';
 import { readArchive, type Unpacked } from '../../../src/backup/archive.ts';
 import { formatRecipient } from '../../../src/backup/recipient.ts';
 import { decryptBackup } from '../../../src/backup/stream.ts';
+import { storePlace } from '../../../src/credential/store/store-queue.ts';
 import { explainStore } from '../../../src/credential/version/attest.ts';
 import { openFileStore } from '../../../src/keystore/file/file-store.ts';
 import { keyFile } from '../../../src/keystore/file/master/key-file.ts';
 import { KeyStore } from '../../../src/keystore/keystore.ts';
+import { canSnapshot } from '../../../src/ledger/snapshot.ts';
 import { openSqliteLedger } from '../../../src/ledger/sqlite/open.ts';
 import { generateX25519 } from '../../../src/sealed/x25519.ts';
 import { piecesOf, whole } from '../../backup/octets.ts';
@@ -105,6 +107,27 @@ test('when the record cannot be made nothing leaves, and nothing of it stays', a
   expect((await readdir(join(keyturn.home, 'ledger'))).filter((name) => name.startsWith('.'))).toEqual([]);
   ledger.commit = commit;
   expect((await take()).status).toBe(201);
+});
+
+test('no write to a store begins between the copy of the ledger and that of the store', async () => {
+  const { ledger, storeQueue, defaultStore } = keyturn.serving.instance.desk;
+  if (!canSnapshot(ledger)) throw new Error('it cannot copy itself');
+  const snapshot = ledger.snapshot.bind(ledger);
+  let begun = false;
+  let effect = Promise.resolve();
+  ledger.snapshot = async (path) => {
+    const head = await snapshot(path);
+    effect = storeQueue.run([storePlace(defaultStore.name)], async () => {
+      begun = true;
+    });
+    // An effect whose turn it is begins within this turn of the loop.
+    await new Promise(setImmediate);
+    expect(begun).toBe(false);
+    return head;
+  };
+  expect((await take()).status).toBe(201);
+  await effect;
+  expect(begun).toBe(true);
 });
 
 test('the key store in a backup holds every key that its ledger knows, however imports and backups meet', async () => {
