@@ -1,0 +1,127 @@
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { loadConfig, parseConfig } from '../../../src/compose/config.ts';
+import { initInstance } from '../../../src/compose/init.ts';
+import { cannotAsk } from '../../../src/compose/master-key.ts';
+import { serve } from '../../../src/compose/serve.ts';
+import type { PostgresPlace } from '../../../src/ledger/postgres/connection/place.ts';
+import { ServerLog } from '../../../src/server/log.ts';
+import { run } from '../../fakes/programs.ts';
+import { configOf, podOf } from './pod.ts';
+import { type Resource, render, SETS } from './render.ts';
+
+/** Members of ledger.postgres, by what the adapter takes. */
+const POSTGRES: Readonly<Record<string, keyof PostgresPlace>> = {
+  host: 'host',
+  port: 'port',
+  database: 'database',
+  user: 'user',
+  schema: 'schema',
+  'password-file': 'passwordFile',
+  ca: 'ca',
+};
+
+test.each(SETS)('with the values %s the server takes the keyturn.yaml', async (set) => {
+  const { ledger, ...rest } = parse(configOf(await render(set))) as Record<string, unknown>;
+  const { postgres } = ledger as { postgres: object };
+  expect(Object.keys(postgres).filter((member) => !(member in POSTGRES))).toEqual([]);
+  const text = stringify({ ...rest, ledger: { path: 'ledger.db' } });
+  const config = parseConfig('/var/lib/keyturn', text, 'keyturn.yaml');
+  expect(config.defaultStore).not.toBe('file');
+  expect(config.stores.map(({ name }) => name)).toContain(config.defaultStore);
+  for (const path of [config.keystore, config.socket]) expect(path).toMatch(/^\/var\/lib\/keyturn\/(?:private|run)\//);
+  expect(config.journal).toMatch(/^\/var\/lib\/keyturn\/state\//);
+  expect(config.listen).toMatchObject({ host: '0.0.0.0', port: 8443 });
+});
+
+/** As the kubelet lays out a ConfigMap or Secret: links to files in a folder that a link names. */
+async function mountAsLinks(path: string, files: Readonly<Record<string, Buffer>>): Promise<void> {
+  await mkdir(join(path, '..2026_01_01'), { recursive: true });
+  await symlink('..2026_01_01', join(path, '..data'));
+  for (const [name, content] of Object.entries(files)) {
+    await writeFile(join(path, '..2026_01_01', name), content, { mode: 0o444 });
+    await symlink(join('..data', name), join(path, name));
+  }
+}
+
+async function filesOf(folder: string): Promise<Record<string, Buffer>> {
+  const names = await readdir(folder);
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))])));
+}
+
+let folder: string;
+let home: string;
+let resources: Resource[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kt-pod-'));
+  const made = join(folder, 'made');
+  home = join(folder, 'home');
+  resources = await render('vault');
+  const origin = (parse(configOf(resources)) as { log: { origin: string } }).log.origin;
+  await initInstance({ home: made, administrator: 'alice', port: 0, origin, ask: cannotAsk });
+  await mountAsLinks(join(folder, 'in'), {
+    'keys.ktn': await readFile(join(made, 'keys/keys.ktn')),
+    'ca.crt': await readFile(join(made, 'listener/ca.crt')),
+    'master.key': await readFile(join(made, 'master/master.key')),
+    'postgres-password': Buffer.from('not used here'),
+    'postgres-ca.pem': Buffer.from('not used here'),
+  });
+  for (const kind of ['access', 'partners']) {
+    await mountAsLinks(join(home, 'policies', kind), await filesOf(join(made, 'policies', kind)));
+  }
+  for (const volume of ['', 'state']) await chmod(await ensured(join(home, volume)), 0o2777);
+  await cp(join(made, 'ledger'), join(home, 'ledger'), { recursive: true });
+  await chmod(join(home, 'ledger/ledger.db'), 0o600);
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+async function ensured(path: string): Promise<string> {
+  await mkdir(path, { recursive: true });
+  return path;
+}
+
+/** The containers before the server's, one after the other. */
+async function prepare(): Promise<void> {
+  for (const { command = [] } of podOf(resources).initContainers) {
+    const here = command.map((word) => word.replace(/^\/in\//, `${join(folder, 'in')}/`));
+    const done = await run('env', ['-C', home, ...here]);
+    expect(done).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+  }
+}
+
+/** Serves what the chart has laid out, on a ledger of its own, since there is no database here. */
+async function serveOnce(): Promise<void> {
+  const rendered = parse(configOf(resources)) as { listen: object };
+  const text = stringify({
+    ...rendered,
+    ledger: { path: 'ledger/ledger.db' },
+    listen: { ...rendered.listen, host: '127.0.0.1', port: 0 },
+  });
+  await writeFile(join(home, 'keyturn.yaml'), text);
+  const destination = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const serving = await serve(await loadConfig(home), { log: new ServerLog({ destination }) });
+  await serving.stop();
+}
+
+test('what the init containers lay out is what the server takes, as from Secrets and ConfigMaps', async () => {
+  await prepare();
+  await serveOnce();
+  expect((await stat(join(home, 'state/journal/freeze.journal'))).size).toBeGreaterThan(0);
+});
+
+test('it starts again in a new pod, on the old volume, whose modes the kubelet has opened to the group', async () => {
+  for (const gone of ['private', 'run']) await rename(join(home, gone), join(folder, gone));
+  const journal = join(home, 'state/journal/freeze.journal');
+  await chmod(join(home, 'state/journal'), 0o2770);
+  await chmod(journal, 0o660);
+  await expect(serveOnce()).rejects.toThrow();
+  await prepare();
+  expect((await stat(journal)).mode & 0o777).toBe(0o600);
+  await serveOnce();
+});
