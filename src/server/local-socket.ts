@@ -8,7 +8,7 @@ import { freeze, LOCAL_OPERATOR } from '../credential/hold/freeze.ts';
 import type { HoldJournal } from '../credential/hold/hold-journal.ts';
 import { problemOf } from './http/problem.ts';
 import { readBody } from './http/read-body.ts';
-import { freezeRequest } from './schemas.ts';
+import { freezeOf, freezeRequest } from './schemas.ts';
 
 /**
  * The host-local way to freeze: HTTP on a Unix socket of mode 0600, so that whoever can run as this user can stop a
@@ -34,8 +34,7 @@ export async function openLocalSocket(path: string, desk: Desk, journal: HoldJou
       const parsed = freezeRequest.safeParse(json);
       if (!parsed.success)
         throw new KeyturnError('invalid_input', 'That is not a freeze.', { fix: 'See keyturn freeze --help.' });
-      const { version, ...rest } = parsed.data;
-      answer(201, await freeze(desk, journal, LOCAL_OPERATOR, version === undefined ? rest : { ...rest, version }));
+      answer(201, await freeze(desk, journal, LOCAL_OPERATOR, freezeOf(parsed.data)));
     } catch (error) {
       const problem = problemOf(error, id);
       answer(problem.status, problem);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { LeaseAnswer, LeaseRequest, RenewRequest } from '../client/wire.ts';
+import type { FreezeRequest } from '../credential/hold/freeze.ts';
 
 /** Names as they appear in a path. What they mean is checked by the use case, which refuses any other spelling. */
 export const credentialParam = z.object({ name: z.string().min(3).max(100) });
@@ -84,8 +85,18 @@ export const freezeRequest = z
     subject: z.string().min(1).max(260),
     version: z.int().min(1).optional(),
     reason,
+    /** Chosen by whoever tells several servers of one freeze, so that it is one hold. */
+    hold: z
+      .string()
+      .regex(/^hold_[0-9a-f]{32}$/)
+      .optional(),
   })
   .meta({ id: 'FreezeRequest' });
+
+/** As the use case takes it: without members that were left out. */
+export function freezeOf({ version, hold, ...rest }: z.infer<typeof freezeRequest>): FreezeRequest {
+  return { ...rest, ...(version === undefined ? {} : { version }), ...(hold === undefined ? {} : { hold }) };
+}
 
 export const tokenRequest = z
   .strictObject({

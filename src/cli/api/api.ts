@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { type Connection, readConnection } from '../../client/connection-file.ts';
-import { isKeyturnError } from '../../core/errors.ts';
+import { isKeyturnError, type KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import { parseAnswer, readText, refuseProblem, unreachable } from './answer.ts';
 import { readTokenFile } from './token-file.ts';
@@ -25,6 +25,11 @@ export interface Call {
   /** A status over 399 whose body is an answer and no problem. */
   readonly accepted?: number;
 }
+
+/** What came of a call to one server. */
+export type Told =
+  | { readonly server: string; readonly answer: unknown }
+  | { readonly server: string; readonly error: KeyturnError };
 
 /** Time for one call, milliseconds. */
 const TIMEOUT_MS = 30_000;
@@ -69,6 +74,20 @@ export class Api {
       }
     }
     throw last;
+  }
+
+  /** Tells every server of the connection file at once, and says of each what came of it. */
+  everyServer(call: Call): Promise<Told[]> {
+    return Promise.all(
+      this.connection.servers.map(async ({ origin: server }): Promise<Told> => {
+        try {
+          return { server, answer: parseAnswer(await readText(await this.#callServer(server, call))) };
+        } catch (error) {
+          if (isKeyturnError(error)) return { server, error };
+          throw error;
+        }
+      }),
+    );
   }
 
   async #callServer(server: string, call: Call): Promise<IncomingMessage> {

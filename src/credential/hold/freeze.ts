@@ -11,6 +11,8 @@ import { type FreezeTarget, holdSubject } from './subject.ts';
 
 export interface FreezeRequest extends FreezeTarget {
   readonly reason: string;
+  /** Id of the hold, from whoever tells several servers of one freeze: on their common ledger it is one hold. */
+  readonly hold?: string;
 }
 
 export interface Frozen {
@@ -29,7 +31,8 @@ export const LOCAL_OPERATOR = 'local:socket';
 /**
  * One person stops a version, credential, principal, host or store. Takes effect in this process before anything is
  * written; never waits for a healthy ledger. Freezing what is frozen places a further hold: each is lifted by itself.
- * @throws KeyturnError `invalid_input` for a subject that nothing could match; `permission_denied`;
+ * @throws KeyturnError `invalid_input` for a subject that nothing could match; `permission_denied`; `conflict` for the id
+ * of another hold, or of one that was lifted;
  * `journal_unavailable` when neither ledger nor journal took it: even then this process returns nothing for the
  * subject any more.
  */
@@ -44,7 +47,18 @@ export async function freeze(
   desk.holds.place(row.id, row.target, row.subject);
   desk.keys.clear();
   const durable = await journal.record(row, caller === LOCAL_OPERATOR ? undefined : caller.request);
+  if (request.hold !== undefined && durable === 'ledger') await refuseOther(desk, row);
   return { hold: row.id, target: row.target, subject: row.subject, durable, unreached: [] };
+}
+
+/** An id that stands on the ledger already must be of this very freeze, told of by another server. */
+async function refuseOther(desk: Desk, { id, target, subject }: HoldRow): Promise<void> {
+  const [known] = await desk.ledger.find('holds', { id });
+  if (known?.target === target && known.subject === subject && known.lifted_at === null) return;
+  desk.holds.lift(id);
+  throw new KeyturnError('conflict', 'That id is of another hold, or of one that was lifted.', {
+    fix: 'Freeze again, with a new id or none.',
+  });
 }
 
 /** Decides from memory alone; the denial's entry is written in the background, since the ledger may hang. */
@@ -63,7 +77,7 @@ function decide(desk: Desk, caller: Caller, row: HoldRow): void {
 function holdRow(desk: Desk, caller: Caller | typeof LOCAL_OPERATOR, request: FreezeRequest): HoldRow {
   const now = desk.clock.now();
   return {
-    id: newId('hold', now),
+    id: request.hold ?? newId('hold', now),
     target: request.target,
     subject: holdSubject(request, desk.stores.keys()),
     reason: request.reason,

@@ -5,7 +5,7 @@ import type { HoldJournal } from '../../credential/hold/hold-journal.ts';
 import { thaw } from '../../credential/hold/thaw.ts';
 import { listHolds } from '../../credential/inventory.ts';
 import { ok, type Route, route } from '../http/route.ts';
-import { freezeRequest, idParam } from '../schemas.ts';
+import { freezeOf, freezeRequest, idParam } from '../schemas.ts';
 
 /** Freeze, thaw and list. */
 export function holdRoutes(desk: Desk, journal: HoldJournal): Route[] {
@@ -17,10 +17,9 @@ export function holdRoutes(desk: Desk, journal: HoldJournal): Route[] {
       summary: 'Freeze a version, credential, principal, host or store; one person is enough, the ledger may be down',
       json: freezeRequest,
       success: { status: 201, description: 'The hold, and where it rests' },
-      problems: ['unauthenticated', 'permission_denied', 'invalid_input', 'journal_unavailable'],
+      problems: ['unauthenticated', 'permission_denied', 'invalid_input', 'conflict', 'journal_unavailable'],
       handle: async ({ body }, caller) => {
-        const { version, ...rest } = body;
-        return ok(await freeze(desk, journal, caller, version === undefined ? rest : { ...rest, version }), 201);
+        return ok(await freeze(desk, journal, caller, freezeOf(body)), 201);
       },
     }),
     route({

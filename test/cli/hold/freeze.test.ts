@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { doChores } from '../../../src/compose/serve.ts';
 import type { TestInstance } from '../../e2e/instance.ts';
@@ -29,6 +31,27 @@ test.each([
   expect(frozen).toMatchObject({ target, subject, durable, unreached: [] });
 });
 
+test('every server of the connection file is told of one hold; who was not reached is named', async () => {
+  const connection = JSON.parse(await readFile(join(instance.home, 'admin', 'connection.json'), 'utf8'));
+  const gone = 'https://localhost:1';
+  const servers = [gone, instance.url, instance.url];
+  await keyturn.write('three.json', JSON.stringify({ ...connection, servers }));
+  const ran = await keyturn.run(['freeze', '--host', '192.0.2.8', '--connection', 'three.json', '--json']);
+  const frozen = JSON.parse(ran.out);
+  expect(frozen.unreached).toEqual([gone]);
+  expect(ran.code).toBe(frozen.durable === 'ledger' ? 0 : 10);
+  await doChores(instance.serving.instance);
+  const holds = await instance.serving.instance.desk.ledger.find('holds', { subject: '192.0.2.8' });
+  expect(holds.map(({ id }) => id)).toEqual([frozen.hold]);
+});
+
+test('when no server is reached, it says so and how to go on', async () => {
+  const connection = JSON.parse(await readFile(join(instance.home, 'admin', 'connection.json'), 'utf8'));
+  await keyturn.write('none.json', JSON.stringify({ ...connection, servers: ['https://localhost:1'] }));
+  const refusal = await keyturn.refusal(['freeze', '--host', '192.0.2.8', '--connection', 'none.json']);
+  expect(refusal).toMatchObject({ exit: 6, code: 'server_unreachable' });
+});
+
 test('the local socket takes a freeze without a token and without a connection', async () => {
   const nothing = ['--token-file', 'absent', '--connection', 'absent'];
   const ran = await keyturn.run(['freeze', 'lean/sandbox', '--socket', '--reason', 'by hand', ...nothing]);
@@ -58,7 +81,7 @@ test.each([
 test('hold list tells who froze what and why', async () => {
   await doChores(instance.serving.instance);
   const { out } = await keyturn.run(['hold', 'list']);
-  expect(out.trim().split('\n')).toHaveLength(7);
+  expect(out.trim().split('\n')).toHaveLength(8);
   for (const told of ['lean/sandbox@1', 'local:socket', 'person:alice', 'by hand', 'key seen in a paste']) {
     expect(out).toContain(told);
   }

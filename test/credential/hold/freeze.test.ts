@@ -222,3 +222,27 @@ test('no lease entry follows its freeze entry while 200 leases race 20 freezes a
   expect(counts).toMatchObject({ placed: 20, lifted: 20 });
   expect(counts.granted).toBeGreaterThan(0);
 });
+
+describe('a freeze under an id of the caller’s', () => {
+  const hold = `hold_${'0'.repeat(31)}7`;
+
+  test('that is told twice is one hold', async () => {
+    for (let count = 0; count < 2; count += 1) {
+      const frozen = await stage.post('/v1/holds', {
+        json: { target: 'host', subject: '192.0.2.9', reason: 'test', hold },
+      });
+      expect(frozen).toMatchObject({ status: 201, body: { hold } });
+    }
+    await stage.desk.ledger.commit({ entry: { kind: 'test.settled', actor: 'system', data: {} } });
+    expect(await stage.desk.ledger.find('holds', { subject: '192.0.2.9' })).toHaveLength(1);
+  });
+
+  test('of another hold, or of one that was lifted, is refused: it would freeze nothing', async () => {
+    const place = (subject: string) =>
+      stage.post('/v1/holds', { json: { target: 'host', subject, reason: 'test', hold } });
+    await place('192.0.2.9');
+    await stage.desk.ledger.commit({ entry: { kind: 'test.settled', actor: 'system', data: {} } });
+    expect(await place('192.0.2.10')).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    expect(stage.desk.holds.isHeld('host', '192.0.2.10')).toBe(false);
+  });
+});

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { KeyturnError } from '../../../core/errors.ts';
+import { newId } from '../../../core/ids.ts';
 import { postToSocket } from '../../api/socket.ts';
 import type { Context } from '../../context.ts';
+import { EXIT } from '../../terminal/exit.ts';
 
 interface Options {
   readonly version?: string;
@@ -20,20 +22,53 @@ interface Frozen {
   readonly unreached: readonly string[];
 }
 
-export default async function freeze(context: Context, options: Options, credential?: string): Promise<void> {
+/** A server that hangs must not keep the others' answers from being told, milliseconds. */
+const PATIENCE_MS = 10_000;
+
+export default async function freeze(context: Context, options: Options, credential?: string): Promise<number> {
   const json = { ...targetOf(options, credential), reason: options.reason ?? 'none given' };
-  const frozen = (await place(context, options.socket, json)) as Frozen;
-  const rest = frozen.durable === 'ledger' ? 'on the ledger' : 'in the emergency journal: the ledger did not answer';
+  const frozen = options.socket === undefined ? await tellAll(context, json) : await tellSocket(context, options, json);
   context.terminal.result(frozen, [
-    `Frozen: ${frozen.target} ${frozen.subject} (${frozen.hold}), ${rest}.`,
+    `Frozen: ${frozen.target} ${frozen.subject} (${frozen.hold}), ${restOf(frozen)}.`,
     ...frozen.unreached.map((server) => `Not reached: ${server}`),
   ]);
   context.terminal.note(`To lift it, two persons run: keyturn thaw ${frozen.hold}`);
+  if (frozen.durable === 'ledger' || frozen.unreached.length === 0) return 0;
+  context.terminal.note(
+    'A server that was not reached releases what it can until it hears of this: stop it, or freeze on its own host with --socket.',
+  );
+  return EXIT.attention;
 }
 
-async function place(context: Context, socket: Options['socket'], json: object): Promise<unknown> {
-  if (socket === undefined) return (await context.api()).call({ method: 'POST', path: '/v1/holds', json });
-  return postToSocket(socket === true ? await socketOf(context.home) : socket, '/v1/holds', json);
+function restOf({ durable, unreached }: Frozen): string {
+  if (durable === 'journal') return 'in the emergency journal: the ledger did not answer';
+  return unreached.length === 0 ? 'on the ledger' : 'on the ledger, which stops every server of it';
+}
+
+/**
+ * One freeze to every server, under one id. The ledger stops them all; while it is down each stops for itself, so it
+ * counts who was told.
+ */
+async function tellAll(context: Context, json: object): Promise<Frozen> {
+  const api = await context.api();
+  const call = { method: 'POST', path: '/v1/holds', json: { ...json, hold: newId('hold') } } as const;
+  const told = await api.everyServer({ ...call, timeoutMs: PATIENCE_MS });
+  const answers = told.flatMap((one) => ('answer' in one ? [one.answer as Frozen] : []));
+  const best = answers.find(({ durable }) => durable === 'ledger') ?? answers[0];
+  const failed = told.flatMap((one) => ('error' in one ? [one] : []));
+  if (best !== undefined) return { ...best, unreached: failed.map(({ server }) => server) };
+  throw failed.find(({ error }) => error.code !== 'server_unreachable')?.error ?? failed[0]?.error ?? noServer();
+}
+
+function noServer(): KeyturnError {
+  return new KeyturnError('connection_file_invalid', 'The connection file names no server.', {
+    fix: 'On the host of a server: keyturn freeze --socket.',
+  });
+}
+
+async function tellSocket(context: Context, { socket }: Options, json: object): Promise<Frozen> {
+  const path = socket === true || socket === undefined ? await socketOf(context.home) : socket;
+  return (await postToSocket(path, '/v1/holds', json)) as Frozen;
 }
 
 /** As configured; where init puts it when the configuration can't be read, since a freeze must not wait for that. */
