@@ -10,6 +10,7 @@ import { holdRoutes } from '../server/routes/holds.ts';
 import { healthRoutes } from '../server/routes/instance/health.ts';
 import { runtimeRoute } from '../server/routes/instance/runtime.ts';
 import { leaseRoutes } from '../server/routes/leases.ts';
+import { adoptionRoutes } from '../server/routes/store/adoptions.ts';
 import { copyRoutes } from '../server/routes/store/copies.ts';
 import { storeRoutes } from '../server/routes/store/stores.ts';
 import { type ConnectionFacts, tokenRoutes } from '../server/routes/tokens.ts';
@@ -32,6 +33,7 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
     ...versionRoutes(desk),
     ...storeRoutes(desk),
     ...copyRoutes(desk),
+    ...adoptionRoutes(desk),
     ...holdRoutes(desk, holdJournal),
     ...tokenRoutes(desk, book, connection),
     ...auditRoutes(desk, config.origin),

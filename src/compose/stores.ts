@@ -35,7 +35,8 @@ export async function openFurtherStore(
   ledger: Ledger,
   { ask, observer }: { readonly ask: AskSecret; readonly observer: StoreObserver },
 ): Promise<KeyStore> {
-  const store = named(setting.name, await openDriver(setting, ledger, ask, observer), observer);
+  const adoptFrom = setting.kind === 'file' ? [] : setting.adoptFrom;
+  const store = named(setting.name, await openDriver(setting, ledger, ask, observer), observer, adoptFrom);
   try {
     await enrolStore(ledger, store);
     return store;
@@ -89,10 +90,14 @@ export function keyCache({ stores, cacheSeconds }: Config, clock: Clock, { cache
   });
 }
 
-function named(name: string, driver: KeyStoreDriver, { call }: StoreObserver): KeyStore {
-  return new KeyStore(
-    name,
-    driver,
-    call === undefined ? {} : { observe: (verb, ok, seconds) => call(name, verb, ok, seconds) },
-  );
+function named(
+  name: string,
+  driver: KeyStoreDriver,
+  { call }: StoreObserver,
+  adoptFrom: readonly string[] = [],
+): KeyStore {
+  return new KeyStore(name, driver, {
+    adoptFrom,
+    ...(call === undefined ? {} : { observe: (verb, ok, seconds) => call(name, verb, ok, seconds) }),
+  });
 }

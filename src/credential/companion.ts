@@ -74,7 +74,8 @@ async function recordIntent(desk: Desk, caller: Caller, authority: Authority, ro
   });
 }
 
-function refuseUnfit(name: string, secret: SecretBytes): void {
+/** @throws KeyturnError `invalid_input` for a name or a length that no companion has. */
+export function refuseUnfit(name: string, secret: SecretBytes): void {
   if (!NAME.test(name)) {
     throw new KeyturnError('invalid_input', 'That is not a companion name.', {
       fix: 'Use lower-case letters, digits, dot, dash and underscore, e.g. lean-app-token.',

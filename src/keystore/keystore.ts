@@ -1,16 +1,20 @@
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { type Attesting, isAttesting, isPermitting, type KeyStoreDriver, type KeyStoreHealth } from './driver.ts';
+import type { ForeignSecret } from './foreign/foreign-secret.ts';
+import { isForeignReading, isPlainPath, matchesPattern } from './foreign/reading.ts';
 import { inDoubt } from './in-doubt.ts';
 import { type RecordName, recordName } from './record-name.ts';
 
-export type KeyStoreVerb = 'write' | 'read' | 'list' | 'destroy' | 'attest';
+export type KeyStoreVerb = 'write' | 'read' | 'list' | 'destroy' | 'attest' | 'adopt';
 
 export interface KeyStoreOptions {
   /** How long one call of the driver may take, in milliseconds. Default: 10 000. */
   readonly timeoutMs?: number;
   /** Told after each verb: whether it succeeded, and how many seconds it took. Must not throw. */
   readonly observe?: (verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
+  /** Paths of others' secrets that keys may be adopted from: each one path, or with `/*` all below. Default: none. */
+  readonly adoptFrom?: readonly string[];
 }
 
 interface Probe {
@@ -37,6 +41,8 @@ export class KeyStore {
   readonly #timeoutMs: number;
   readonly #observe: (verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
 
+  readonly #adoptFrom: readonly string[];
+
   #probe: Probe | null = null;
 
   constructor(name: string, driver: KeyStoreDriver, options: KeyStoreOptions = {}) {
@@ -44,6 +50,7 @@ export class KeyStore {
     this.driver = driver;
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#observe = options.observe ?? (() => {});
+    this.#adoptFrom = options.adoptFrom ?? [];
   }
 
   /**
@@ -158,6 +165,35 @@ export class KeyStore {
       this.#started(() => driver.lacking()),
     );
     return told.catch(() => null);
+  }
+
+  /** Whether the configuration lets a key be adopted from this path. */
+  mayAdopt(path: string): boolean {
+    return isPlainPath(path) && this.#adoptFrom.some((pattern) => matchesPattern(path, pattern));
+  }
+
+  /**
+   * A secret that others put into the store; the caller disposes of it.
+   * @throws KeyturnError `invalid_input` for a store that holds nothing but our own records; `permission_denied` for a
+   * path that the configuration does not name; otherwise what {@link ForeignReading} says.
+   */
+  async readForeign(path: string): Promise<ForeignSecret> {
+    const driver = this.driver;
+    if (!isForeignReading(driver)) {
+      throw new KeyturnError('invalid_input', `Nothing is adopted from ${this.name}: it holds our own records alone.`, {
+        fix: 'Name a store in Vault or AWS; for files: keyturn import.',
+      });
+    }
+    if (!this.mayAdopt(path)) {
+      throw new KeyturnError('permission_denied', `Nothing is adopted from that path of ${this.name}.`);
+    }
+    return this.#observed('adopt', () =>
+      this.#inTime(
+        'adopt',
+        this.#started(() => driver.readForeign(path)),
+        (late) => late[Symbol.dispose](),
+      ),
+    );
   }
 
   close(): Promise<void> {

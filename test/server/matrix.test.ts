@@ -50,6 +50,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     may: ['operator', 'responder', 'approver', 'auditor', 'administrator', 'revealer'],
   },
   importVersion: { method: 'POST', path: `${CREDENTIAL}/versions`, may: ['operator'], form: true },
+  adoptVersion: { method: 'POST', path: `${CREDENTIAL}/adoptions`, may: ['operator'], form: true },
   promoteVersion: { method: 'POST', path: `${CREDENTIAL}/versions/99/promote`, may: ['operator'] },
   revealKey: {
     method: 'POST',

@@ -24,6 +24,27 @@ export const credentialCommands: readonly Spec[] = [
     ],
   },
   {
+    name: 'adopt <credential>',
+    about: 'Import a key that already lies in Vault or AWS, by path and field names, with no file between',
+    example:
+      'keyturn adopt lean/sandbox --from vault-eu --path secret/data/teams/pay/lean --key-field private_key --certificate-field certificate',
+    load: () => import('../commands/credential/adopt.ts'),
+    options: [
+      ['--from <store>', 'key store that it lies in'],
+      ['--path <path>', 'MOUNT/data/NAME in Vault; name or ARN in AWS'],
+      ['--key-field <field>', 'field with the private key; without any field the secret is read as a whole'],
+      ['--certificate-field <field>', 'field with the certificate'],
+      ['--chain-field <field>', 'field with the issuer chain'],
+      ['--password-field <field>', 'field with the password of an encrypted key'],
+      ['--password-file <file>', 'password of an encrypted key'],
+      ['--password', 'ask for the password of an encrypted key'],
+      ['--environment <name>', 'confirm the environment where the chain cannot tell it'],
+      ['--accept-new-chain', 'the partner has changed its CA and the new chain was checked'],
+      ['--store <name>', 'key store that takes the key (default: default-store of the server)'],
+    ],
+    lists: [['--companion <name=field>', 'companion secret that lies in a field beside the key']],
+  },
+  {
     name: 'promote <credential> <version>',
     about: 'Make a staged (or the previous) version current',
     example: 'keyturn promote lean/sandbox 2',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AwsConnectionOptions, AwsStoreOptions } from '../../keystore/aws/options.ts';
+import { adoptFrom } from './adopt-from.ts';
 import { given } from './given.ts';
 
 const milliseconds = z.int().min(1).max(600_000);
@@ -27,6 +28,7 @@ export const awsStore = z.strictObject({
     })
     .optional(),
   tags: z.record(z.string(), z.string()).optional(),
+  'adopt-from': adoptFrom.optional(),
   replicas: z.array(z.strictObject({ region, 'kms-key': z.string().min(1).optional() })).optional(),
 });
 

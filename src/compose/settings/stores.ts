@@ -24,15 +24,19 @@ export const stores = z
 /** One store as parsed: what opens it. */
 export type StoreSetting = { readonly name: string } & (
   | { readonly kind: 'file'; readonly path: string; readonly masterKey: MasterKey }
-  | { readonly kind: 'vault'; readonly options: VaultStoreOptions }
-  | { readonly kind: 'aws'; readonly options: AwsStoreOptions }
+  | { readonly kind: 'vault'; readonly options: VaultStoreOptions; readonly adoptFrom: readonly string[] }
+  | { readonly kind: 'aws'; readonly options: AwsStoreOptions; readonly adoptFrom: readonly string[] }
 );
 
 /** `origin` of the log: what belongs to one instance is named after it. */
 export function storeSettings(named: z.infer<typeof stores>, origin: string, at: AbsolutePath): StoreSetting[] {
   return Object.entries(named).map(([name, setting]) => {
-    if (setting.kind === 'vault') return { name, kind: 'vault', options: vaultStoreOptions(setting, at) };
-    if (setting.kind === 'aws') return { name, kind: 'aws', options: awsStoreOptions(setting) };
+    if (setting.kind !== 'file') {
+      const adoptFrom = setting['adopt-from'] ?? [];
+      return setting.kind === 'vault'
+        ? { name, kind: 'vault', options: vaultStoreOptions(setting, at), adoptFrom }
+        : { name, kind: 'aws', options: awsStoreOptions(setting), adoptFrom };
+    }
     const own = parseMasterKey(setting['master-key'], `${origin}/${name}`, at);
     return { name, kind: 'file', path: at(setting.path), masterKey: own };
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { VaultConnection, VaultLogin, VaultStoreOptions } from '../../keystore/vault/options.ts';
+import { adoptFrom } from './adopt-from.ts';
 import { given } from './given.ts';
 import { type AbsolutePath, path } from './path.ts';
 
@@ -51,6 +52,7 @@ export const vaultStore = z.strictObject({
   ...vaultConnection,
   mount: name.optional(),
   prefix: name.optional(),
+  'adopt-from': adoptFrom.optional(),
 });
 
 const connection = z.object(vaultConnection);

@@ -31,6 +31,8 @@ export interface ImportRequest {
   readonly acceptNewChain?: boolean;
   /** Key store that takes the key; default: the desk's default store. */
   readonly store?: string;
+  /** For the custody record: the store, path and version of a secret that the files were read from. */
+  readonly adoptedFrom?: JsonObject;
 }
 
 /** What an import leaves behind: the custody record, public facts only. */
@@ -130,6 +132,7 @@ function custodyRecord(
     importedBy: caller.principal.id,
     importedAt: timestamp(desk.clock.now()),
     uploadSha256: upload.sha256,
+    ...(request.adoptedFrom === undefined ? {} : { adoptedFrom: request.adoptedFrom }),
     subject: leaf.subject,
     issuer: leaf.issuer,
     serial: leaf.serial,

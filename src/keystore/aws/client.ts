@@ -118,6 +118,19 @@ export class SecretsClient {
     return { secrets, next: answer.NextToken };
   }
 
+  /** The current version of a secret that is not ours, by name or ARN. */
+  async getForeign(id: string): Promise<GetSecretValueCommandOutput> {
+    const command = new GetSecretValueCommand({ SecretId: id });
+    this.#refuseClosed();
+    const call = { ...this.#call('GetSecretValue', id), policy: 'keyturn-adopt.json' };
+    const answer = await this.#guard.run(call, (abortSignal) => this.#sdk.send(command, { abortSignal }));
+    // An ARN may be given without the six characters that AWS puts behind a name.
+    const named = [answer.Name, answer.ARN, answer.ARN?.replace(/-[A-Za-z0-9]{6}$/, '')].includes(id);
+    if (named && answer.VersionId !== undefined) return answer;
+    answer.SecretBinary?.fill(0);
+    throw this.#strange('GetSecretValue', id);
+  }
+
   /** After a call that AWS answered. */
   async inspect(): Promise<ClientInspection> {
     const { credentials, systemClockOffset } = this.#sdk.config;

@@ -3,10 +3,13 @@ import { KeyturnError } from '../../core/errors.ts';
 import { SecretBytes } from '../../core/secret-bytes.ts';
 import type { Circuit } from '../circuit.ts';
 import type { KeyStoreDriver, KeyStoreHealth } from '../driver.ts';
+import type { ForeignSecret } from '../foreign/foreign-secret.ts';
+import type { ForeignReading } from '../foreign/reading.ts';
 import { inDoubt } from '../in-doubt.ts';
 import type { RecordName } from '../record-name.ts';
 import type { SecretsClient } from './client.ts';
 import { awsError, type Reason, reasonOf } from './failure/reason.ts';
+import { readForeignSecret } from './foreign.ts';
 import type { SecretSettings } from './options.ts';
 import { recordOf, secretName, versionId } from './secret-name.ts';
 
@@ -26,7 +29,7 @@ const settling = (...reasons: readonly Reason[]) =>
  * Records as secrets of AWS Secrets Manager: one secret each, with one version whose id follows from its name. Every
  * read names that version, so whatever somebody else puts into the secret is never taken for ours.
  */
-export class AwsStore implements KeyStoreDriver {
+export class AwsStore implements KeyStoreDriver, ForeignReading {
   readonly description: string;
   readonly #client: SecretsClient;
   readonly #settings: SecretSettings;
@@ -108,6 +111,10 @@ export class AwsStore implements KeyStoreDriver {
       if (await this.#scheduledOrWithoutReplicas(name)) return;
       await settling('bad_request', 'invalid_state').execute(() => this.#delete(name));
     }
+  }
+
+  readForeign(path: string): Promise<ForeignSecret> {
+    return readForeignSecret(this.#client, this.#settings.prefix, path);
   }
 
   async health(): Promise<KeyStoreHealth> {

@@ -8,7 +8,7 @@ import type { Privilege } from './privilege.ts';
 export async function explainDenial(client: VaultClient, needed: Privilege, login: string): Promise<KeyturnError> {
   const wanted = `"${needed.capability}" on ${needed.path}`;
   const missing = await missingPrivileges(client, [needed]);
-  if (missing === null) return explainToken(client, wanted, login);
+  if (missing === null) return explainToken(client, needed, login);
   if (missing.length === 0) {
     return vaultError('forbidden', `Vault denied ${needed.verb} although its policy grants ${wanted}.`, {
       status: 403,
@@ -17,8 +17,12 @@ export async function explainDenial(client: VaultClient, needed: Privilege, logi
   }
   return vaultError('forbidden', `Vault denied ${needed.verb}: the policy does not grant ${wanted}.`, {
     status: 403,
-    fix: `Add to the policy: path "${needed.path}" { capabilities = ["${needed.capability}"] }; or apply policies/vault/keyturn.hcl.`,
+    fix: `Add to the policy: path "${needed.path}" { capabilities = ["${needed.capability}"] }; or apply policies/vault/${policyFor(needed)}.`,
   });
+}
+
+function policyFor({ verb }: Privilege): string {
+  return verb === 'adopt' ? 'keyturn-adopt.hcl' : 'keyturn.hcl';
 }
 
 /**
@@ -39,12 +43,13 @@ export async function missingPrivileges<P extends Pick<Privilege, 'path' | 'capa
 }
 
 /** An expired token is answered just as a missing capability is; looking itself up tells the two apart. */
-async function explainToken(client: VaultClient, wanted: string, login: string): Promise<KeyturnError> {
+async function explainToken(client: VaultClient, needed: Privilege, login: string): Promise<KeyturnError> {
+  const wanted = `"${needed.capability}" on ${needed.path}`;
   const looked = await quietly(client.probe({ method: 'GET', path: 'auth/token/lookup-self' }, true));
   if (looked?.status === 200) {
     return vaultError('forbidden', `Vault denied the request; it needs ${wanted}.`, {
       status: 403,
-      fix: 'Compare the policy of the token with policies/vault/keyturn.hcl.',
+      fix: `Compare the policy of the token with policies/vault/${policyFor(needed)}.`,
     });
   }
   return vaultError('token', `Vault does not accept the ${login}, or its policy lacks ${wanted}.`, {

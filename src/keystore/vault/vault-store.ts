@@ -2,6 +2,8 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { Circuit } from '../circuit.ts';
 import type { KeyStoreDriver, KeyStoreHealth, Permitting } from '../driver.ts';
+import type { ForeignSecret } from '../foreign/foreign-secret.ts';
+import type { ForeignReading } from '../foreign/reading.ts';
 import { inDoubt } from '../in-doubt.ts';
 import type { KeyStoreVerb } from '../keystore.ts';
 import type { RecordName } from '../record-name.ts';
@@ -10,6 +12,7 @@ import { REASONS, reasonOf, vaultError } from './client/reason.ts';
 import { connectVault, type VaultLink } from './connect.ts';
 import { explainDenial, missingPrivileges } from './denial.ts';
 import { vaultHealth } from './health.ts';
+import { readForeignKv } from './kv/foreign.ts';
 import { listRecords } from './kv/listing.ts';
 import { checkMount } from './kv/mount.ts';
 import { KvPath } from './kv/path.ts';
@@ -40,7 +43,7 @@ export interface VaultInspection {
  * Records in a KV version 2 engine, one path each, written once with `cas: 0`. Nothing is overwritten: the policy
  * that comes with it does not even grant it.
  */
-export class VaultStore implements KeyStoreDriver, Permitting {
+export class VaultStore implements KeyStoreDriver, Permitting, ForeignReading {
   readonly #link: VaultLink;
   readonly #paths: KvPath;
   readonly #onMirrorFailure: (record: string, error: Error) => void;
@@ -98,6 +101,10 @@ export class VaultStore implements KeyStoreDriver, Permitting {
       });
       if (left !== null) throw vaultError('server_error', `Vault said it deleted ${path}, and still has the record.`);
     });
+  }
+
+  readForeign(path: string): Promise<ForeignSecret> {
+    return this.#verb('adopt', '', () => readForeignKv(this.#link, this.#paths, path));
   }
 
   async health(): Promise<KeyStoreHealth> {

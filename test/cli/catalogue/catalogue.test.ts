@@ -40,10 +40,11 @@ test('no command takes a secret as the value of an option or as an argument', ()
   expect(suspicious).toEqual([]);
 });
 
-/** A value is a file, a public log key, the name of a key elsewhere, or a name of something; a switch has no value. */
+/** A value is a file, a field's name, a public log key, the name of a key elsewhere, or a name of something; a switch has no value. */
 function isSecretValue(flags: string): boolean {
   const value = /[<[](\S+)[>\]]/.exec(flags)?.[1];
-  if (value === undefined || value === 'file' || value === 'vkey' || value === 'key-name') return false;
+  if (value === undefined || value === 'file' || value === 'field' || value === 'vkey' || value === 'key-name')
+    return false;
   return (
     /password|passphrase|secret|token|key\b|credential-value/.test(flags) &&
     !/^--systemd-credential <name>$/.test(flags)

@@ -98,13 +98,14 @@ test.each([
   [{ method: 'certificate' }, { method: 'certificate' }],
 ])('a login at Vault %j', (login, parsed) => {
   expect(read({ stores: { vault: { kind: 'vault', login } } }).stores).toEqual([
-    { name: 'vault', kind: 'vault', options: { login: parsed } },
+    { name: 'vault', kind: 'vault', options: { login: parsed }, adoptFrom: [] },
   ]);
 });
 
 test('AWS: every member reaches the adapter', () => {
   const aws = {
     kind: 'aws',
+    'adopt-from': ['teams/*'],
     region: 'eu-central-1',
     prefix: 'keyturn',
     'kms-key': 'alias/keyturn',
@@ -130,7 +131,7 @@ test('AWS: every member reaches the adapter', () => {
     attempts: 4,
     breakMs: 5,
   };
-  expect(read({ stores: { aws } }).stores).toEqual([{ name: 'aws', kind: 'aws', options }]);
+  expect(read({ stores: { aws } }).stores).toEqual([{ name: 'aws', kind: 'aws', options, adoptFrom: ['teams/*'] }]);
 });
 
 test('a further file, and master keys that Vault and AWS KMS have wrapped', () => {
@@ -168,6 +169,8 @@ test('a further file, and master keys that Vault and AWS KMS have wrapped', () =
 test.each([
   ['stores.file', { file: { kind: 'vault' } }],
   ['stores.UPPER', { UPPER: { kind: 'vault' } }],
+  ['stores.vault.adopt-from.0', { vault: { kind: 'vault', 'adopt-from': ['*'] } }],
+  ['stores.vault.adopt-from', { vault: { kind: 'vault', 'adopt-from': [] } }],
   ['stores.vault.kind', { vault: { kind: 'valt' } }],
   ['stores.vault', { vault: { kind: 'vault', token: 'hvs.a-secret' } }],
   ['stores.vault.address', { vault: { kind: 'vault', address: 'vault.internal' } }],

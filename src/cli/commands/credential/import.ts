@@ -1,13 +1,12 @@
 import { basename } from 'node:path';
-import { isKeyturnError, KeyturnError } from '../../../core/errors.ts';
+import { KeyturnError } from '../../../core/errors.ts';
 import { readAtMost } from '../../../core/read-at-most.ts';
-import type { SecretBytes } from '../../../core/secret-bytes.ts';
 import type { Api } from '../../api/api.ts';
 import { type FormFile, multipart } from '../../api/form.ts';
 import type { Context } from '../../context.ts';
 import { EXIT } from '../../terminal/exit.ts';
-import { confirm, secretFrom } from '../../terminal/prompt.ts';
 import { facts } from '../../terminal/terminal.ts';
+import { type Answers, withAnswers } from './answers.ts';
 import { removeSources, type Source } from './remove-sources.ts';
 
 /** What the server takes, octets: more need not be read, nor sent. */
@@ -55,7 +54,11 @@ export default async function importCommand(
   let imported: Imported;
   try {
     for (const path of paths) files.push(await readUpload(path));
-    imported = await upload(open, credential, files, options);
+    const { environment, passwordFile, store } = options;
+    const acceptNewChain = options.acceptNewChain === true;
+    imported = await withAnswers({ credential, environment, passwordFile }, (answers) =>
+      post(open, credential, files, { ...answers, acceptNewChain, store }),
+    );
   } finally {
     for (const { bytes } of files) bytes.fill(0);
   }
@@ -79,48 +82,11 @@ function tooLarge(message: string): KeyturnError {
   });
 }
 
-/** Asks for what the server says is missing: a password, then the environment; each once. */
-async function upload(api: Api, credential: string, files: readonly FormFile[], options: Options): Promise<Imported> {
-  let environment = options.environment;
-  let password: SecretBytes | null =
-    options.passwordFile === undefined ? null : await secretFrom(options.passwordFile, '');
-  try {
-    for (;;) {
-      try {
-        return await post(api, credential, files, {
-          environment,
-          password,
-          acceptNewChain: options.acceptNewChain === true,
-          store: options.store,
-        });
-      } catch (error) {
-        if (isKeyturnError(error, 'key_password_required') && password === null && process.stdin.isTTY) {
-          password = await secretFrom(undefined, 'Password of the key');
-        } else if (isKeyturnError(error, 'environment_required') && environment === undefined) {
-          const named = credential.split('/')[1] ?? '';
-          if (!(await confirm(`Nothing in the chain tells the environment. Were these files downloaded for ${named}?`)))
-            throw error;
-          environment = named;
-        } else {
-          throw error;
-        }
-      }
-    }
-  } finally {
-    password?.dispose();
-  }
-}
-
 async function post(
   api: Api,
   credential: string,
   files: readonly FormFile[],
-  more: {
-    environment: string | undefined;
-    password: SecretBytes | null;
-    acceptNewChain: boolean;
-    store: string | undefined;
-  },
+  more: Answers & { readonly acceptNewChain: boolean; readonly store: string | undefined },
 ): Promise<Imported> {
   const parts =
     more.password === null ? files : [...files, { field: 'password', name: 'password', bytes: more.password.bytes }];
