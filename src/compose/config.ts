@@ -6,6 +6,7 @@ import { parseDuration } from '../core/duration.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { subjectAlternativeNames } from '../tls/names.ts';
 import { recipients } from './settings/backup.ts';
+import { type LedgerSetting, ledger, ledgerSetting } from './settings/ledger.ts';
 import { type MasterKey, masterKey, parseMasterKey } from './settings/master-key.ts';
 import { absoluteFrom, path } from './settings/path.ts';
 import { OWN_STORE, type StoreSetting, storeSettings, stores } from './settings/stores.ts';
@@ -59,7 +60,7 @@ const schema = z
         .max(200)
         .regex(/^[^\s+]+$/),
     }),
-    ledger: z.strictObject({ path }),
+    ledger,
     journal: z.strictObject({ path }),
     checkpoint: z.strictObject({ path }),
     keystore: z.strictObject({ path, 'master-key': masterKey }),
@@ -94,7 +95,7 @@ export interface Config {
     | { readonly ca: string }
     | { readonly certificate: string; readonly key: string; readonly clientCa: string };
   readonly origin: string;
-  readonly ledger: string;
+  readonly ledger: LedgerSetting;
   readonly journal: string;
   readonly checkpoint: string;
   readonly keystore: string;
@@ -167,7 +168,7 @@ function absolute(home: string, data: z.infer<typeof schema>): Config {
         ? { ca: at(tls.ca) }
         : { certificate: at(tls.certificate), key: at(tls.key), clientCa: at(tls['client-ca']) },
     origin: data.log.origin,
-    ledger: at(data.ledger.path),
+    ledger: ledgerSetting(data.ledger, at),
     journal: at(data.journal.path),
     checkpoint: at(data.checkpoint.path),
     keystore: at(keystore.path),

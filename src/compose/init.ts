@@ -20,6 +20,7 @@ import { createServerCa } from '../tls/ca.ts';
 import { CONFIG_FILE, type Config, parseConfig } from './config.ts';
 import { connectionFacts } from './connection.ts';
 import { exists } from './exists.ts';
+import { ledgerFile } from './ledger/open-ledger.ts';
 import { type AskSecret, makeMasterKey, masterKeySource } from './master-key.ts';
 import type { MasterKeySetting } from './settings/master-key.ts';
 import { OWN_STORE } from './settings/stores.ts';
@@ -194,7 +195,7 @@ async function makeLedger(
   options: InitOptions,
 ) {
   const now = options.now ?? Date.now();
-  const ledger = await openSqliteLedger({ path: config.ledger, signer: { origin: config.origin, privateKey } });
+  const ledger = await openSqliteLedger({ path: ledgerFile(config), signer: { origin: config.origin, privateKey } });
   try {
     const facts = await connectionFacts(config, privateKey);
     const attested = await store.attest();

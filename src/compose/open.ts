@@ -16,19 +16,19 @@ import { StoreQueue } from '../credential/store/store-queue.ts';
 import { TokenBook } from '../credential/token-book.ts';
 import { explainStore } from '../credential/version/attest.ts';
 import { settlePending } from '../credential/version/settle.ts';
+import { ReplicaNews } from '../credential/watch/replica-news.ts';
 import { Watchers } from '../credential/watch/watchers.ts';
 
 import type { KeyStore } from '../keystore/keystore.ts';
 import { systemRecord } from '../keystore/record-name.ts';
 import type { Check } from '../ledger/change.ts';
-import { CheckpointFile } from '../ledger/checkpoint-file.ts';
 import { LogGenerations } from '../ledger/generations.ts';
 import { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { openSqliteLedger } from '../ledger/sqlite/open.ts';
 import { loadProfiles, type Profiles } from '../partner/profile.ts';
 import { AnswerSealers } from '../sealed/sealers.ts';
 import type { Config } from './config.ts';
+import { openLedger } from './ledger/open-ledger.ts';
 import type { AskSecret } from './master-key.ts';
 import { keyCache, openFurtherStore, openOwnStore, type StoreObserver } from './stores.ts';
 
@@ -82,11 +82,15 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   opened.defer(() => store.close());
   const logKey = await readLogKey(store);
   const signer = LogSigner.create(config.origin, logKey);
-  let news = (_size: number): void => {};
-  const { ledger, checkpointFile } = await openLedger(config, logKey, signer, {
-    ...options,
-    onSize: (size) => news(size),
-  });
+  const { ledger, checkpointFile } = await openLedger(
+    config,
+    { privateKey: logKey, vkey: signer.vkey },
+    {
+      ...(options.clock === undefined ? {} : { clock }),
+      acceptRollback: options.acceptRollback ?? false,
+      onFailure: (error) => options.onCheckpointFailure?.(error),
+    },
+  );
   opened.defer(() => checkpointFile.settled());
   opened.defer(() => ledger.close());
   await explainStore(ledger, store);
@@ -101,6 +105,9 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
 
   const keys = opened.use(keyCache(config, clock, observer));
   let rules = await loadRules(config);
+  // Read before what is loaded into memory, so that nothing falls between.
+  const { size: loadedFrom } = await ledger.head();
+  let others: ReplicaNews | null = null;
   const verifier = new LogVerifier({ origin: config.origin, keys: [signer.vkey] });
   const desk: Desk = {
     ledger,
@@ -110,11 +117,12 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     stores,
     defaultStore: stores.get(config.defaultStore) ?? store,
     keys,
-    storeQueue: new StoreQueue(),
+    storeQueue: new StoreQueue(ledger),
     holds: new HoldSwitch(),
     sealers: new AnswerSealers({ clock }),
     clock,
     leaseLimits: config.leases,
+    policyIsCurrent: () => others?.policyIsCurrent ?? true,
   };
   let reloading: Promise<unknown> = Promise.resolve();
   /** One after the other, so that what is in force here is always what the ledger says. */
@@ -128,6 +136,15 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     reloading = mine.catch(() => undefined);
     return mine;
   };
+  /** What another server of this ledger has loaded and recorded, once its files are here too. */
+  const takeUp = (digest: string): Promise<void> => {
+    const mine = reloading.then(async () => {
+      const next = await loadRules(config);
+      if (next.policy.digest === digest) rules = next;
+    });
+    reloading = mine.catch(() => undefined);
+    return mine;
+  };
   await recordPolicy(ledger, clock, rules.policy, null);
   await replayHolds(desk, journal);
   await settlePending(desk);
@@ -136,8 +153,10 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   const book = await TokenBook.load(ledger);
   const watchers = new Watchers(desk, { stands: (token) => book.stands(token) });
   opened.defer(() => watchers.close());
-  news = (size) => watchers.news(size);
+  opened.defer(ledger.follow(ledger.status().size, ({ to }) => watchers.news(to)));
   desk.holds.onPlaced = (target, subject) => watchers.frozen(target, subject);
+  // A file has this one server alone.
+  if ('postgres' in config.ledger) others = opened.use(new ReplicaNews({ desk, book, takeUp }, loadedFrom));
   const parts = opened.move();
   return {
     config,
@@ -154,49 +173,9 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   };
 }
 
-async function readLogKey(store: KeyStore): Promise<KeyObject> {
+export async function readLogKey(store: KeyStore): Promise<KeyObject> {
   using octets = await store.read(systemRecord('log', 1));
   return createPrivateKey({ key: octets.bytes, format: 'der', type: 'pkcs8' });
-}
-
-/** The ledger, held against the checkpoint outside before anything is released. */
-async function openLedger(
-  config: Config,
-  privateKey: KeyObject,
-  signer: LogSigner,
-  options: OpenOptions & { readonly onSize: (size: number) => void },
-) {
-  const { origin } = config;
-  const checkpointFile = new CheckpointFile({
-    path: config.checkpoint,
-    verifier: new LogVerifier({ origin, keys: [signer.vkey] }),
-    onFailure: (error) => options.onCheckpointFailure?.(error),
-    acceptRollback: options.acceptRollback ?? false,
-  });
-  const ledger = await openSqliteLedger({
-    path: config.ledger,
-    signer: { origin, privateKey },
-    clock: options.clock ?? systemClock,
-    onCheckpoint: (note, size) => {
-      checkpointFile.offer(note, size);
-      options.onSize(size);
-    },
-  });
-  try {
-    const found = await checkpointFile.start(ledger);
-    if (found !== 'continued') await recordOutside(ledger, found);
-  } catch (error) {
-    await ledger.close();
-    throw error;
-  }
-  return { ledger, checkpointFile };
-}
-
-/** Whoever removes the checkpoint outside, or starts over it, leaves an entry. */
-async function recordOutside(ledger: Ledger, found: 'missing' | 'accepted'): Promise<void> {
-  const kind = found === 'missing' ? 'checkpoint.missing-outside' : 'checkpoint.rollback-accepted';
-  const { size } = await ledger.head();
-  await ledger.commit({ entry: { kind, actor: 'system', data: { size } } });
 }
 
 async function loadRules(config: Config): Promise<{ policy: Policy; profiles: Profiles }> {

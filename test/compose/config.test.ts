@@ -47,7 +47,7 @@ function refusal(document: unknown): KeyturnError {
 test('paths are made absolute from the home, durations become seconds', () => {
   expect(read(GOOD)).toMatchObject({
     home: '/home/kt',
-    ledger: '/home/kt/ledger/ledger.db',
+    ledger: { path: '/home/kt/ledger/ledger.db' },
     journal: '/journal/freeze.journal',
     masterKey: { file: '/home/kt/master/master.key' },
     socket: '/home/kt/run/keyturn.sock',
@@ -100,7 +100,9 @@ test.each([
   ['log.origin', 'with space'],
   ['log.origin', 'with+plus'],
   ['log.origin', undefined],
-  ['ledger.path', ''],
+  ['ledger', { path: '' }],
+  ['ledger', { path: 'ledger/ledger.db', postgres: { host: 'db', database: 'k', user: 'k' } }],
+  ['ledger', { postgres: { host: 'db', database: 'k', user: 'k', password: 'not here' } }],
   ['journal', undefined],
   ['checkpoint.path', 7],
   ['keystore.master-key', { passphrase: 'the passphrase itself' }],

@@ -1,5 +1,6 @@
 import { auditGroup } from './audit.ts';
 import { backupGroup } from './backup.ts';
+import { ledgerGroup } from './ledger.ts';
 import type { Group } from './spec.ts';
 import { storeGroup } from './store.ts';
 
@@ -99,6 +100,7 @@ export const groups: readonly Group[] = [
     ],
   ],
   storeGroup,
+  ledgerGroup,
   auditGroup,
   backupGroup,
 ];

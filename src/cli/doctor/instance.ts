@@ -18,7 +18,9 @@ export async function checkInstance(home: string, examination: Examination): Pro
     ok('configuration', config.home),
     ...(await examineStores(config, examination)),
     ...('file' in config.masterKey ? [apart(config)] : []),
-    await examinePlace('ledger', config.ledger),
+    'path' in config.ledger
+      ? await examinePlace('ledger', config.ledger.path)
+      : ok('ledger', `${config.ledger.postgres.host}, database ${config.ledger.postgres.database}`),
     await attempt('policies', async () => `access policy ${(await checkRules(config)).digest.slice(0, 16)}`),
     await checkSocket(config.socket),
     checkpointApart(config),

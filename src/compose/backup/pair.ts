@@ -10,6 +10,7 @@ import type { KeyStore } from '../../keystore/keystore.ts';
 import type { SignedHead } from '../../ledger/log/proof.ts';
 import { canSnapshot } from '../../ledger/snapshot.ts';
 import { CONFIG_FILE, type Config } from '../config.ts';
+import { ledgerFile } from '../ledger/open-ledger.ts';
 import type { Instance } from '../open.ts';
 import type { MasterKey } from '../settings/master-key.ts';
 import { OWN_STORE } from '../settings/stores.ts';
@@ -44,7 +45,7 @@ export async function copyPair({ config, desk }: Instance): Promise<Pair> {
     });
   }
   await removeLeftovers(config);
-  const folder = await mkdtemp(join(dirname(config.ledger), PREFIX));
+  const folder = await mkdtemp(join(dirname(ledgerFile(config)), PREFIX));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const path = join(folder, 'ledger.db');
@@ -65,9 +66,10 @@ export async function copyPair({ config, desk }: Instance): Promise<Pair> {
   return { head, stores: sealed.map(({ store }) => store), contents, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-async function removeLeftovers({ ledger }: Config): Promise<void> {
-  const left = (await readdir(dirname(ledger))).filter((name) => name.startsWith(PREFIX));
-  for (const name of left) await rm(join(dirname(ledger), name), { recursive: true, force: true });
+async function removeLeftovers(config: Config): Promise<void> {
+  const folder = dirname(ledgerFile(config));
+  const left = (await readdir(folder)).filter((name) => name.startsWith(PREFIX));
+  for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
 }
 
 async function sealedStore(store: KeyStore): Promise<{ store: BackupStore; content: Content[] }> {

@@ -12,6 +12,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { openSqliteLedger } from '../../ledger/sqlite/open.ts';
 import { exportText } from '../../server/routes/audit.ts';
 import type { Config } from '../config.ts';
+import { ledgerFile } from '../ledger/open-ledger.ts';
 import type { AskSecret } from '../master-key.ts';
 import { openFurtherStore, openOwnStore } from '../stores.ts';
 
@@ -101,5 +102,5 @@ export async function examine(
 
 export function openStagedLedger(config: Config, { privateKey }: LogIdentity, generation = 1): Promise<Ledger> {
   const signer = { origin: config.origin, privateKey };
-  return openSqliteLedger({ path: config.ledger, signer, generation, recheckEntries: Number.MAX_SAFE_INTEGER });
+  return openSqliteLedger({ path: ledgerFile(config), signer, generation, recheckEntries: Number.MAX_SAFE_INTEGER });
 }

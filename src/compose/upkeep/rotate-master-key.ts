@@ -1,6 +1,6 @@
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { parse, parseDocument } from 'yaml';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
 import { KeyturnError } from '../../core/errors.ts';
 import { FileStore } from '../../keystore/file/driver.ts';
 import { CONFIG_FILE, type Config } from '../config.ts';
@@ -10,6 +10,7 @@ import { openInstance } from '../open.ts';
 import { fileOfMasterKey, type MasterKey, type MasterKeySetting, parseMasterKey } from '../settings/master-key.ts';
 import { absoluteFrom } from '../settings/path.ts';
 import { OWN_STORE } from '../settings/stores.ts';
+import { writeSetting } from '../settings/write.ts';
 
 /**
  * Locks the key store of a stopped instance with a new master key: rewrap, ledger entry, configuration. Interrupted
@@ -41,7 +42,7 @@ export async function rotateMasterKey(
         data: { store: instance.store.name, generation, kind: Object.keys(next)[0] ?? '' },
       },
     });
-    await writeSetting(join(config.home, CONFIG_FILE), setting);
+    await writeSetting(join(config.home, CONFIG_FILE), ['keystore', 'master-key'], setting);
     return { generation };
   } finally {
     await instance.close();
@@ -65,19 +66,4 @@ async function refuseStandingFile(key: MasterKey): Promise<void> {
   throw new KeyturnError('conflict', `There is already a file ${path}.`, {
     fix: 'Name a new file for the wrapped key; the old one is needed until the rotation is done.',
   });
-}
-
-/** Changes the one member and keeps the operator's comments. */
-async function writeSetting(path: string, next: MasterKeySetting): Promise<void> {
-  const document = parseDocument(await readFile(path, 'utf8'));
-  document.setIn(['keystore', 'master-key'], next);
-  const made = `${path}.new`;
-  {
-    await using file = await open(made, 'w', 0o600);
-    await file.writeFile(document.toString());
-    await file.sync();
-  }
-  await rename(made, path);
-  await using folder = await open(dirname(path), 'r');
-  await folder.sync();
 }

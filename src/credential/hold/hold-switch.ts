@@ -35,6 +35,11 @@ export class HoldSwitch {
     }
   }
 
+  /** Whether this hold is in it. */
+  has(id: string): boolean {
+    return this.#held.values().some((ids) => ids.has(id));
+  }
+
   isHeld(target: HoldTarget, subject: string): boolean {
     return this.#held.has(keyOf(target, subject));
   }

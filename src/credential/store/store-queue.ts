@@ -1,3 +1,6 @@
+import { KeyturnError } from '../../core/errors.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+
 /**
  * One effect at a time on each key store and on each credential, from the intent's commit to the outcome's. So whoever
  * looks in turn sees no effect half done: what is `pending` then was interrupted; and two imports never take the same
@@ -5,12 +8,18 @@
  */
 export class StoreQueue {
   readonly #tails = new Map<string, Promise<unknown>>();
+  readonly #ledger: Pick<Ledger, 'withFence'> | undefined;
+
+  /** With a ledger: one at a time over all servers of it. */
+  constructor(ledger?: Pick<Ledger, 'withFence'>) {
+    this.#ledger = ledger;
+  }
 
   /** Waits for every effect before it that has one of these places in common, and keeps those after it waiting. */
   run<T>(places: readonly Place[], effect: () => Promise<T>): Promise<T> {
     // All places are taken in one step, so that no two effects wait for each other.
     const tails = places.map((place) => this.#tails.get(place) ?? Promise.resolve());
-    const mine = Promise.all(tails).then(effect);
+    const mine = Promise.all(tails).then(() => this.#fenced(places, effect));
     const over = mine.then(
       () => undefined,
       () => undefined,
@@ -18,6 +27,13 @@ export class StoreQueue {
     for (const place of places) this.#tails.set(place, over);
     void over.then(() => this.#forget(places, over));
     return mine;
+  }
+
+  async #fenced<T>(places: readonly Place[], effect: () => Promise<T>): Promise<T> {
+    if (this.#ledger === undefined) return effect();
+    const fenced = await this.#ledger.withFence(places, 'wait', effect);
+    if (fenced.ran) return fenced.value;
+    throw new KeyturnError('internal', 'A fence was waited for and not entered.');
   }
 
   #forget(places: readonly Place[], over: Promise<unknown>): void {

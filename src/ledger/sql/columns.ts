@@ -86,6 +86,9 @@ const COLUMNS = {
   fences: { name: 'key', number: 'cell' },
 } satisfies { [T in TableName]: { [C in keyof Tables[T]]-?: Role } };
 
+/** Every table on the list, those that others refer to first. */
+export const TABLES = Object.keys(COLUMNS) as readonly TableName[];
+
 /** @throws KeyturnError `invalid_input` for a table that is not on the list. */
 export function tableName(name: string): TableName {
   if (isTable(name)) return name;

@@ -22,6 +22,8 @@ export class PostgresProxy implements AsyncDisposable {
   readonly #target: number;
   readonly #pairs = new Set<Pair>();
   #cut: CutPoint | null = null;
+  /** Commits that pass before it is cut. */
+  #passing = 0;
   #onCut: (() => void) | null = null;
   #refusing = false;
   #onLost: (() => void) | null = null;
@@ -52,6 +54,12 @@ export class PostgresProxy implements AsyncDisposable {
         resolve();
       };
     });
+  }
+
+  /** The same at the `nth` commit from now on, 1 for the next. */
+  cutAtCommit(point: CutPoint, nth: number): Promise<void> {
+    this.#passing = nth - 1;
+    return this.cut(point);
   }
 
   /** From now on new connections are ended at once. */
@@ -86,7 +94,7 @@ export class PostgresProxy implements AsyncDisposable {
     let losing = false;
     client.on('data', (data) => {
       if (this.#silent) return;
-      const point = data.includes(COMMIT) ? this.#cut : null;
+      const point = data.includes(COMMIT) && this.#isDue() ? this.#cut : null;
       if (point !== null) this.#cut = null;
       if (point === 'before-commit') return this.#wasCut(pair);
       losing ||= point === 'after-commit';
@@ -109,6 +117,11 @@ export class PostgresProxy implements AsyncDisposable {
         end(pair);
       });
     }
+  }
+
+  #isDue(): boolean {
+    this.#passing -= 1;
+    return this.#passing < 0;
   }
 
   #wasCut(pair: Pair): void {

@@ -26,12 +26,18 @@ export interface KnownLog {
  */
 export async function checkLog(session: Session, verifier: LogVerifier, recheck: number): Promise<KnownLog> {
   await session.run({ sql: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' });
+  const known = await checkLogInside(session, verifier, recheck);
+  await session.run({ sql: 'COMMIT' });
+  return known;
+}
+
+/** The same in the transaction that the session is in. */
+export async function checkLogInside(session: Session, verifier: LogVerifier, recheck: number): Promise<KnownLog> {
   const { rows } = await session.run({ sql: 'SELECT size, frontier, time, behind FROM head WHERE id = 1' });
   const end = logEnd(rows[0]);
   const head = await newestCheckpoint(session);
   const { generation } = checkHead(end.frontier, head, verifier);
   await checkEntries(session, end.frontier, Math.max(0, end.frontier.size - recheck));
-  await session.run({ sql: 'COMMIT' });
   return { end, head: head ?? { size: 0, checkpoint: '' }, generation };
 }
 

@@ -73,6 +73,14 @@ const STORE_PATIENCE_MS = 1_000;
 /** Strangers may ask as often as they like: a store is probed no more often than this, milliseconds. */
 const PROBE_AGE_MS = 500;
 
+const OTHER_POLICY: Readiness = {
+  name: 'policy',
+  ready: false,
+  required: true,
+  detail:
+    'Another server of this ledger loaded another policy: put its files here too; they are taken up by themselves.',
+};
+
 /** Why it does not is not told here: strangers may ask, and the reason may name files of this host. */
 async function answers(store: KeyStore): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
@@ -97,5 +105,6 @@ export async function readiness(desk: Desk, ownStore: string): Promise<Readiness
       };
     }),
   );
-  return [{ name: 'ledger', ready: ledger.state === 'ready', required: true, detail: ledger.detail }, ...stores];
+  const found = [{ name: 'ledger', ready: ledger.state === 'ready', required: true, detail: ledger.detail }, ...stores];
+  return desk.policyIsCurrent() ? found : [...found, OTHER_POLICY];
 }

@@ -1,0 +1,145 @@
+import type { EntryRange, Ledger } from '../../ledger/ledger.ts';
+import type { Desk } from '../desk.ts';
+import type { TokenBook } from '../token-book.ts';
+
+/** Entries come in bursts; one look serves all that came within this, milliseconds. */
+const GATHER_MS = 50;
+/** After a ledger that did not answer, milliseconds. */
+const AGAIN_MS = 1000;
+const PAGE = 1000;
+
+/** What is kept in memory changes by these alone. */
+const KINDS = [
+  'token.created',
+  'token.revoked',
+  'hold.placed',
+  'hold.lifted',
+  'policy.loaded',
+  'version.promoted',
+  'companion.set',
+] as const;
+
+type Kind = (typeof KINDS)[number];
+
+export interface ReplicaMemory {
+  readonly desk: Desk;
+  readonly book: TokenBook;
+  /** Loads the policy files anew and takes them up if they are those of this digest, which is in force by the ledger. */
+  readonly takeUp: (digest: string) => Promise<void>;
+}
+
+/**
+ * Brings what other servers of this ledger did into this one's memory: tokens, holds, keys kept, and whether the policy
+ * loaded here is still the one in force. Late news can release nothing: every commit checks the rows themselves.
+ */
+export class ReplicaNews implements Disposable {
+  readonly #desk: Desk;
+  readonly #book: TokenBook;
+  readonly #takeUp: ReplicaMemory['takeUp'];
+  readonly #unfollow: () => void;
+  #from: number;
+  #to: number;
+  #timer: NodeJS.Timeout | null = null;
+  #reading = false;
+  #closed = false;
+  /** Digest of the policy that is in force by the ledger. */
+  #policy: string | null = null;
+
+  /** From `from` on; what was there before is in memory already. */
+  constructor({ desk, book, takeUp }: ReplicaMemory, from: number) {
+    this.#desk = desk;
+    this.#book = book;
+    this.#takeUp = takeUp;
+    this.#from = from;
+    this.#to = from;
+    this.#unfollow = desk.ledger.follow(from, ({ to }: EntryRange) => {
+      this.#to = to;
+      this.#soon(GATHER_MS);
+    });
+  }
+
+  /** False when another server loaded another policy: then nothing that is decided here can commit. */
+  get policyIsCurrent(): boolean {
+    return this.#policy === null || this.#policy === this.#desk.policy().digest;
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#unfollow();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #soon(ms: number): void {
+    if (this.#reading || this.#closed) return;
+    this.#timer ??= setTimeout(() => void this.#read(), ms).unref();
+  }
+
+  async #read(): Promise<void> {
+    this.#timer = null;
+    this.#reading = true;
+    const [from, to] = [this.#from, this.#to];
+    let failed = false;
+    try {
+      for (const kind of KINDS) {
+        const entries = await entriesOf(this.#desk.ledger, kind, from, to);
+        if (entries.length > 0) await this.#take(kind, entries);
+      }
+      this.#from = to;
+      await this.#followPolicy();
+    } catch {
+      // The same range once more: what it says is taken as often as one likes.
+      failed = true;
+    }
+    this.#reading = false;
+    if (!failed && this.#to > this.#from) this.#soon(GATHER_MS);
+    else if (failed || !this.policyIsCurrent) this.#soon(AGAIN_MS);
+  }
+
+  /** Again and again until the files of the other server are here too. */
+  async #followPolicy(): Promise<void> {
+    if (this.#policy !== null && !this.policyIsCurrent) await this.#takeUp(this.#policy);
+  }
+
+  async #take(kind: Kind, data: readonly Data[]): Promise<void> {
+    const { ledger, holds, keys } = this.#desk;
+    switch (kind) {
+      case 'token.created':
+      case 'token.revoked':
+        for (const id of idsOf(data, 'token'))
+          for (const row of await ledger.find('tokens', { id })) this.#book.put(row);
+        break;
+      case 'hold.placed':
+      case 'hold.lifted':
+        for (const id of idsOf(data, 'hold')) {
+          const [row] = await ledger.find('holds', { id });
+          if (row === undefined) continue;
+          if (row.lifted_at !== null) holds.lift(id);
+          else if (!holds.has(id)) holds.place(id, row.target, row.subject);
+        }
+        keys.clear();
+        break;
+      case 'policy.loaded':
+        this.#policy = (await ledger.find('policies', { id: 'current' }))[0]?.digest ?? null;
+        break;
+      default:
+        keys.clear();
+    }
+  }
+}
+
+type Data = Readonly<Record<string, unknown>>;
+
+function idsOf(data: readonly Data[], member: string): Set<string> {
+  return new Set(data.map((each) => String(each[member])));
+}
+
+async function entriesOf(ledger: Ledger, kind: Kind, from: number, to: number): Promise<Data[]> {
+  const found: Data[] = [];
+  for (let at = from; ; ) {
+    const page = await ledger.entries({ from: at, to, kind, limit: PAGE });
+    for (const { json } of page) found.push((JSON.parse(json) as { data: Data }).data);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return found;
+    at = last.index + 1;
+  }
+}
