@@ -27,7 +27,7 @@ export class HoldJournal {
    */
   async record(row: HoldRow, request: string | undefined): Promise<'ledger' | 'journal'> {
     const committed = this.#commit(row, request);
-    if (await inTime(committed)) return 'ledger';
+    if (await inTime(committed, false)) return 'ledger';
     this.#owed.set(row.id, row);
     const journalled = this.#journal.append({ ...row });
     const kept = journalled.catch(() => undefined);
@@ -67,13 +67,14 @@ export class HoldJournal {
   }
 }
 
-async function inTime(committed: Promise<boolean>): Promise<boolean> {
+/** What the ledger says, or `otherwise` when it does not say so in time: within the patience of a freeze. */
+export async function inTime<T>(asked: Promise<T>, otherwise: T, patienceMs = LEDGER_PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, LEDGER_PATIENCE_MS, false);
+  const patience = new Promise<T>((resolve) => {
+    timer = setTimeout(resolve, patienceMs, otherwise);
   });
   try {
-    return await Promise.race([committed, patience]);
+    return await Promise.race([asked, patience]);
   } finally {
     clearTimeout(timer);
   }

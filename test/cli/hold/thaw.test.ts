@@ -16,6 +16,7 @@ test('one person asks, the same person again is refused, a second one lifts', as
   const bob = await instance.grant('person:bob', 'approver', { credentials: ['**'] });
   keyturn.guard(bob);
   await keyturn.write('bob.token', bob);
+  await instance.grant('service:payments', 'service');
   const { hold } = await keyturn.json<{ hold: string }>(['freeze', '--principal', 'service:payments']);
 
   const asked = await keyturn.run(['thaw', hold]);
