@@ -82,6 +82,9 @@ export async function revokeToken(desk: Desk, book: TokenBook, caller: Caller, i
   if (row === undefined) {
     throw new KeyturnError('not_found', 'There is no such token.', { fix: 'See those there are: keyturn token list' });
   }
+  if (row.revoked_at !== null) {
+    throw new KeyturnError('conflict', 'This token has been revoked already.', { fix: 'Nothing is left to do.' });
+  }
   const now = desk.clock.now();
   const outcome = await desk.ledger.commit({
     checks: [...authority.checks, { rule: 'token-live', table: 'tokens', some: { id, revoked_at: null } }],

@@ -129,9 +129,9 @@ export const canIRequest = z
 
 export const auditQuery = z.strictObject({
   from: z.coerce.number().int().min(0).optional(),
-  kind: z.string().max(60).optional(),
-  actor: z.string().max(120).optional(),
-  credential: z.string().max(100).optional(),
+  kind: line.max(60).optional(),
+  actor: line.max(120).optional(),
+  credential: line.max(100).optional(),
   since: z.iso.datetime({ offset: true }).optional(),
   until: z.iso.datetime({ offset: true }).optional(),
   newest: z.enum(['true', 'false']).optional(),

@@ -65,7 +65,10 @@ export function requestId(response: Response): string {
 async function authenticate(gate: Gate, request: Request, id: string): Promise<Caller> {
   const host = canonicalHost(request.socket.remoteAddress ?? 'unknown');
   try {
-    const bearer = await gate.book.authenticate(request.headers.authorization, gate.clock.now());
+    const [authorization, another] = request.headersDistinct['authorization'] ?? [];
+    // Of two, a proxy could have judged the other one (RFC 9110 section 5.3: the header may not be given twice).
+    const only = another === undefined ? authorization : undefined;
+    const bearer = await gate.book.authenticate(only, gate.clock.now());
     return { ...bearer, request: id, host };
   } catch (error) {
     const reason = request.headers.authorization === undefined ? 'no-token' : 'bad-token';

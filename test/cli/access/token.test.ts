@@ -36,7 +36,11 @@ test('a token is written to a file of its own, serves its principal, and ends wh
   expect(await keyturn.json(['token', 'revoke', made.id])).toEqual({ revoked: made.id });
   const refusal = await keyturn.refusal(['whoami', ...theirs]);
   expect(refusal).toMatchObject({ exit: 3, code: 'unauthenticated', fix: expect.stringContaining('token create') });
-  expect(await keyturn.refusal(['token', 'revoke', made.id])).toMatchObject({ exit: 5, code: 'conflict' });
+  expect(await keyturn.refusal(['token', 'revoke', made.id])).toMatchObject({
+    exit: 5,
+    code: 'conflict',
+    message: expect.stringContaining('revoked already'),
+  });
 });
 
 test('where a file is in the way no token is made, and nothing half is left', async () => {

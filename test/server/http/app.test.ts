@@ -94,6 +94,15 @@ const ROUTES = [
   ['GET', '/v1/whoami'],
 ] as const;
 
+test('a request with two tokens is nobody’s, whichever of them is good', async () => {
+  const bearer = (token: string) => `Authorization: Bearer ${token}\r\n`;
+  const ask = (headers: string) =>
+    raw(`GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\n${headers}Connection: close\r\n\r\n`);
+  const [good, bad] = [bearer(stage.keyturn.admin), bearer('bad')];
+  expect((await ask(good)).status).toBe(200);
+  for (const both of [good + good, good + bad, bad + good]) expect((await ask(both)).status).toBe(401);
+});
+
 describe('one spelling a path', () => {
   test.each(ROUTES)(
     '%s %s in any other spelling is 400 or 404 for everybody, never another decision',

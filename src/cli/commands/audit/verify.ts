@@ -26,12 +26,18 @@ export default async function auditVerify(context: Context, options: Options, pa
   const since = await Promise.all((options.since ?? []).map(readCheckpoint));
   const chunks = createReadStream(path);
   const report = await verifyExport(readLines(unreadable(chunks, path)), verifier, { since });
-  terminal.result(report, lines(report, since.length));
+  terminal.result(printable(report), lines(report, since.length));
   for (const { generation, from, to } of report.lost) {
     terminal.warn(`Lost at a restore: the entries ${from} to ${to - 1} of generation ${generation} are gone.`);
   }
   if (!report.intact) return EXIT.failure;
   return report.lost.length === 0 ? 0 : EXIT.attention;
+}
+
+/** The root in base64, as the checkpoint has it. */
+function printable(report: Report) {
+  const { head } = report;
+  return { ...report, head: head === null ? null : { ...head, root: head.root.toString('base64') } };
 }
 
 async function* unreadable(chunks: AsyncIterable<Buffer>, path: string): AsyncIterable<Buffer> {
