@@ -7,6 +7,7 @@ import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { credentialOf } from './credential-of.ts';
 import type { HoldJournal } from './hold-journal.ts';
+import { isKnown } from './known.ts';
 import { type FreezeTarget, holdSubject } from './subject.ts';
 
 export interface FreezeRequest extends FreezeTarget {
@@ -21,6 +22,8 @@ export interface Frozen {
   readonly subject: string;
   /** Where it rests now: `ledger`, or `journal` when the ledger did not answer; it is replayed from there. */
   readonly durable: 'ledger' | 'journal';
+  /** False when nothing of that name is known: see {@link isKnown}. */
+  readonly known: boolean | null;
   /** Servers of the same ledger that this answer does not speak for. */
   readonly unreached: readonly string[];
 }
@@ -48,7 +51,8 @@ export async function freeze(
   desk.keys.clear();
   const durable = await journal.record(row, caller === LOCAL_OPERATOR ? undefined : caller.request);
   if (request.hold !== undefined && durable === 'ledger') await refuseOther(desk, row);
-  return { hold: row.id, target: row.target, subject: row.subject, durable, unreached: [] };
+  const known = durable === 'ledger' ? await isKnown(desk, row) : null;
+  return { hold: row.id, target: row.target, subject: row.subject, durable, known, unreached: [] };
 }
 
 /** An id that stands on the ledger already must be of this very freeze, told of by another server. */

@@ -2,6 +2,9 @@ import type { HoldRow } from '../../ledger/tables.ts';
 import type { Desk } from '../desk.ts';
 import { inTime } from './hold-journal.ts';
 
+/** The hold is in force and durable by then, and the ledger was there a moment ago, milliseconds. */
+const PATIENCE_MS = 1_000;
+
 /**
  * False when nothing in the ledger bears the name that was frozen: a slip of the pen, most likely, which would leave
  * what was meant running. Null when that can't be told, or not at once. The hold stands in any case.
@@ -10,6 +13,7 @@ export function isKnown(desk: Desk, row: HoldRow): Promise<boolean | null> {
   return inTime(
     look(desk, row).catch(() => null),
     null,
+    PATIENCE_MS,
   );
 }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { doChores } from '../../../src/compose/serve.ts';
 import type { TestInstance } from '../../e2e/instance.ts';
 import { TestCa } from '../../fakes/ca.ts';
-import { type Keyturn, served } from '../keyturn.ts';
+import { type Keyturn, type Ran, served } from '../keyturn.ts';
 import { imported } from '../upload.ts';
 
 let keyturn: Keyturn;
@@ -14,6 +14,7 @@ let stop: () => Promise<void>;
 beforeAll(async () => {
   ({ keyturn, instance, stop } = await served());
   await imported(keyturn, instance, await TestCa.create());
+  await instance.grant('service:payments', 'service');
 });
 
 afterAll(() => stop());
@@ -52,6 +53,14 @@ test('when no server is reached, it says so and how to go on', async () => {
   expect(refusal).toMatchObject({ exit: 6, code: 'server_unreachable' });
 });
 
+test('a reason that was pasted with line ends and escapes does not stop a freeze', async () => {
+  const reason = 'from the log:\n\tkey=\u001b[31mabc\r\n';
+  const { hold } = await keyturn.json<{ hold: string }>(['freeze', '--host', '192.0.2.9', '--reason', reason]);
+  await doChores(instance.serving.instance);
+  const { items } = await keyturn.json<{ items: { id: string; reason: string }[] }>(['hold', 'list']);
+  expect(items.find(({ id }) => id === hold)?.reason).toBe('from the log: key= [31mabc');
+});
+
 test('the local socket takes a freeze without a token and without a connection', async () => {
   const nothing = ['--token-file', 'absent', '--connection', 'absent'];
   const ran = await keyturn.run(['freeze', 'lean/sandbox', '--socket', '--reason', 'by hand', ...nothing]);
@@ -81,8 +90,26 @@ test.each([
 test('hold list tells who froze what and why', async () => {
   await doChores(instance.serving.instance);
   const { out } = await keyturn.run(['hold', 'list']);
-  expect(out.trim().split('\n')).toHaveLength(8);
+  expect(out.trim().split('\n')).toHaveLength(9);
   for (const told of ['lean/sandbox@1', 'local:socket', 'person:alice', 'by hand', 'key seen in a paste']) {
     expect(out).toContain(told);
   }
+});
+
+/** As a person would, until a machine that is too busy lets the ledger take it. */
+async function frozenOnLedger(args: readonly string[]): Promise<Ran> {
+  for (;;) {
+    const ran = await keyturn.run(['freeze', ...args]);
+    if (!ran.out.includes('in the emergency journal')) return ran;
+  }
+}
+
+test.each([
+  [['leen/sandbox'], 'credential leen/sandbox'],
+  [['lean/sandbox', '--version', '77'], 'version lean/sandbox@77'],
+  [['--principal', 'service:paymnets'], 'principal service:paymnets'],
+])('a freeze of %s, which nobody knows, holds and asks whether that was meant', async (args, name) => {
+  const ran = await frozenOnLedger(args);
+  expect(ran).toMatchObject({ code: 10, out: expect.stringContaining(`Frozen: ${name} (hold_`) });
+  expect(ran.err).toContain(`The server knows no ${name}.`);
 });

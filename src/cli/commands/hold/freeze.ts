@@ -19,25 +19,37 @@ interface Frozen {
   readonly target: string;
   readonly subject: string;
   readonly durable: 'ledger' | 'journal';
+  /** False when nothing of that name is known, null when that can't be told. */
+  readonly known: boolean | null;
   readonly unreached: readonly string[];
 }
 
 /** A server that hangs must not keep the others' answers from being told, milliseconds. */
 const PATIENCE_MS = 10_000;
 
+/** Exit code 10 when what was meant may go on: a server was not reached by a freeze in journals, or the name is unknown. */
 export default async function freeze(context: Context, options: Options, credential?: string): Promise<number> {
-  const json = { ...targetOf(options, credential), reason: options.reason ?? 'none given' };
+  const json = { ...targetOf(options, credential), reason: oneLine(options.reason ?? '') || 'none given' };
   const frozen = options.socket === undefined ? await tellAll(context, json) : await tellSocket(context, options, json);
   context.terminal.result(frozen, [
     `Frozen: ${frozen.target} ${frozen.subject} (${frozen.hold}), ${restOf(frozen)}.`,
     ...frozen.unreached.map((server) => `Not reached: ${server}`),
   ]);
+  if (frozen.known === false) {
+    context.terminal.warn(`The server knows no ${frozen.target} ${frozen.subject}. Is that the name that you meant?`);
+  }
   context.terminal.note(`To lift it, two persons run: keyturn thaw ${frozen.hold}`);
-  if (frozen.durable === 'ledger' || frozen.unreached.length === 0) return 0;
+  if (frozen.durable === 'ledger' || frozen.unreached.length === 0) return frozen.known === false ? EXIT.attention : 0;
   context.terminal.note(
     'A server that was not reached releases what it can until it hears of this: stop it, or freeze on its own host with --socket.',
   );
   return EXIT.attention;
+}
+
+/** What was pasted in a hurry: a freeze does not fail because of a line end or a tab. */
+function oneLine(reason: string): string {
+  const line = reason.replaceAll(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\ufeff]+/gu, ' ');
+  return line.trim().slice(0, 500);
 }
 
 function restOf({ durable, unreached }: Frozen): string {
