@@ -47,6 +47,8 @@ export async function freeze(
 ): Promise<Frozen> {
   const row = holdRow(desk, caller, request);
   if (caller !== LOCAL_OPERATOR) decide(desk, caller, row);
+  // Before anything: a second hold under the id would take the place of the first, and end with it.
+  if (desk.holds.isOfAnother(row.id, row.target, row.subject)) throw otherHold();
   desk.holds.place(row.id, row.target, row.subject);
   desk.keys.clear();
   const durable = await journal.record(row, caller === LOCAL_OPERATOR ? undefined : caller.request);
@@ -60,7 +62,11 @@ async function refuseOther(desk: Desk, { id, target, subject }: HoldRow): Promis
   const [known] = await desk.ledger.find('holds', { id });
   if (known?.target === target && known.subject === subject && known.lifted_at === null) return;
   desk.holds.lift(id);
-  throw new KeyturnError('conflict', 'That id is of another hold, or of one that was lifted.', {
+  throw otherHold();
+}
+
+function otherHold(): KeyturnError {
+  return new KeyturnError('conflict', 'That id is of another hold, or of one that was lifted.', {
     fix: 'Freeze again, with a new id or none.',
   });
 }

@@ -40,6 +40,12 @@ export class HoldSwitch {
     return this.#held.values().some((ids) => ids.has(id));
   }
 
+  /** Whether a hold of this id stands here on something else. */
+  isOfAnother(id: string, target: HoldTarget, subject: string): boolean {
+    const key = keyOf(target, subject);
+    return [...this.#held].some(([held, ids]) => held !== key && ids.has(id));
+  }
+
   isHeld(target: HoldTarget, subject: string): boolean {
     return this.#held.has(keyOf(target, subject));
   }

@@ -245,4 +245,19 @@ describe('a freeze under an id of the caller’s', () => {
     expect(await place('192.0.2.10')).toMatchObject({ status: 409, body: { code: 'conflict' } });
     expect(stage.desk.holds.isHeld('host', '192.0.2.10')).toBe(false);
   });
+
+  test.each(['answers', 'hangs'])('never lifts the hold that has it, while the ledger %s', async (how) => {
+    const place = (subject: string) =>
+      stage.post('/v1/holds', { json: { target: 'host', subject, reason: 'test', hold } });
+    await stage.keyturn.call('GET', '/livez');
+    const release = how === 'hangs' ? stage.blockLedger() : () => {};
+    expect((await place('192.0.2.9')).status).toBe(201);
+    expect(await place('192.0.2.10')).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    expect(stage.desk.holds.isHeld('host', '192.0.2.9')).toBe(true);
+    const after = await stage.afterCrash();
+    const placed = (await after.entries('hold.placed')).map(({ data }) => (data as { subject: string }).subject);
+    expect(placed).toEqual(['192.0.2.9']);
+    await after.stop();
+    release();
+  });
 });
