@@ -86,11 +86,14 @@ describe('a decision', () => {
     expect(PERMISSIONS.filter(isPersonOnly).toSorted()).toEqual(
       [
         'companion:write',
+        'credential:destroy',
         'credential:import',
         'credential:promote',
+        'credential:retire',
         'credential:reveal',
         'hold:lift',
         'policy:reload',
+        'store:migrate',
         'token:create',
       ].toSorted(),
     );
