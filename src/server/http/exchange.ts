@@ -135,7 +135,7 @@ async function send(response: Response, answer: Answer): Promise<void> {
   } else if ('text' in answer) {
     if (typeof answer.text === 'string') return sendText(response, answer.type, answer.text);
     response.setHeader('content-type', answer.type);
-    if (answer.onClose !== undefined) response.once('close', answer.onClose);
+    if (answer.onClose !== undefined) whenClosed(response, answer.onClose);
     await sendPieces(response, answer.text);
   } else if ('octets' in answer) {
     const [header, facts] = answer.facts;
@@ -145,6 +145,12 @@ async function send(response: Response, answer: Answer): Promise<void> {
   } else {
     response.end();
   }
+}
+
+/** Also for a connection that was gone before there was an answer: it says so once, and had said so. */
+function whenClosed(response: Response, then: () => void): void {
+  if (response.destroyed) then();
+  else response.once('close', then);
 }
 
 /** Head and body as one text, so that they leave in one write. */

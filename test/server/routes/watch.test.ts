@@ -1,3 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { request } from 'node:https';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Stage } from '../../credential/stage.ts';
 import { Watching } from '../../fakes/watching.ts';
@@ -175,6 +179,32 @@ describe('a watch is refused or ended', () => {
     await stage.keyturn.serving.stop();
     expect(performance.now() - started).toBeLessThan(5_000);
     await watching.over;
+  });
+
+  test('who has gone before the answer began is forgotten too', async () => {
+    const { book, watchers } = stage.keyturn.serving.instance;
+    const authenticate = book.authenticate.bind(book);
+    const begun = Promise.withResolvers<ServerResponse>();
+    const closed = begun.promise.then((response) => once(response, 'close'));
+    book.authenticate = async (header, now) => closed.then(() => authenticate(header, now));
+    const started = (message: unknown) => begun.resolve((message as { response: ServerResponse }).response);
+    subscribe('http.server.request.start', started);
+    const headers = { authorization: `Bearer ${payments}` };
+    const sent = request(`${stage.keyturn.url}/v1/watch`, { ca: await stage.keyturn.ca, agent: false, headers });
+    sent.on('error', () => undefined).end();
+    const response = await begun.promise;
+    unsubscribe('http.server.request.start', started);
+    const watch = watchers.watch.bind(watchers);
+    const watched = new Promise<void>((resolve) => {
+      watchers.watch = (caller, wish) => {
+        resolve();
+        return watch(caller, wish);
+      };
+    });
+    sent.destroy();
+    await watched;
+    expect(response.destroyed).toBe(true);
+    await expect.poll(() => watchers.count).toBe(0);
   });
 
   test('who has gone is forgotten', async () => {
