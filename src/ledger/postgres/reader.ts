@@ -31,6 +31,9 @@ export class Reader {
     this.#pool = new Pool({ ...config, max: options.connections, allowExitOnIdle: true });
     // A connection that was lost while nobody used it; the pool makes another one.
     this.#pool.on('error', () => undefined);
+    // One that is told to go right behind an answer: it is between two users then, and an error that nobody listens to
+    // would end the process. The pool lets go of it.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   async rows(query: Query | Statement): Promise<Row[]> {

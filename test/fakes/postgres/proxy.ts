@@ -11,6 +11,17 @@ export type CutPoint =
 /** A simple query of the frontend (PostgreSQL, protocol: Query). */
 const COMMIT = Buffer.from('COMMIT\0');
 
+/** An answer that ends with it is whole: the session is idle (PostgreSQL, protocol: ReadyForQuery). */
+const READY = Buffer.from('Z\0\0\0\u0005I');
+
+/** What a session is told by a server that restarts (PostgreSQL, protocol: ErrorResponse). */
+function dismissal(): Buffer {
+  const fields = Buffer.from('SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
+  const head = Buffer.from('E\0\0\0\0');
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+}
+
 interface Pair {
   readonly client: Socket;
   readonly database: Socket;
@@ -28,6 +39,7 @@ export class PostgresProxy implements AsyncDisposable {
   #refusing = false;
   #onLost: (() => void) | null = null;
   #silent = false;
+  #dismissing = false;
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -72,6 +84,11 @@ export class PostgresProxy implements AsyncDisposable {
     this.#silent = silent;
   }
 
+  /** Ends each session as a restart does, right behind its next answer and in one packet with it. */
+  dismiss(dismissing: boolean): void {
+    this.#dismissing = dismissing;
+  }
+
   /** Called once, when a client next ends a connection. */
   onLost(listener: () => void): void {
     this.#onLost = listener;
@@ -104,7 +121,9 @@ export class PostgresProxy implements AsyncDisposable {
       if (this.#silent) return;
       // The answer to COMMIT is there, so it is durable; nobody will hear of it.
       if (losing) this.#wasCut(pair);
-      else client.write(data);
+      else if (this.#dismissing && data.subarray(-READY.length).equals(READY)) {
+        client.end(Buffer.concat([data, dismissal()]));
+      } else client.write(data);
     });
     client.on('close', () => {
       this.#onLost?.();

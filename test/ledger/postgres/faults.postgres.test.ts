@@ -56,6 +56,17 @@ describe('a connection that is lost', () => {
     expect((await ledger.head()).size).toBe(1);
   });
 
+  test('right behind its answer, by a database that restarts, costs a reader nothing', async () => {
+    const ledger = await replicas.open({ port: proxy.port });
+    await ledger.commit(place('h1'));
+    expect(await ledger.find('holds', {})).toHaveLength(1);
+    proxy.dismiss(true);
+    expect(await ledger.find('holds', {})).toHaveLength(1);
+    proxy.dismiss(false);
+    expect(await ledger.find('holds', {})).toHaveLength(1);
+    expect(await record(ledger, 'after')).toMatchObject({ index: 1 });
+  });
+
   test('for longer than patience lasts: the change is open, nothing is answered, and then all goes on', async () => {
     const states: string[] = [];
     const ledger = await replicas.open({
