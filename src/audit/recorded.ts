@@ -79,11 +79,23 @@ function boundsFault(json: string): string | null {
 /** Counts brackets outside strings, before a recursive function sees the text. */
 function depthOf(json: string): number {
   let [depth, deepest] = [0, 0];
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
-    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
-    else if (token === ']' || token === '}') depth -= 1;
+  for (let at = 0; at < json.length; at += 1) {
+    const unit = json[at];
+    if (unit === '"') at = endOfString(json, at);
+    else if (unit === '[' || unit === '{') deepest = Math.max(deepest, ++depth);
+    else if (unit === ']' || unit === '}') depth -= 1;
   }
   return deepest;
+}
+
+/** Where the string that begins at `start` is closed; the end of the text if nowhere. */
+function endOfString(json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); end >= 0; end = json.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (json[end - 1 - slashes] === '\\') slashes += 1;
+    if (slashes % 2 === 0) return end;
+  }
+  return json.length;
 }
 
 function envelopeFault(entry: JsonObject): string | null {

@@ -5,6 +5,13 @@ import { EMPTY_ROOT, HASH_BYTES, nodeHash } from './merkle.ts';
 export interface TreeNodes {
   /** Hash of the complete subtree over the leaves [index · 2^level, (index + 1) · 2^level). Level 0 is a leaf hash. */
   node(level: number, index: number): Buffer;
+  /** Hashes of ranges that are no complete subtree, by their first leaf, for proofs at one size of the tree. */
+  readonly ragged?: Map<number, Buffer>;
+}
+
+/** For many proofs at one size of the tree: what lies along its right edge is hashed once. */
+export function atOneSize(nodes: TreeNodes): TreeNodes {
+  return { node: (level, index) => nodes.node(level, index), ragged: new Map() };
 }
 
 /** A complete subtree, named as in {@link TreeNodes}. */
@@ -131,7 +138,12 @@ function rangeHash(nodes: TreeNodes, start: number, end: number): Buffer {
   const size = end - start;
   const below = size === 1 ? 1 : largestPowerBelow(size);
   if (size === 1 || below * 2 === size) return nodes.node(Math.log2(size), start / size);
-  return nodeHash(rangeHash(nodes, start, start + below), rangeHash(nodes, start + below, end));
+  // Such a range ends where the tree ends, so that its start names it.
+  const known = nodes.ragged?.get(start);
+  if (known !== undefined) return known;
+  const hash = nodeHash(rangeHash(nodes, start, start + below), rangeHash(nodes, start + below, end));
+  nodes.ragged?.set(start, hash);
+  return hash;
 }
 
 /** The largest power of two smaller than `n`, for n >= 2. By doubling: shifts would cut sizes to 32 bits. */

@@ -11,7 +11,15 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
 };
 
+/** The last few instants, since one request writes the same one several times. */
+const WRITTEN = Array.from({ length: 8 }, () => ({ at: Number.NaN, text: '' }));
+let next = 0;
+
 /** `2026-11-23T10:00:00.000Z`: RFC 3339, UTC, milliseconds. */
 export function timestamp(epochMs: number): string {
-  return new Date(epochMs).toISOString();
+  const known = WRITTEN.find(({ at }) => at === epochMs);
+  if (known !== undefined) return known.text;
+  const text = new Date(epochMs).toISOString();
+  WRITTEN[next++ % WRITTEN.length] = { at: epochMs, text };
+  return text;
 }

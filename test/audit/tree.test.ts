@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { EMPTY_ROOT, leafHash, nodeHash, verifyConsistency, verifyInclusion } from '../../src/audit/merkle.ts';
-import { consistencyPath, inclusionPath, TreeFrontier, type TreeNodes } from '../../src/audit/tree.ts';
+import { atOneSize, consistencyPath, inclusionPath, TreeFrontier, type TreeNodes } from '../../src/audit/tree.ts';
 import { codeOf } from './log.ts';
 import { leavesOf, referencePath, referenceProof, referenceRoot } from './reference-tree.ts';
 
@@ -80,6 +80,16 @@ describe('the proofs', () => {
       }
       for (let from = 0; from <= size; from += 1) {
         expect(consistencyPath(nodes, from, size)).toEqual(referenceProof(from, leaves));
+      }
+    }
+  });
+
+  test('are the same when all of one size are made together', () => {
+    for (let size = 1; size <= MOST; size += 1) {
+      const together = atOneSize(nodes);
+      for (let place = 0; place < size; place += 1) {
+        expect(inclusionPath(together, place, size)).toEqual(inclusionPath(nodes, place, size));
+        expect(consistencyPath(together, place, size)).toEqual(consistencyPath(nodes, place, size));
       }
     }
   });

@@ -1,6 +1,6 @@
 import type { EntryDraft } from '../../audit/entry.ts';
 import { type RecordedEntry, recordEntry } from '../../audit/recorded.ts';
-import type { TreeNodes } from '../../audit/tree.ts';
+import { atOneSize, type TreeNodes } from '../../audit/tree.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import type { Change } from '../change.ts';
 import type { LogTail } from '../log/log-tail.ts';
@@ -41,11 +41,12 @@ export function batchAnswer(
   { head, time }: { readonly head: SignedHead; readonly time: number },
   nodes: TreeNodes,
 ): BatchAnswer {
+  const edge = atOneSize(nodes);
   const results = settled.map((each, at): ChangeResult => {
     const seen = changes[at]?.receipt?.seen;
     if (!('committed' in each) || !each.committed || seen === undefined) return unproven(each, time);
     const { entry, json } = each.recorded;
-    const receipt = proveEntry(nodes, head, { index: entry.index, json }, seen);
+    const receipt = proveEntry(edge, head, { index: entry.index, json }, seen);
     return { outcome: { committed: true, index: entry.index, time, receipt } };
   });
   return { ...head, results };

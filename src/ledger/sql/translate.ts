@@ -41,9 +41,9 @@ export function writeStatement(write: Write, placeholder: Placeholder): Statemen
 }
 
 function insertion(table: TableName, row: object, values: Values): string {
+  for (const name in row) columnName(table, name);
   const columns = columnsOf(table);
-  const cells = new Map(Object.entries(row).map(([name, value]) => [columnName(table, name), value]));
-  const places = columns.map((column) => values.add(cells.get(column)));
+  const places = columns.map((column) => values.add((row as Readonly<Record<string, unknown>>)[column]));
   return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places.join(', ')})`;
 }
 
