@@ -65,7 +65,7 @@ const schema = z
     checkpoint: z.strictObject({ path }),
     keystore: z.strictObject({ path, 'master-key': masterKey }),
     stores: stores.default({}),
-    /** How long a record of a store elsewhere is kept in memory, encrypted. */
+    /** How long a record of a key store is kept in memory, encrypted. */
     cache: z
       .union([z.literal('off'), z.strictObject({ seconds: z.int().min(1).max(60) })], {
         error: 'give {seconds: N} with 1 to 60, or off',

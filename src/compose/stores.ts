@@ -79,11 +79,11 @@ async function openFile(
   return (await import('../keystore/file/file-store.ts')).createFileStore({ path, master });
 }
 
-/** Of stores elsewhere alone: an encrypted file's records rest sealed in this process's memory anyway. */
+/** Of an encrypted file's records too: they rest sealed in this process's memory anyway, and this is the shorter way. */
 export function keyCache({ stores, cacheSeconds }: Config, clock: Clock, { cache }: StoreObserver): KeyCache {
-  const elsewhere = cacheSeconds === null ? [] : stores.filter(({ kind }) => kind !== 'file');
+  const kept = cacheSeconds === null ? [] : [OWN_STORE, ...stores.map(({ name }) => name)];
   return new KeyCache({
-    stores: new Set(elsewhere.map(({ name }) => name)),
+    stores: new Set(kept),
     seconds: cacheSeconds ?? 0,
     clock,
     ...(cache === undefined ? {} : { observe: cache }),

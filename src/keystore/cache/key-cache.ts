@@ -24,7 +24,7 @@ interface Kept {
 }
 
 /**
- * Records of key stores elsewhere, for seconds and encrypted, so that not every lease waits for the store. It decides
+ * Records of key stores, for seconds and encrypted, so that not every lease waits for the store. It decides
  * nothing: whether a key may leave is checked at the commit, as if the store had been asked. It narrows what a copy of
  * this process's memory shows to those who have not the key beside it; it does not stop somebody who reads memory.
  *

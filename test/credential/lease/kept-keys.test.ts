@@ -32,6 +32,17 @@ test('leases share one read of the store, and are served while it is down', asyn
   expect((await stage.lease(token)).status).toBe(503);
 });
 
+test('the records of an encrypted file are kept as those of a store elsewhere', async () => {
+  const keeping = await Stage.set({ cache: { seconds: 5 } });
+  try {
+    await keeping.import();
+    await keeping.lease(await keeping.keyturn.grant('service:payments', 'service'));
+    expect(keeping.desk.keys.size).toBe(1);
+  } finally {
+    await keeping.strike();
+  }
+});
+
 test('a key that is kept is no reason to lend it: the commit says frozen', async () => {
   await stage.lease(token);
   expect((await stage.freeze('credential', 'lean/sandbox')).status).toBe(201);
