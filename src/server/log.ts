@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import { KeyturnError } from '../core/errors.ts';
 
 /** One line a request. An allow-list: these fields and no others are ever logged. */
@@ -10,14 +10,25 @@ export interface RequestLine {
   readonly seconds: number;
 }
 
+/** Lines of requests are written together; those of events at once. */
+const GATHERED_OCTETS = 8_192;
+const GATHERED_MS = 250;
+
 /** The server's log: typed events only, never a whole error or request object. */
 export class ServerLog {
   readonly #pino: Logger;
+  readonly #flush: () => void;
 
   constructor(options: { readonly level?: string; readonly destination?: NodeJS.WritableStream } = {}) {
     const settings = { level: options.level ?? 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime };
-    this.#pino =
-      options.destination === undefined ? pino(settings, pino.destination(2)) : pino(settings, options.destination);
+    if (options.destination !== undefined) {
+      this.#pino = pino(settings, options.destination);
+      this.#flush = () => {};
+      return;
+    }
+    const { destination, flush } = standardError();
+    this.#pino = pino(settings, destination);
+    this.#flush = flush;
   }
 
   request({ id, operation, status, outcome, seconds }: RequestLine): void {
@@ -27,10 +38,12 @@ export class ServerLog {
   /** Something that an operator should know of. `facts` are public. */
   notice(event: string, facts: Readonly<Record<string, string | number | boolean>> = {}): void {
     this.#pino.info({ event, ...facts });
+    this.#flush();
   }
 
   warning(event: string, facts: Readonly<Record<string, string | number | boolean>> = {}): void {
     this.#pino.warn({ event, ...facts });
+    this.#flush();
   }
 
   /** A bug of ours: its class and where it was thrown. Its message stays out, since it may quote input. */
@@ -44,7 +57,15 @@ export class ServerLog {
       ...(message === undefined ? {} : { message }),
       frames: framesOf(error),
     });
+    this.#flush();
   }
+}
+
+function standardError(): { destination: DestinationStream; flush: () => void } {
+  const stream = pino.destination({ dest: 2, sync: true, minLength: GATHERED_OCTETS, periodicFlush: GATHERED_MS });
+  const flush = () => stream.flushSync();
+  process.once('exit', flush);
+  return { destination: stream, flush };
 }
 
 /** Stack frames alone: V8 puts the message, which may quote input, on the lines before the first frame. */

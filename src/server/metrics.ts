@@ -1,6 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Gauge, Histogram, Registry } from 'prom-client';
 import type { Desk } from '../credential/desk.ts';
 import type { Circuit } from '../keystore/circuit.ts';
+import { Tally } from './tally.ts';
 
 const CIRCUITS = ['closed', 'half-open', 'open'] as const satisfies readonly Circuit[];
 
@@ -19,7 +20,7 @@ export interface Readings {
 /** Everything the server measures, in a registry of its own; base units, no names of principals. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly requests = new Counter({
+  readonly requests = new Tally({
     name: 'keyturn_http_requests_total',
     help: 'Requests answered, by operation and status.',
     labelNames: ['operation', 'status'],
@@ -32,7 +33,7 @@ export class Metrics {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
     registers: [this.registry],
   });
-  readonly access = new Counter({
+  readonly access = new Tally({
     name: 'keyturn_access_total',
     help: 'Key accesses, by operation and outcome code.',
     labelNames: ['operation', 'outcome'],
@@ -45,9 +46,9 @@ export class Metrics {
     buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 10],
     registers: [this.registry],
   });
-  readonly keyCache = new Counter({
+  readonly keyCache = new Tally({
     name: 'keyturn_key_cache_total',
-    help: 'Reads for leases from key stores elsewhere: from memory (hit), or from the store (miss).',
+    help: 'Reads for leases: from memory (hit), or from the key store (miss).',
     labelNames: ['result'],
     registers: [this.registry],
   });

@@ -63,6 +63,18 @@ test('tells what there is to tell', () => {
   expect(text).toMatch(/keyturn_listener_not_after_timestamp_seconds \d{10}/);
 });
 
+test('a count goes on from scrape to scrape', async () => {
+  const granted = async (): Promise<number> => {
+    const { text: now } = await stage.keyturn.call('GET', '/metrics', { token: null });
+    return Number(/keyturn_access_total\{operation="grantLease",outcome="ok"\} (\d+)/.exec(now)?.[1]);
+  };
+  const payments = await stage.keyturn.grant('service:payments', 'service');
+  const before = await granted();
+  for (let count = 0; count < 3; count += 1) await stage.lease(payments);
+  expect(await granted()).toBe(before + 3);
+  expect(await granted()).toBe(before + 3);
+});
+
 test('are there while the ledger is down, and say so', async () => {
   stage.breakLedger();
   await stage.companion('x');

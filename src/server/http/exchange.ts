@@ -1,4 +1,4 @@
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
@@ -11,7 +11,7 @@ import type { Metrics } from '../metrics.ts';
 import type { StrangerLog } from '../stranger-log.ts';
 import { isInside, problemOf } from './problem.ts';
 import { readBody, wipeBody } from './read-body.ts';
-import type { Answer, Parsed, Route } from './route.ts';
+import { type Answer, JSON_TYPE, type Parsed, type Route } from './route.ts';
 
 export interface Gate {
   readonly book: TokenBook;
@@ -28,9 +28,16 @@ const NOBODY: Caller = {
   host: '',
 };
 
+/** What routing found in the request's target. */
+export interface Target {
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Read when the route asks for it. */
+  readonly query: () => Readonly<Record<string, unknown>>;
+}
+
 /** One request through one route: authenticate → read within limits → parse → handle → answer → wipe. */
 export function exchange(gate: Gate, route: Route) {
-  return async (request: Request, response: Response): Promise<void> => {
+  return async (request: IncomingMessage, response: ServerResponse, target: Target): Promise<void> => {
     const started = gate.clock.monotonic();
     const id = requestId(response);
     let outcome = 'ok';
@@ -38,7 +45,7 @@ export function exchange(gate: Gate, route: Route) {
     try {
       const caller = route.auth === 'none' ? NOBODY : await authenticate(gate, request, id);
       body = await readBody(request, route.body);
-      await send(response, await route.handle(parse(route, request, body), caller));
+      await send(response, await route.handle(parse(route, request, target, body), caller));
     } catch (error) {
       outcome = sendProblem(gate, response, error, id);
     } finally {
@@ -52,17 +59,19 @@ export function exchange(gate: Gate, route: Route) {
   };
 }
 
+const ids = new WeakMap<ServerResponse, string>();
+
 /** Every answer carries the id that its entries and log lines bear. */
-export function requestId(response: Response): string {
-  const known: unknown = response.locals['requestId'];
-  if (typeof known === 'string') return known;
+export function requestId(response: ServerResponse): string {
+  const known = ids.get(response);
+  if (known !== undefined) return known;
   const id = newId('request');
-  response.locals['requestId'] = id;
+  ids.set(response, id);
   response.setHeader('x-request-id', id);
   return id;
 }
 
-async function authenticate(gate: Gate, request: Request, id: string): Promise<Caller> {
+async function authenticate(gate: Gate, request: IncomingMessage, id: string): Promise<Caller> {
   const host = canonicalHost(request.socket.remoteAddress ?? 'unknown');
   try {
     const [authorization, another] = request.headersDistinct['authorization'] ?? [];
@@ -77,18 +86,23 @@ async function authenticate(gate: Gate, request: Request, id: string): Promise<C
   }
 }
 
-function parse(route: Route, request: Request, body: Pick<Parsed, 'json' | 'octets' | 'files' | 'fields'>): Parsed {
+function parse(
+  route: Route,
+  request: IncomingMessage,
+  { params, query }: Target,
+  body: Pick<Parsed, 'json' | 'octets' | 'files' | 'fields'>,
+): Parsed {
   return {
     ...body,
-    params: checked(route.params, request.params, 'path') as Record<string, unknown>,
-    query: checked(route.query, { ...request.query }, 'query') as Record<string, unknown>,
+    params: checked(route.params, params, 'path') as Record<string, unknown>,
+    query: route.query === undefined ? {} : (checked(route.query, { ...query() }, 'query') as Record<string, unknown>),
     headers: checked(route.headers, namedHeaders(route, request), 'header') as Record<string, unknown>,
     json: route.body.kind === 'json' ? checked(route.body.schema, body.json, 'body') : null,
   };
 }
 
 /** Of all headers those that the route asks for. */
-function namedHeaders(route: Route, request: Request): Record<string, unknown> {
+function namedHeaders(route: Route, request: IncomingMessage): Record<string, unknown> {
   const names = Object.keys(route.headers?.shape ?? {});
   return Object.fromEntries(names.flatMap((name) => (name in request.headers ? [[name, request.headers[name]]] : [])));
 }
@@ -127,11 +141,11 @@ function ruleOf(issue: z.core.$ZodIssue | undefined): string {
   }
 }
 
-async function send(response: Response, answer: Answer): Promise<void> {
+async function send(response: ServerResponse, answer: Answer): Promise<void> {
   response.setHeader('cache-control', 'no-store');
-  response.status(answer.status);
+  response.statusCode = answer.status;
   if ('json' in answer) {
-    sendText(response, 'application/json; charset=utf-8', JSON.stringify(answer.json));
+    sendText(response, JSON_TYPE, JSON.stringify(answer.json));
   } else if ('text' in answer) {
     if (typeof answer.text === 'string') return sendText(response, answer.type, answer.text);
     response.setHeader('content-type', answer.type);
@@ -148,19 +162,20 @@ async function send(response: Response, answer: Answer): Promise<void> {
 }
 
 /** Also for a connection that was gone before there was an answer: it says so once, and had said so. */
-function whenClosed(response: Response, then: () => void): void {
+function whenClosed(response: ServerResponse, then: () => void): void {
   if (response.destroyed) then();
   else response.once('close', then);
 }
 
-/** Head and body as one text, so that they leave in one write. */
-function sendText(response: Response, type: string, text: string): void {
+/** Head and body as one text, so that they leave in one write; ASCII needs no encoding. */
+function sendText(response: ServerResponse, type: string, text: string): void {
+  const octets = Buffer.byteLength(text);
   response.setHeader('content-type', type);
-  response.setHeader('content-length', Buffer.byteLength(text));
-  response.end(text);
+  response.setHeader('content-length', octets);
+  response.end(text, octets === text.length ? 'latin1' : 'utf8');
 }
 
-async function sendPieces(response: Response, lines: AsyncIterable<string | Buffer>): Promise<void> {
+async function sendPieces(response: ServerResponse, lines: AsyncIterable<string | Buffer>): Promise<void> {
   for await (const line of lines) {
     if (response.destroyed) return;
     if (!response.write(line)) await drained(response);
@@ -168,7 +183,7 @@ async function sendPieces(response: Response, lines: AsyncIterable<string | Buff
   response.end();
 }
 
-function drained(response: Response): Promise<void> {
+function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       response.off('drain', done);
@@ -181,7 +196,7 @@ function drained(response: Response): Promise<void> {
 }
 
 /** Answers with a problem document; returns its code. Once an answer has begun it can only be cut off. */
-export function sendProblem(gate: Pick<Gate, 'log'>, response: Response, error: unknown, id: string): string {
+export function sendProblem(gate: Pick<Gate, 'log'>, response: ServerResponse, error: unknown, id: string): string {
   const problem = problemOf(error, id);
   if (isInside(problem.code)) gate.log.fault(id, error);
   if (response.headersSent) {
@@ -192,7 +207,7 @@ export function sendProblem(gate: Pick<Gate, 'log'>, response: Response, error: 
   if (problem.status === 413 || problem.status === 415) response.setHeader('connection', 'close');
   if (problem.status === 429 || problem.status === 503) response.setHeader('retry-after', '1');
   response.setHeader('cache-control', 'no-store');
-  response.status(problem.status);
+  response.statusCode = problem.status;
   sendText(response, 'application/problem+json; charset=utf-8', JSON.stringify(problem));
   return problem.code;
 }

@@ -5,6 +5,8 @@ const MAX_DEPTH = 16;
 const MAX_VALUES = 2_000;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
+const STRICT = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * Parses a body that an attacker controls. Before JSON.parse sees it the text is scanned once: valid UTF-8, bounded
  * depth and number of values, no member twice, no member that names a prototype.
@@ -13,7 +15,7 @@ const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 export function parseJsonBody(bytes: Buffer): unknown {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = STRICT.decode(bytes);
   } catch {
     throw bad('is not valid UTF-8');
   }

@@ -28,6 +28,8 @@ export interface Parsed {
   readonly fields: Readonly<Record<string, string>>;
 }
 
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** What a handler gives back: a JSON body, a stream of text, or nothing (204). */
 export type Answer =
   | { readonly status: number; readonly json: unknown }
@@ -58,6 +60,8 @@ export interface Route {
   readonly path: string;
   readonly summary: string;
   readonly auth: 'token' | 'none';
+  /** Asked so often that routing counts; the path has one parameter. Default false. */
+  readonly frequent?: boolean;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   /** Names in lower case. */

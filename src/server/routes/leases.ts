@@ -1,13 +1,11 @@
 import { FIRST_GENERATION } from '../../audit/generation.ts';
-import type { LeaseAnswer } from '../../client/wire.ts';
-import { timestamp } from '../../core/clock.ts';
 import type { Desk } from '../../credential/desk.ts';
 import { returnLease } from '../../credential/lease/end.ts';
 import { grantLease } from '../../credential/lease/grant.ts';
 import type { Lease } from '../../credential/lease/lease.ts';
 import { renewLease } from '../../credential/lease/renew.ts';
-import { ok, type Route, route } from '../http/route.ts';
-import { partnerTerms } from '../partner-terms.ts';
+import { type Answer, JSON_TYPE, type Route, route } from '../http/route.ts';
+import { leaseText } from '../lease-text.ts';
 import { credentialParam, idParam, leaseAnswer, leaseRequest, renewRequest } from '../schemas.ts';
 
 /** Grant, renew and return. */
@@ -15,6 +13,7 @@ export function leaseRoutes(desk: Desk): Route[] {
   return [
     route({
       id: 'grantLease',
+      frequent: true,
       method: 'post',
       path: '/v1/credentials/{name}/leases',
       summary: 'Borrow the current version for a while; the key comes sealed to your process',
@@ -31,11 +30,12 @@ export function leaseRoutes(desk: Desk): Route[] {
       ],
       handle: async ({ params, body }, caller) => {
         const { wish, statements } = wishOf(desk, body);
-        return ok(answerOf(desk, await grantLease(desk, caller, params.name, wish), statements), 201);
+        return answerOf(desk, await grantLease(desk, caller, params.name, wish), statements, 201);
       },
     }),
     route({
       id: 'renewLease',
+      frequent: true,
       method: 'post',
       path: '/v1/leases/{id}/renew',
       summary: 'Extend a lease; answers with a new one when another version is current',
@@ -45,7 +45,7 @@ export function leaseRoutes(desk: Desk): Route[] {
       problems: ['unauthenticated', 'permission_denied', 'held', 'lease_ended', 'not_found', 'ledger_unavailable'],
       handle: async ({ params, body }, caller) => {
         const { wish, statements } = wishOf(desk, body);
-        return ok(answerOf(desk, await renewLease(desk, caller, params.id, { ...wish, uses: body.uses }), statements));
+        return answerOf(desk, await renewLease(desk, caller, params.id, { ...wish, uses: body.uses }), statements, 200);
       },
     }),
     route({
@@ -82,19 +82,6 @@ function wishOf(desk: Desk, body: Asked) {
   return { wish, statements };
 }
 
-function answerOf(desk: Desk, lease: Lease, statements: readonly string[]): LeaseAnswer {
-  const { row, version, secondsLeft, sealed, receipt } = lease;
-  return {
-    lease: row.id,
-    credential: row.credential,
-    version: row.version,
-    spki: version.spki,
-    secondsLeft,
-    expiresAt: timestamp(row.expires_at),
-    certificate: version.certificate,
-    chain: version.chain,
-    ...partnerTerms(desk.profiles(), version),
-    sealed,
-    receipt: statements.length === 0 ? receipt : { ...receipt, generations: statements },
-  };
+function answerOf(desk: Desk, lease: Lease, statements: readonly string[], status: 200 | 201): Answer {
+  return { status, type: JSON_TYPE, text: leaseText(desk.profiles(), lease, statements) };
 }

@@ -126,6 +126,31 @@ describe('one spelling a path', () => {
   });
 });
 
+describe('a route that is asked often', () => {
+  const LEASES = '/v1/credentials/lean%2Fsandbox/leases';
+  const head = (text: string): string =>
+    text.split('\r\n\r\n', 1)[0]?.replace(/^(date|x-request-id|content-length):.*$/gim, '') ?? '';
+
+  test('answers alike, headers and all, by the short way and by the long one, which a query asks for', async () => {
+    for (const token of [payments, stage.keyturn.admin, null]) {
+      const short = await raw(target('POST', LEASES, token));
+      const long = await raw(target('POST', `${LEASES}?x=1`, token));
+      expect([short.status, head(short.text)]).toEqual([long.status, head(long.text)]);
+      expect(short.text).toMatch(/^x-content-type-options: nosniff/im);
+      expect(short.text).toMatch(/^x-request-id: request_/im);
+    }
+  });
+
+  test('a credential that there is not, and a name that is none, are refused alike', async () => {
+    for (const name of ['lean%2Fproduction', 'x', 'lean%2F%2Fsandbox', '%2F', 'LEAN%2FSANDBOX']) {
+      const path = `/v1/credentials/${name}/leases`;
+      const [short, long] = [await raw(target('POST', path)), await raw(target('POST', `${path}?x=1`))];
+      expect([name, short.status, head(short.text)]).toEqual([name, long.status, head(long.text)]);
+      expect(short.status).toBeGreaterThanOrEqual(400);
+    }
+  });
+});
+
 describe('methods', () => {
   test('a method that a path does not have is 405 with what it has', async () => {
     const reply = await stage.keyturn.call('PATCH', '/v1/tokens');
