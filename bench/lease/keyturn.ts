@@ -56,8 +56,7 @@ export class KeyturnContender implements Contender {
 
   static async start(options: KeyturnOptions): Promise<KeyturnContender> {
     const { home } = options;
-    // The shipped policies stand beside the sources.
-    await keyturn({ ...options, built: false }, ['init', '--admin', 'alice', '--port', '0']);
+    await keyturn(options, ['init', '--admin', 'alice', '--port', '0']);
     await edit(join(home, 'policies', 'access', 'bindings.yaml'), bind);
     if (options.configure !== undefined) await edit(join(home, 'keyturn.yaml'), options.configure);
     const { server, url } = await serve(options);
@@ -106,7 +105,7 @@ export class KeyturnContender implements Contender {
 }
 
 function command({ checkout = OWN_CHECKOUT, built = false, home }: KeyturnOptions, args: readonly string[]): string[] {
-  return [join(checkout, built ? 'dist/server/cli/main.js' : 'bin/keyturn.mjs'), '--home', home, ...args];
+  return [join(checkout, built ? 'dist/server/bin/keyturn.mjs' : 'bin/keyturn.mjs'), '--home', home, ...args];
 }
 
 async function keyturn(options: KeyturnOptions, args: readonly string[]): Promise<void> {
