@@ -158,16 +158,32 @@ describe('leases go on', () => {
     expect(await lent()).toEqual(before);
   });
 
+  /** As a move leaves it, past the gate of the old store's reads. */
+  async function switchedTo(store: string, record: string): Promise<void> {
+    using octets = SecretBytes.own(await octetsOf(record));
+    await driverOf(stage, store).write(record, octets);
+    const table = record === KEY ? 'versions' : 'companions';
+    await stage.desk.ledger.commit({
+      writes: [{ update: table, where: { record }, set: { store }, rows: 1 }],
+      entry: { kind: 'test.moved', actor: 'system', data: {} },
+    });
+  }
+
+  test.each([KEY, TOKEN])('but not past a freeze of the store that %s went to meanwhile', async (record) => {
+    const gate = gateReads(driverOf(stage, 'file'));
+    const asked = stage.lease(payments);
+    await gate.reached;
+    await switchedTo('archive', record);
+    await stage.freeze('store', 'archive');
+    gate.open();
+    expect(await asked).toMatchObject({ status: 403, body: { code: 'held' } });
+  });
+
   test('when the record has gone, and its old copy too, between the decision and the reading', async () => {
     const gate = gateReads(driverOf(stage, 'file'));
     const asked = stage.lease(payments);
     await gate.reached;
-    const { ledger } = stage.desk;
-    await driverOf(stage, 'archive').write(KEY, SecretBytes.copyOf(await octetsOf(KEY)));
-    await ledger.commit({
-      writes: [{ update: 'versions', where: { record: KEY }, set: { store: 'archive' }, rows: 1 }],
-      entry: { kind: 'test.moved', actor: 'system', data: {} },
-    });
+    await switchedTo('archive', KEY);
     await driverOf(stage, 'file').destroy(KEY);
     gate.open();
     expect(await asked).toMatchObject({ status: 201 });
