@@ -29,8 +29,11 @@ export interface Loss {
   readonly entries: readonly LostEntry[] | null;
 }
 
-/** Entries of the tail that are acted on, or told. */
+/** Entries of the tail that are told. */
 const MOST_TOLD = 100_000;
+
+/** Kinds of entries that are taken over, each one of them however long the tail is. */
+const STOPS: ReadonlySet<string> = new Set(['hold.placed', 'hold.lifted', 'token.revoked']);
 
 /** The checkpoint that was kept outside, and where it was found; null when there is none. */
 export async function outsideCheckpoint(given: string | undefined, configured: string): Promise<string | null> {
@@ -55,14 +58,20 @@ export interface Evidence {
   readonly outside: string | null;
   /** Path of an audit export that reaches further than the backup. */
   readonly tail: string | undefined;
+  /** Entries of the tail that are told; default 100,000. */
+  readonly mostTold?: number;
 }
 
+/** A loss, and the entries of the tail by which somebody was stopped, or let go again. */
+export type Measured = Loss & { readonly stops: readonly AuditEntry[] };
+
 /** @throws KeyturnError `audit_invalid` for a tail that is not intact, or of another log than the backup. */
-export async function measureLoss(evidence: Evidence): Promise<Loss & { readonly tailEntries: readonly AuditEntry[] }> {
+export async function measureLoss(evidence: Evidence): Promise<Measured> {
   const { verifier, outside, tail } = evidence;
   const head = verifier.open(evidence.head.checkpoint);
   const kept = outside === null ? null : verifier.open(outside);
-  const { size, entries: tailEntries } = tail === undefined ? { size: 0, entries: [] } : await readTail(tail, evidence);
+  const { size, entries, stops } =
+    tail === undefined ? { size: 0, entries: null, stops: [] } : await readTail(tail, evidence);
   const later = kept !== null && kept.generation > head.generation;
   // Where a later generation left this one is not known; its own first entry at least is gone.
   const from = later ? Math.min(head.size, kept.size - 1) : head.size;
@@ -71,16 +80,16 @@ export async function measureLoss(evidence: Evidence): Promise<Loss & { readonly
   return {
     range: kept === null && tail === undefined ? null : { from, to, generation },
     outside: kept === null ? null : { size: kept.size, generation: kept.generation },
-    entries: tail === undefined ? null : tailEntries.map(told),
-    tailEntries,
+    entries,
+    stops,
   };
 }
 
 /** Verified whole: it must go on from the very tree of the backup, and hold what the outside checkpoint covers. */
 async function readTail(
   path: string,
-  { verifier, head, outside }: Evidence,
-): Promise<{ size: number; entries: AuditEntry[] }> {
+  { verifier, head, outside, mostTold = MOST_TOLD }: Evidence,
+): Promise<{ size: number; entries: LostEntry[]; stops: AuditEntry[] }> {
   const since = [head.checkpoint, ...(outside === null ? [] : [outside])].filter(
     (note) => verifier.open(note).size > 0,
   );
@@ -96,13 +105,16 @@ async function readTail(
       },
     );
   }
-  const entries: AuditEntry[] = [];
+  const entries: LostEntry[] = [];
+  const stops: AuditEntry[] = [];
   for await (const text of readLines(createReadStream(path))) {
     const line = parseExportLine(text);
     if (line.kind !== 'entry' || (line.index ?? 0) < head.size) continue;
-    if (entries.length < MOST_TOLD) entries.push(parseEntry(line.json));
+    const entry = parseEntry(line.json);
+    if (entries.length < mostTold) entries.push(told(entry));
+    if (STOPS.has(entry.kind)) stops.push(entry);
   }
-  return { size: report.entries, entries };
+  return { size: report.entries, entries, stops };
 }
 
 function told({ index, kind, actor, credential, version }: AuditEntry): LostEntry {

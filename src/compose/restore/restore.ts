@@ -14,7 +14,7 @@ import { type Config, loadConfig } from '../config.ts';
 import { connectionFacts } from '../connection.ts';
 import type { AskSecret } from '../master-key.ts';
 import { examine, identify, type LogIdentity, openRestoredStore, openStagedLedger } from './examine.ts';
-import { isAhead, type Loss, measureLoss, outsideCheckpoint, refuseLoss } from './loss.ts';
+import { isAhead, type Loss, type Measured, measureLoss, outsideCheckpoint, refuseLoss } from './loss.ts';
 import { beginGeneration, freezeStores, RESTORER, takeOverStops } from './take-over.ts';
 import { rehome, unpackBackup } from './unpack.ts';
 
@@ -125,8 +125,6 @@ interface Given {
   readonly manifest: Manifest;
 }
 
-type Measured = Awaited<ReturnType<typeof measureLoss>>;
-
 /** Nothing is written but to the copy. */
 async function examineAll(
   config: Config,
@@ -161,7 +159,7 @@ async function goOn(
     const head = await ledger.head();
     const { signer, verifier } = log;
     await beginGeneration(ledger, { signer, verifier, head, generation, now, facts: factsOf(manifest, loss) });
-    const { frozen, revoked } = await takeOverStops(ledger, loss.tailEntries, now);
+    const { frozen, revoked } = await takeOverStops(ledger, loss.stops, now);
     const replayed = await replayJournal(config, ledger, options.journal);
     if (options.freezeAll === true) await freezeStores(ledger, ['file', ...config.stores.map(({ name }) => name)], now);
     await writeAdmin(config, log, ledger, { administrator: options.administrator, now });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { LogSigner } from '../../../src/audit/checkpoint.ts';
+import { type LogSigner, LogVerifier } from '../../../src/audit/checkpoint.ts';
 import { readArchive, writeArchive } from '../../../src/backup/archive.ts';
 import { type Manifest, manifestText } from '../../../src/backup/manifest.ts';
 import { formatRecipient } from '../../../src/backup/recipient.ts';
@@ -12,6 +12,7 @@ import { decryptBackup, encryptBackup } from '../../../src/backup/stream.ts';
 import { loadConfig } from '../../../src/compose/config.ts';
 import { cannotAsk } from '../../../src/compose/master-key.ts';
 import { openInstance } from '../../../src/compose/open.ts';
+import { measureLoss } from '../../../src/compose/restore/loss.ts';
 import { type RestoreOptions, restoreBackup } from '../../../src/compose/restore/restore.ts';
 import { EmergencyJournal } from '../../../src/ledger/journal/emergency-journal.ts';
 import { generateX25519 } from '../../../src/sealed/x25519.ts';
@@ -207,6 +208,15 @@ test('a tail names what is lost; its freezes and revocations are taken over', as
   } finally {
     await instance.close();
   }
+});
+
+test('of a tail too long to be told whole every freeze and revocation is taken over', async () => {
+  const verifier = new LogVerifier({ origin: signer.origin, keys: [signer.vkey] });
+  const head = await base();
+  const path = await kept('tail', tail);
+  const { entries, stops } = await measureLoss({ verifier, head, outside: null, tail: path, mostTold: 2 });
+  expect(entries?.map(({ kind }) => kind)).toEqual(['backup.taken', 'hold.placed']);
+  expect(stops.map(({ kind }) => kind)).toEqual(['hold.placed', 'hold.placed', 'token.revoked']);
 });
 
 test('it starts, with what was in force at the backup, and a new token for a person who asks for one', async () => {
