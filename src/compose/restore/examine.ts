@@ -44,6 +44,20 @@ export async function identify(
   return { privateKey, signer, verifier };
 }
 
+/**
+ * For whoever has the log's key at hand: before anything that the backup's configuration says is done, such as asking a
+ * server that it names for the master key. Anybody can encrypt to the recipient.
+ * @throws KeyturnError `backup_invalid` when none of `keys` (vkeys) has signed the manifest; never for no keys.
+ */
+export function requireSigned(
+  { note, manifest }: { readonly note: string; readonly manifest: Manifest },
+  keys: readonly string[],
+): void {
+  if (keys.length === 0) return;
+  const verifier = new LogVerifier({ origin: manifest.origin, keys });
+  if (openedText(verifier, note) !== unverifiedText(note)) throw damaged('no log key that was given has signed it');
+}
+
 function openedText(verifier: LogVerifier, note: string): string | null {
   try {
     return verifier.openText(note);

@@ -13,7 +13,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { connectionFacts } from '../connection.ts';
 import type { AskSecret } from '../master-key.ts';
-import { examine, identify, type LogIdentity, openRestoredStore, openStagedLedger } from './examine.ts';
+import { examine, identify, type LogIdentity, openRestoredStore, openStagedLedger, requireSigned } from './examine.ts';
 import { isAhead, type Loss, type Measured, measureLoss, outsideCheckpoint, refuseLoss } from './loss.ts';
 import { beginGeneration, freezeStores, RESTORER, takeOverStops } from './take-over.ts';
 import { rehome, unpackBackup } from './unpack.ts';
@@ -80,6 +80,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(staging, { recursive: true, force: true }));
   const unpacked = await unpackBackup(options.file, options.identity, staging);
+  requireSigned(unpacked, options.keys ?? []);
   const changed = await rehome(staging, unpacked.manifest.files, options.masterKeyFile);
   const config = await loadConfig(staging);
   const store = undo.use(disposable(await openRestoredStore(config, options.ask)));

@@ -122,6 +122,15 @@ describe('nothing is restored, and nothing is left of the attempt,', () => {
     await refused('backup_invalid', { keys: [newSigner(signer.origin).vkey] });
   });
 
+  test('from one that a given log key has not signed: nothing that its configuration says is done before', async () => {
+    const forged = await repacked(async (files) => {
+      files.set('config', Buffer.concat([files.get('config')!, Buffer.from('\nstranger: 1\n')]));
+      return newSigner(signer.origin);
+    });
+    await refused('config_invalid', {}, forged);
+    await refused('backup_invalid', { keys: [signer.vkey] }, forged);
+  });
+
   test('from one whose ledger does not agree with itself, with its key store or with the outside', async () => {
     const changed = await repacked(async (files) => {
       files.set(
