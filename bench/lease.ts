@@ -10,11 +10,13 @@ import { startOpenBao } from './lease/openbao.ts';
 import { loadAverage, memoryMiB } from './lease/process.ts';
 import { report } from './lease/report.ts';
 import { interleaved, type RoundOptions, round } from './lease/round.ts';
+import { startStoreElsewhere } from './lease/store-elsewhere.ts';
 import { load } from './lease/wrk.ts';
 
 /**
  * `npm run bench:lease -- [options]`: a lease of Keyturn (policy, token, checks, durable entry with receipt, sealed
- * answer) beside a KV read of OpenBao with a file audit device, same secret, same load generator, TLS. Rounds are
+ * answer) beside a KV read of OpenBao with a file audit device, same secret, same load generator, TLS; once with the
+ * key in the instance's own file, and once in another OpenBao behind the cache. Rounds are
  * interleaved; ratios are medians of each round's own ratio. Every answer must have its durable entry, and a sample of
  * answers is verified with the client's code while the load runs.
  */
@@ -63,22 +65,17 @@ async function startAll(): Promise<{ keyturns: KeyturnContender[]; all: Contende
   const bao = await startOpenBao(issued.keyPem + issued.certificatePem);
   cleanUp.defer(() => bao.stop());
   if (options.built) buildServer(join(import.meta.dirname, '..', 'dist', 'server'));
+  const elsewhere = await startStoreElsewhere(folder);
+  cleanUp.defer(() => elsewhere.stop());
   const started: KeyturnContender[] = [];
-  for (const [name, checkout] of [
-    ['keyturn', undefined],
-    ['against', options.against],
-  ] as const) {
-    if (name === 'against' && checkout === undefined) continue;
-    const home = join(folder, name);
+  for (const subject of [
+    { name: 'keyturn' },
+    { name: 'keyturn, bao', configure: elsewhere.configure },
+    ...(options.against === undefined ? [] : [{ name: 'against', checkout: options.against }]),
+  ]) {
+    const home = join(folder, `home-${started.length}`);
     await mkdir(home, { mode: 0o700 });
-    const keyturn = await KeyturnContender.start({
-      name,
-      home,
-      pem,
-      clients,
-      built: options.built,
-      ...(checkout === undefined ? {} : { checkout }),
-    });
+    const keyturn = await KeyturnContender.start({ ...subject, home, pem, clients, built: options.built });
     cleanUp.defer(() => keyturn.stop());
     started.push(keyturn);
   }
