@@ -14,7 +14,7 @@ export type Settled =
   | { readonly error: KeyturnError };
 
 /** A change whose check failed: its refusal's entry, with the rule in its data, takes the next place on the log. */
-export function refusedBy(rule: string, change: Change, tail: LogTail): Settled {
+export function refusedBy(rule: string, change: Change, tail: Pick<LogTail, 'size' | 'time'>): Settled {
   const { refusal } = change;
   if (refusal === undefined) return { committed: false, rule, recorded: null };
   const draft: EntryDraft = { ...refusal, data: { ...refusal.data, rule } };

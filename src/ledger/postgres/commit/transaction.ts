@@ -11,6 +11,7 @@ import { answered, type Query, type Session } from '../connection/session.ts';
 import type { KnownLog } from '../database/check-log.ts';
 import type { Tree } from '../database/tree.ts';
 import { lockHead } from './head.ts';
+import { independentRuns, settleAtOnce } from './many-changes.ts';
 import { Changes } from './one-change.ts';
 
 /** A batch over all its attempts. */
@@ -106,6 +107,19 @@ async function isCommitted(session: Session, { id }: Batch): Promise<boolean> {
 }
 
 async function settleAll(
+  session: Session,
+  changes: readonly Change[],
+  tail: LogTail,
+  now: number,
+): Promise<readonly Settled[]> {
+  const settled: Settled[] = [];
+  for (const run of independentRuns(changes)) {
+    settled.push(...((await settleAtOnce(session, run, tail, now)) ?? (await settleInTurn(session, run, tail, now))));
+  }
+  return settled;
+}
+
+async function settleInTurn(
   session: Session,
   changes: readonly Change[],
   tail: LogTail,

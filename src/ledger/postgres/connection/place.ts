@@ -54,7 +54,7 @@ export function nameOf({ host, port = DEFAULT_PORT, database, user }: PostgresPl
 export function clientConfig(place: PostgresPlace, settings: SessionSettings, connectMs: number): ClientConfig {
   const { host, port = DEFAULT_PORT, database, user, passwordFile } = place;
   const tls = tlsOptions(place);
-  const all = { search_path: schemaOf(place), tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, ...settings };
+  const all = { search_path: `"${schemaOf(place)}"`, tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, ...settings };
   return {
     host,
     port,

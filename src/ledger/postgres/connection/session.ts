@@ -11,9 +11,12 @@ export interface Query {
   readonly values?: readonly unknown[];
 }
 
+const KEPT_STATEMENTS = 256;
+
 /** One connection that is ours alone. After the first fault of the connection it is over. */
 export class Session {
   readonly #client: Client;
+  readonly #names = new Map<string, string>();
   #open = true;
   #onLost: (() => void) | undefined;
 
@@ -52,7 +55,7 @@ export class Session {
 
   async run({ sql, values }: Query | Statement): Promise<Answer> {
     if (values === undefined || values.length === 0) return this.#client.query<Row>(sql);
-    return this.#client.query<Row>(sql, [...values]);
+    return this.#client.query<Row>({ ...this.#named(sql), text: sql, values: [...values] });
   }
 
   /**
@@ -74,6 +77,16 @@ export class Session {
     this.#onLost = undefined;
     this.#open = false;
     await this.#client.end().catch(() => undefined);
+  }
+
+  /** Shapes repeat: a statement with a name is parsed and planned once a connection. */
+  #named(sql: string): { name?: string } {
+    const known = this.#names.get(sql);
+    if (known !== undefined) return { name: known };
+    if (this.#names.size >= KEPT_STATEMENTS) return {};
+    const name = `keyturn_${this.#names.size}`;
+    this.#names.set(sql, name);
+    return { name };
   }
 
   #lost(): void {

@@ -41,7 +41,7 @@ export const MIGRATIONS: readonly Migration[] = [
 export async function migrate(session: Session, schema: string, signer: LogSigner, list = MIGRATIONS): Promise<void> {
   await session.run({ sql: 'BEGIN' });
   await session.run({ sql: 'SELECT pg_advisory_xact_lock($1::bigint)', values: [lockKey(schema, 'migrate')] });
-  await session.run({ sql: `CREATE SCHEMA IF NOT EXISTS ${schema}` });
+  await session.run({ sql: `CREATE SCHEMA IF NOT EXISTS "${schema}"` });
   await session.run({
     sql: 'CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, compatible boolean NOT NULL)',
   });

@@ -5,7 +5,7 @@ import { KeyturnError } from '../../../core/errors.ts';
  * Migrations, numbered from 1: the place in the list. The number of the last one that ran is the file's
  * `user_version`. One that has been released is never edited; a change is a new one at the end.
  */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE credentials (
     name TEXT NOT NULL PRIMARY KEY,
@@ -168,18 +168,14 @@ const MIGRATIONS: readonly string[] = [
  * Brings the file to the newest schema, each migration in a transaction of its own.
  * @throws KeyturnError `ledger_corrupt` when the file was written by a newer version.
  */
-export function migrate(database: DatabaseSync): void {
+export function migrate(database: DatabaseSync, list: readonly string[] = MIGRATIONS): void {
   const done = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
-  if (done > MIGRATIONS.length) {
-    throw new KeyturnError(
-      'ledger_corrupt',
-      `The ledger has schema ${done}; this version knows ${MIGRATIONS.length}.`,
-      {
-        fix: 'Start the version of Keyturn that wrote it, or a newer one.',
-      },
-    );
+  if (done > list.length) {
+    throw new KeyturnError('ledger_corrupt', `The ledger has schema ${done}; this version knows ${list.length}.`, {
+      fix: 'Start the version of Keyturn that wrote it, or a newer one.',
+    });
   }
-  for (const [index, sql] of MIGRATIONS.entries()) {
+  for (const [index, sql] of list.entries()) {
     if (index < done) continue;
     database.exec('BEGIN IMMEDIATE');
     database.exec(sql);
