@@ -1,4 +1,4 @@
-import type { Ledger } from '../../ledger/ledger.ts';
+import type { Ledger, StoredEntry } from '../../ledger/ledger.ts';
 import { eventOf, WATCHED_KINDS, type WatchEvent } from './event.ts';
 
 /** Entries of one kind that are told one by one; whoever missed more is told to ask anew for all it has. */
@@ -7,6 +7,8 @@ const MOST = 500;
 /** What happened from entry `from` on, up to `size`, in order. */
 export async function backlog(ledger: Ledger, from: number, size: number): Promise<readonly WatchEvent[]> {
   if (from >= size) return [];
+  // Mostly it is an entry or two: one reading, instead of one for each kind.
+  if (size - from <= MOST) return (await ledger.entries({ from, to: size, limit: MOST })).flatMap(told);
   const pages = await Promise.all(
     WATCHED_KINDS.map((kind) => ledger.entries({ kind, from, to: size, limit: MOST + 1 })),
   );
@@ -14,7 +16,12 @@ export async function backlog(ledger: Ledger, from: number, size: number): Promi
   return pages
     .flat()
     .toSorted((a, b) => a.index - b.index)
-    .flatMap(({ json }) => eventOf(json) ?? []);
+    .flatMap(told);
+}
+
+function told({ json }: StoredEntry): readonly WatchEvent[] {
+  const event = eventOf(json);
+  return event === null ? [] : [event];
 }
 
 /** Whatever happened, ask anew for all. */
