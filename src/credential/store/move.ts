@@ -1,6 +1,7 @@
 import { KeyturnError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { KeyStore } from '../../keystore/keystore.ts';
+import type { MoveRow } from '../../ledger/tables.ts';
 import { type Authority, authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
@@ -8,7 +9,7 @@ import { ownerNotHeld, storesNotHeld } from '../hold/checks.ts';
 import { refused } from '../refusal.ts';
 import { namedStore } from './named-store.ts';
 import { assertSound, isKept, isOf, keptIn, type Owner, ownerFacts, ownerOf } from './owner.ts';
-import { finishMove, OPEN_MOVES, settleMove, type Transfer } from './settle-moves.ts';
+import { finishMove, OPEN_MOVES, placesOf, settleMove, type Transfer } from './settle-moves.ts';
 import { credentialPlace, storePlace } from './store-queue.ts';
 
 /** One record's way from one store to another. */
@@ -39,8 +40,10 @@ export async function moveRecord(desk: Desk, caller: Caller, order: MoveOrder): 
   const [source, target] = [namedStore(desk, order.from), namedStore(desk, order.to)];
   refuseSame(source, target);
   const { credential } = (await ownerOf(desk, order.record)).row;
-  return desk.storeQueue.run(
-    [storePlace(source.name), storePlace(target.name), credentialPlace(credential)],
+  const ordered = [storePlace(source.name), storePlace(target.name), credentialPlace(credential)];
+  return desk.storeQueue.runWhere(
+    // A move that was interrupted may have gone elsewhere: it is settled first.
+    async () => [...ordered, ...(await openMoves(desk, order.record)).flatMap(placesOf)],
     async () => {
       const resumed = await resume(desk, order);
       if (resumed !== null) return { ...order, credential, ...resumed };
@@ -66,7 +69,7 @@ export function refuseSame(source: KeyStore, target: KeyStore): void {
 
 /** A move of this record that was interrupted is settled first; null when there is none, or it came to nothing. */
 async function resume(desk: Desk, { record, to }: MoveOrder): Promise<{ move: string; entry: number } | null> {
-  const [open] = await desk.ledger.find('moves', { record, state: { in: OPEN_MOVES } });
+  const [open] = await openMoves(desk, record);
   if (open === undefined) return null;
   const state = await settleMove(desk, open);
   if (state === 'left' && open.target === to) return { move: open.id, entry: await newestEntry(desk, open.credential) };
@@ -75,6 +78,10 @@ async function resume(desk: Desk, { record, to }: MoveOrder): Promise<{ move: st
   throw new KeyturnError('keystore_unavailable', `An earlier move of ${record} is not settled yet (${open.source}).`, {
     fix: 'Make both stores answer, lift what is frozen, then run the same command again.',
   });
+}
+
+function openMoves(desk: Desk, record: string): Promise<MoveRow[]> {
+  return desk.ledger.find('moves', { record, state: { in: OPEN_MOVES } });
 }
 
 async function newestEntry(desk: Desk, credential: string): Promise<number> {

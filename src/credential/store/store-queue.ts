@@ -29,6 +29,18 @@ export class StoreQueue {
     return mine;
   }
 
+  /** As `run`, of an effect whose places may have become others when its turn comes: then it waits for those as well. */
+  async runWhere<T>(places: () => Promise<readonly Place[]>, effect: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const taken = [...new Set(await places())];
+      const done = await this.run(taken, async () => {
+        const needed = await places();
+        return needed.every((place) => taken.includes(place)) ? { value: await effect() } : null;
+      });
+      if (done !== null) return done.value;
+    }
+  }
+
   async #fenced<T>(places: readonly Place[], effect: () => Promise<T>): Promise<T> {
     if (this.#ledger === undefined) return effect();
     const fenced = await this.#ledger.withFence(places, 'wait', effect);

@@ -9,7 +9,7 @@ import type { Desk } from '../desk.ts';
 import { ownerNotHeld, storesNotHeld } from '../hold/checks.ts';
 import { refused } from '../refusal.ts';
 import { finishDestroying, OPEN_MOVES, settled, storeNamed } from '../store/settle-moves.ts';
-import { credentialPlace, storePlace } from '../store/store-queue.ts';
+import { credentialPlace, type Place, storePlace } from '../store/store-queue.ts';
 import { findVersion } from './promote.ts';
 import { attested } from './settle.ts';
 import { refuseMove } from './states.ts';
@@ -36,14 +36,19 @@ export async function destroyVersion(
 ): Promise<VersionDestroyed> {
   const credential = credentialName(name);
   const authority = await authorise(desk, caller, 'credential:destroy', credential);
-  const row = await findVersion(desk, credential, version);
-  const stores = [row.store, ...(await leftovers(desk, row)).map(({ source }) => source)];
-  return desk.storeQueue.run([...new Set(stores)].map(storePlace).concat(credentialPlace(credential)), async () => {
+  const places = async () => placesOfVersion(desk, await findVersion(desk, credential, version));
+  return desk.storeQueue.runWhere(places, async () => {
     const moves = await destruction(desk, caller, authority, await findVersion(desk, credential, version));
     let entry = 0;
     for (const move of moves) entry = await finishDestroying(desk, caller.principal.id, move, caller.request);
     return { credential, version, stores: moves.map(({ source }) => source), entry };
   });
+}
+
+/** Wherever its key lies, or a copy of it, those whose destruction has begun included. */
+async function placesOfVersion(desk: Desk, { credential, record, store }: VersionRow): Promise<Place[]> {
+  const copies = await desk.ledger.find('moves', { record, state: { in: ['left', 'destroying'] } }, { limit: 1_000 });
+  return [storePlace(store), ...copies.map(({ source }) => storePlace(source)), credentialPlace(credential)];
 }
 
 function leftovers(desk: Desk, { record }: VersionRow): Promise<MoveRow[]> {

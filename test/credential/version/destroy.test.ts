@@ -96,6 +96,47 @@ describe('destroying', () => {
     expect(await states()).toEqual(['destroyed', 'current']);
   });
 
+  test('waits for its turn at a store that a move has just taken the key to', async () => {
+    await retired();
+    const { storeQueue } = stage.desk;
+    const archive = driverOf(stage, 'archive');
+    const [write, destroy] = [archive.write.bind(archive), archive.destroy.bind(archive)];
+    const run = storeQueue.run.bind(storeQueue);
+    const [writing, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const [queued, further] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    archive.write = async (record, octets) => {
+      writing.resolve();
+      await gate.promise;
+      return write(record, octets);
+    };
+    const moved = stage.post('/v1/stores/file/moves', { json: { to: 'archive', record: KEY } });
+    await writing.promise;
+    storeQueue.run = (places, effect) => {
+      if (places.includes('credential lean/sandbox')) {
+        (places.includes('store archive') ? further : queued).resolve();
+      }
+      return run(places, effect);
+    };
+    const destroyed = act('destroy', 1);
+    await queued.promise;
+    let [inside, met] = [false, false];
+    archive.destroy = async (record) => {
+      met ||= inside;
+      further.resolve();
+      return destroy(record);
+    };
+    const other = run(['store archive'], async () => {
+      inside = true;
+      await further.promise;
+      inside = false;
+    });
+    gate.resolve();
+    expect(await moved).toMatchObject({ status: 200 });
+    expect(await destroyed).toMatchObject({ status: 200, body: { stores: ['file', 'archive'] } });
+    await other;
+    expect(met).toBe(false);
+  });
+
   test.each([
     ['store', 'file', {}],
     ['credential', 'lean/sandbox', {}],
