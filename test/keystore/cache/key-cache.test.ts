@@ -133,6 +133,23 @@ describe('the cache of key records', () => {
     expect(driver.asked).toBe(3);
   });
 
+  it('does not keep an answer that comes after it was cleared, when nobody has asked since', async () => {
+    const { cache, driver, read } = setUp();
+    const slow = Promise.withResolvers<void>();
+    const { answer } = driver;
+    driver.answer = async (record) => {
+      await slow.promise;
+      return answer(record);
+    };
+    const first = read();
+    cache.clear();
+    slow.resolve();
+    expect(await first).toBe(`key of ${RECORD}`);
+    expect(cache.size).toBe(0);
+    await read();
+    expect(driver.asked).toBe(2);
+  });
+
   it('lets go of what nobody asks for any more', async () => {
     const { cache, read, pass } = setUp();
     await read();
