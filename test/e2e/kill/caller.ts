@@ -1,8 +1,9 @@
-import { Agent, type RequestOptions, request } from 'node:https';
+import { Agent } from 'node:https';
 import { multipart } from '../../../src/cli/api/form.ts';
 import type { LeaseAnswer } from '../../../src/client/wire.ts';
 import { AnswerOpener } from '../../../src/sealed/answer.ts';
 import type { TestCa } from '../../fakes/ca.ts';
+import { send } from './send.ts';
 
 /** What a server has acknowledged before it was killed: it must stand for ever. */
 export type Acknowledged =
@@ -95,20 +96,4 @@ export class Caller {
     if (answer.status < 300) return JSON.parse(answer.text) as unknown;
     throw new Error(`${method} ${path} was refused with ${answer.status}: ${answer.text}`);
   }
-}
-
-function send(url: URL, options: RequestOptions, body: Buffer): Promise<{ status: number; text: string } | null> {
-  return new Promise((resolve) => {
-    const outgoing = request(url, options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', () => resolve(null));
-      response.on('close', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve(response.complete ? { status: response.statusCode ?? 0, text } : null);
-      });
-    });
-    outgoing.on('error', () => resolve(null));
-    outgoing.end(body);
-  });
 }
