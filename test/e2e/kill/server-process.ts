@@ -35,7 +35,8 @@ export class ServerProcess {
 
   /** The URL; null when the process was killed before it listened. @throws Error when the instance is refused. */
   async serve(home: string): Promise<string | null> {
-    await this.#loaded;
+    const loaded = await Promise.race([this.#loaded, this.#ended.then(() => null)]);
+    if (loaded === null) return null;
     const answer = once(this.#child, 'message') as Promise<[Told]>;
     this.#child.send({ home });
     const told = await Promise.race([answer.then(([message]) => message), this.#ended.then(() => null)]);
