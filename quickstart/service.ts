@@ -3,7 +3,7 @@
  * the partner over and over with axios and Keyturn's agent, and tells each outcome as a line of JSON.
  */
 import axios from 'axios';
-import { connect } from '../src/client/index.ts';
+import { connect, keyturnErrorIn } from '../src/client/index.ts';
 
 const urls = process.argv.slice(2);
 const tell = (told: object) => process.stdout.write(`${JSON.stringify(told)}\n`);
@@ -30,9 +30,9 @@ while (!stop.signal.aborted) {
       });
       tell({ kind: 'call', ok: status === 200, status, url });
     } catch (error) {
-      const { code, message, cause } = error as Error & { code?: string };
-      const inner = cause as (Error & { code?: string }) | undefined;
-      tell({ kind: 'call', ok: false, url, code: inner?.code ?? code, text: inner?.message ?? message });
+      // A call that was under way when the freeze came fails as on any lost connection; why is among its causes.
+      const { code, message } = keyturnErrorIn(error) ?? (error as Error & { code?: string });
+      tell({ kind: 'call', ok: false, url, code, text: message });
     }
   }
   await new Promise((resolve) => setTimeout(resolve, 15));
