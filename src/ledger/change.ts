@@ -8,7 +8,8 @@ export type Cell = string | number | null;
 export type Condition =
   | Cell
   | { readonly in: readonly (string | number)[] }
-  | { readonly gt: number }
+  /** Text is compared by its octets in UTF-8. */
+  | { readonly gt: number | string }
   | { readonly lte: number }
   | { readonly not: Cell };
 

@@ -226,6 +226,7 @@ export function checksAndWrites(subject: () => Subject): void {
       ['one of several', { id: { in: ['a', 'c', 'x'] } }, ['a', 'c']],
       ['one of none', { id: { in: [] } }, []],
       ['greater', { lifted_at: { gt: 5 } }, ['c']],
+      ['text that is greater', { id: { gt: 'a' } }, ['b', 'c']],
       ['less or equal', { lifted_at: { lte: 5 } }, ['b']],
       ['not null', { lifted_at: { not: null } }, ['b', 'c']],
       ['not equal, null included', { lifted_at: { not: 5 } }, ['a', 'c']],

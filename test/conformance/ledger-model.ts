@@ -20,7 +20,7 @@ function matches(row: Row, where: object): boolean {
 function fits(value: unknown, condition: Condition): boolean {
   if (condition === null || typeof condition !== 'object') return value === condition;
   if ('in' in condition) return (condition.in as readonly unknown[]).includes(value);
-  if ('gt' in condition) return typeof value === 'number' && value > condition.gt;
+  if ('gt' in condition) return value !== null && value !== undefined && value > condition.gt;
   if ('lte' in condition) return typeof value === 'number' && value <= condition.lte;
   return value !== condition.not;
 }

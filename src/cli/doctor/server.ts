@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { attention, broken, brokenBy, type Check, ok } from '../../core/check.ts';
 import type { Api } from '../api/api.ts';
-import type { Shown } from '../commands/credential/show.ts';
+import { everyCredential } from '../api/every-credential.ts';
 import type { Context } from '../context.ts';
 import { checkRuntime, type Runtime } from './runtime.ts';
 
@@ -111,7 +111,7 @@ async function log(api: Api): Promise<Check[]> {
 }
 
 async function credentials(api: Api): Promise<Check[]> {
-  const { items } = (await api.call({ method: 'GET', path: '/v1/credentials' })) as { items: Shown[] };
+  const items = await everyCredential(api);
   if (items.length === 0)
     return [attention('credentials', 'none that this token may list', 'keyturn import PARTNER/ENVIRONMENT --zip FILE')];
   return items.map((item) => {

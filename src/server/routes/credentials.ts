@@ -9,6 +9,14 @@ import { importVersion } from '../../credential/version/import.ts';
 import { ok, type Route, route, type UploadedFile } from '../http/route.ts';
 import { credentialParam } from '../schemas.ts';
 
+/** What one answer holds when nothing else is asked for, and at most. */
+const DEFAULT_PAGE = 100;
+const LARGEST_PAGE = 500;
+
+const pageQuery = z.object({
+  after: z.string().max(100).optional().meta({ description: '`next` of the page before' }),
+  limit: z.coerce.number().int().min(1).max(LARGEST_PAGE).optional(),
+});
 const storeQuery = z.object({ store: z.string().max(64).optional() });
 const companionParams = credentialParam.extend({ companion: z.string().max(64) });
 
@@ -59,10 +67,17 @@ export function credentialRoutes(desk: Desk): Route[] {
       id: 'listCredentials',
       method: 'get',
       path: '/v1/credentials',
-      summary: 'Credentials that you may list',
-      success: { status: 200, description: 'Sorted by name' },
-      problems: ['unauthenticated', 'ledger_unavailable'],
-      handle: async (_input, caller) => ok({ items: (await listCredentials(desk, caller)).map(shown) }),
+      summary: 'Credentials that you may list, a page at a time',
+      query: pageQuery,
+      success: {
+        status: 200,
+        description: 'Sorted by name; `next` is null on the last page, or what `after` is for the next one',
+      },
+      problems: ['unauthenticated', 'invalid_input', 'ledger_unavailable'],
+      handle: async ({ query: { after = '', limit = DEFAULT_PAGE } }, caller) => {
+        const { items, next } = await listCredentials(desk, caller, { after, limit });
+        return ok({ items: items.map(shown), next });
+      },
     }),
     route({
       id: 'showCredential',

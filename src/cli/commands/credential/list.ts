@@ -1,9 +1,9 @@
+import { everyCredential } from '../../api/every-credential.ts';
 import type { Context } from '../../context.ts';
 import { table } from '../../terminal/terminal.ts';
-import type { Shown } from './show.ts';
 
 export default async function credentialList({ terminal, api }: Context): Promise<void> {
-  const { items } = (await (await api()).call({ method: 'GET', path: '/v1/credentials' })) as { items: Shown[] };
+  const items = await everyCredential(await api());
   const rows = items.map((item) => {
     const current = item.versions.find(({ version }) => version === item.current);
     return [
