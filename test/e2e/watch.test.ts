@@ -54,6 +54,14 @@ test('a freeze reaches a client while the ledger takes nothing: its key is no lo
   await expect.poll(() => credential.status().reason?.code, { timeout: 10_000 }).toBe('held');
 });
 
+test('a freeze of another host, or of a store, ends nobody’s lease while no server can be asked', async () => {
+  stage.breakLedger();
+  await stage.freeze('host', '203.0.113.7');
+  await stage.freeze('store', 'file');
+  await credential.renew();
+  expect(credential.status().state).toBe('live');
+});
+
 test('a freeze of a version that is not in use ends nothing, and neither does trouble without a freeze', async () => {
   await stage.import();
   stage.breakLedger();

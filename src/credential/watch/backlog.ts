@@ -26,5 +26,5 @@ function told({ json }: StoredEntry): readonly WatchEvent[] {
 
 /** Whatever happened, ask anew for all. */
 export function resync(index: number | null): WatchEvent {
-  return { index, what: 'resync', credential: null, version: null, principal: null };
+  return { index, what: 'resync', credential: null, version: null, principal: null, host: null };
 }

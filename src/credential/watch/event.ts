@@ -13,6 +13,8 @@ export interface WatchEvent {
   readonly version: number | null;
   /** The only principal that it concerns; null for all. */
   readonly principal: string | null;
+  /** The only address, as this server sees it, whose clients it concerns; null for all. */
+  readonly host: string | null;
 }
 
 /** Kinds of entries that lead to an event. A watcher costs a query for each when something was recorded. */
@@ -30,7 +32,7 @@ const TARGETS = ['version', 'credential', 'principal', 'host', 'store'] as const
 /** The event of an entry of one of {@link WATCHED_KINDS}; null for one that changes nothing for clients. */
 export function eventOf(json: string): WatchEvent | null {
   const { index, kind, credential = null, version = null, data } = parseEntry(json);
-  const all = { index, credential, version, principal: null };
+  const all = { index, credential, version, principal: null, host: null };
   switch (kind) {
     case 'version.promoted':
       return { ...all, what: 'promoted' };
@@ -50,7 +52,7 @@ export function eventOf(json: string): WatchEvent | null {
 
 /** The event of a freeze that this process was told of, before the ledger was. */
 export function frozenHere(target: HoldTarget, subject: string): WatchEvent {
-  return { ...held(target, subject), index: null, what: 'frozen' };
+  return { ...held(target, subject, 'frozen'), index: null };
 }
 
 function ofHold(
@@ -60,11 +62,20 @@ function ofHold(
 ): WatchEvent | null {
   const known = TARGETS.find((one) => one === target);
   if (known === undefined || typeof subject !== 'string') return null;
-  return { ...held(known, subject), index, what: kind === 'hold.placed' ? 'frozen' : 'thawed' };
+  return { ...held(known, subject, kind === 'hold.placed' ? 'frozen' : 'thawed'), index };
 }
 
-function held(target: HoldTarget, subject: string): Pick<WatchEvent, 'credential' | 'version' | 'principal'> {
+/**
+ * Whom a hold concerns. Which credentials rest in a store is not known here: all are told to ask anew, and not that they
+ * are frozen, for then the clients of every other store would stop too while no server can be asked.
+ */
+function held(target: HoldTarget, subject: string, what: 'frozen' | 'thawed'): Omit<WatchEvent, 'index'> {
   const version = target === 'version' ? Number(subject.slice(subject.lastIndexOf('@') + 1)) : null;
-  const principal = target === 'principal' ? subject : null;
-  return { credential: credentialOf({ target, subject }), version, principal };
+  return {
+    what: target === 'store' ? 'resync' : what,
+    credential: credentialOf({ target, subject }),
+    version,
+    principal: target === 'principal' ? subject : null,
+    host: target === 'host' ? subject : null,
+  };
 }

@@ -117,7 +117,8 @@ export class Watcher implements AsyncIterable<WatchEvent | null> {
     return true;
   }
 
-  #concerns({ credential, principal }: WatchEvent): boolean {
+  #concerns({ credential, principal, host }: WatchEvent): boolean {
+    if (host !== null && host !== this.caller.host) return false;
     if (principal !== null && principal !== this.caller.principal.id) return false;
     if (credential === null) return true;
     if (this.#wish.credentials !== null && !this.#wish.credentials.has(credential)) return false;

@@ -84,6 +84,17 @@ describe('a watcher hears', () => {
     expect(others.told.filter((text) => text.startsWith('frozen'))).toEqual([]);
   });
 
+  test('a freeze of its own host, and of no other; of a store, that it had better ask', async () => {
+    const watching = await watch();
+    await stage.freeze('host', '203.0.113.7');
+    await stage.freeze('store', 'file');
+    await stage.freeze('host', '127.0.0.1');
+    await end(watching);
+    expect([...new Set(watching.told)].toSorted()).toEqual(['frozen *', 'policy *', 'resync *']);
+    // At once, and as an entry: of the one host alone.
+    expect(watching.told.filter((text) => text === 'frozen *')).toHaveLength(2);
+  });
+
   test('a freeze while the ledger takes nothing', async () => {
     const watching = await watch();
     const release = stage.blockLedger();
