@@ -17,6 +17,9 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   index: '0',
 };
 
+/** What has an answer without an end is asked for what it refuses. */
+const REFUSED: Readonly<Record<string, string>> = { '/v1/watch': '?credential=NONE' };
+
 /** Every operation that the API describes of itself. */
 export async function operationsOf(tap: Tap): Promise<Operation[]> {
   const { body } = await tap.call('GET', '/openapi.json');
@@ -24,7 +27,7 @@ export async function operationsOf(tap: Tap): Promise<Operation[]> {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => ({
       method: method.toUpperCase(),
-      path: path.replaceAll(/\{([a-z]+)\}/g, (_, name: string) => PARAMETERS[name] ?? 'x'),
+      path: path.replaceAll(/\{([a-z]+)\}/g, (_, name: string) => PARAMETERS[name] ?? 'x') + (REFUSED[path] ?? ''),
     })),
   );
 }
