@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { KeyturnError } from '../../core/errors.ts';
 import { isTrustFailure } from '../diagnosis/trust-failure.ts';
@@ -95,12 +95,8 @@ export class ServerExchange implements EventSource {
   }
 
   async open(server: URL, path: string, { signal, lastId }: OpenOptions): Promise<AsyncIterable<Buffer> | null> {
-    const authorization = await this.#authorization();
-    const headers = {
-      authorization,
-      accept: 'text/event-stream',
-      ...(lastId === null ? {} : { 'last-event-id': lastId }),
-    };
+    const headers = ['host', server.host, 'accept', 'text/event-stream', 'authorization', await this.#authorization()];
+    if (lastId !== null) headers.push('last-event-id', lastId);
     const sent = request(new URL(path, server), { method: 'GET', agent: this.#agent, headers, signal });
     sent.on('error', () => {});
     // Waiting for news is no reason for a process to go on.
@@ -109,6 +105,7 @@ export class ServerExchange implements EventSource {
     try {
       sent.end();
       const [response]: [IncomingMessage] = (await once(sent, 'response')) as [IncomingMessage];
+      forgetHead(sent, headers);
       if (response.statusCode === 200 && mediaTypeOf(response) === 'text/event-stream')
         return this.#whileAlive(response);
       sent.destroy();
@@ -161,6 +158,13 @@ export class ServerExchange implements EventSource {
       },
     };
   }
+}
+
+/** A stream may last for days; the token in its head must not. */
+function forgetHead(sent: ClientRequest, headers: string[]): void {
+  headers.fill('');
+  // Where Node keeps the text of a head that was sent: not documented, and of no use to it any more.
+  Reflect.set(sent, '_header', 'sent');
 }
 
 function mediaTypeOf(response: IncomingMessage): string {

@@ -149,7 +149,10 @@ async function send(response: ServerResponse, answer: Answer): Promise<void> {
   } else if ('text' in answer) {
     if (typeof answer.text === 'string') return sendText(response, answer.type, answer.text);
     response.setHeader('content-type', answer.type);
-    if (answer.onClose !== undefined) whenClosed(response, answer.onClose);
+    if (answer.onClose !== undefined) {
+      whenClosed(response, answer.onClose);
+      forgetToken(response.req);
+    }
     await sendPieces(response, answer.text);
   } else if ('octets' in answer) {
     const [header, facts] = answer.facts;
@@ -173,6 +176,13 @@ function sendText(response: ServerResponse, type: string, text: string): void {
   response.setHeader('content-type', type);
   response.setHeader('content-length', octets);
   response.end(text, octets === text.length ? 'latin1' : 'utf8');
+}
+
+/** A stream may last for days; the token that opened it must not. */
+function forgetToken({ headers, headersDistinct, rawHeaders }: IncomingMessage): void {
+  delete headers.authorization;
+  delete headersDistinct['authorization'];
+  rawHeaders.fill('');
 }
 
 async function sendPieces(response: ServerResponse, lines: AsyncIterable<string | Buffer>): Promise<void> {
