@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildServer } from '../scripts/build.mjs';
+import { TOOL_PATH } from '../scripts/tools.mjs';
 import { TestCa } from '../test/fakes/ca.ts';
 import type { Contender } from './lease/contender.ts';
 import { KeyturnContender } from './lease/keyturn.ts';
@@ -38,6 +39,9 @@ const { values: options } = parseArgs({
     against: { type: 'string' },
   },
 });
+
+// The set-up puts OpenBao into an environment of the checkout's own.
+process.env['PATH'] = TOOL_PATH;
 
 const [rounds, seconds, freshRounds, clients, leases] = [
   options.rounds,
