@@ -2,7 +2,7 @@ import { createConnection } from 'node:net';
 import { dirname, relative, sep } from 'node:path';
 import { type Config, loadConfig } from '../../compose/config.ts';
 import { checkRules } from '../../compose/upkeep/check-rules.ts';
-import { examinePlace } from '../../compose/upkeep/examine/private-place.ts';
+import { examineLedger } from '../../compose/upkeep/examine/ledger.ts';
 import { type Examination, examineStores } from '../../compose/upkeep/examine/stores.ts';
 import { attention, broken, brokenBy, type Check, ok } from '../../core/check.ts';
 
@@ -18,9 +18,7 @@ export async function checkInstance(home: string, examination: Examination): Pro
     ok('configuration', config.home),
     ...(await examineStores(config, examination)),
     ...('file' in config.masterKey ? [apart(config)] : []),
-    'path' in config.ledger
-      ? await examinePlace('ledger', config.ledger.path)
-      : ok('ledger', `${config.ledger.postgres.host}, database ${config.ledger.postgres.database}`),
+    ...(await examineLedger(config)),
     await attempt('policies', async () => `access policy ${(await checkRules(config)).digest.slice(0, 16)}`),
     await checkSocket(config.socket),
     checkpointApart(config),

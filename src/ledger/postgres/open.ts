@@ -9,6 +9,7 @@ import { Followers } from '../log/followers.ts';
 import { Announcements } from './announcements.ts';
 import { Committer } from './commit/committer.ts';
 import { clientConfig, type PostgresPlace, schemaOf } from './connection/place.ts';
+import { POOLS } from './connection/pools.ts';
 import { cannotConnect, prepareForWriting } from './connection/server.ts';
 import { Session, within } from './connection/session.ts';
 import { checkLog, type KnownLog } from './database/check-log.ts';
@@ -49,8 +50,6 @@ const OPEN_LIMIT_MS = 60_000;
 const LOG_READ_LIMIT_MS = 30_000;
 /** For whoever is inside a fence. */
 const FENCE_WAIT_MS = 120_000;
-const STATE_CONNECTIONS = 4;
-const LOG_CONNECTIONS = 2;
 const LOOK_AFTER = 'Look after the database; Keyturn goes on by itself once it answers.';
 
 /**
@@ -95,8 +94,8 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
   });
   const reader = (connections: number, limitMs: number) =>
     new Reader(readingConfig(place, limitMs, attemptMs), { connections, limitMs, tree });
-  const state = reader(STATE_CONNECTIONS, patienceMs);
-  const log = reader(LOG_CONNECTIONS, LOG_READ_LIMIT_MS);
+  const state = reader(POOLS.state, patienceMs);
+  const log = reader(POOLS.log, LOG_READ_LIMIT_MS);
   const announcements = new Announcements({
     schema,
     connect: () => Session.open(readingConfig(place, attemptMs, attemptMs)),

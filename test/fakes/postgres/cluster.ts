@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Certificate and key of the server, PEM: TLS is on then. */
   readonly tls?: { readonly certificatePem: string; readonly keyPem: string };
+  /** Follow this one as its hot standby, named by the setting `cluster_name`. */
+  readonly standbyOf?: PostgresCluster;
 }
 
 /** A PostgreSQL of its own on a loopback port, in a folder of its own; passwords by SCRAM, syncs on. */
@@ -104,11 +106,18 @@ export class PostgresCluster implements AsyncDisposable {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  readonly #password = randomBytes(12).toString('hex');
+  /** The rules of who may enter, in place of those that initdb made. */
+  async admit(rules: readonly string[]): Promise<void> {
+    await writeFile(join(this.#folder, 'data', 'pg_hba.conf'), `${rules.join('\n')}\n`);
+    this.#server?.kill('SIGHUP');
+  }
+
+  #password = randomBytes(12).toString('hex');
 
   async #initialise(): Promise<void> {
+    const { tls, standbyOf } = this.#options;
+    if (standbyOf !== undefined) this.#password = standbyOf.#password;
     await writeFile(this.passwordFile, `${this.#password}\n`, { mode: 0o600 });
-    const { tls } = this.#options;
     if (tls !== undefined) {
       await writeFile(join(this.#folder, 'server.crt'), tls.certificatePem);
       await writeFile(join(this.#folder, 'server.key'), tls.keyPem, { mode: 0o600 });
@@ -119,13 +128,28 @@ export class PostgresCluster implements AsyncDisposable {
         await chown(join(this.#folder, name), NOBODY, NOBODY);
       }
     }
-    const how = ['--no-sync', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', `--username=${USER}`];
-    const child = this.#spawn('initdb', ['-D', join(this.#folder, 'data'), ...how, `--pwfile=${this.passwordFile}`]);
-    const said = this.#listen(child);
-    const [code] = await once(child, 'close');
-    if (code !== 0) throw new Error(`initdb failed:\n${said.join('\n')}`);
+    if (standbyOf === undefined) await this.#makeData();
+    else await this.#copyData(standbyOf.port);
     // What only root could read before is now the test's own to read.
     if (isRoot()) await chown(this.passwordFile, 0, 0);
+  }
+
+  async #makeData(): Promise<void> {
+    const how = ['--no-sync', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', `--username=${USER}`];
+    await this.#run('initdb', ['-D', join(this.#folder, 'data'), ...how, `--pwfile=${this.passwordFile}`]);
+  }
+
+  async #copyData(port: number): Promise<void> {
+    const from = `host=127.0.0.1 port=${port} user=${USER} password=${this.#password}`;
+    const how = ['--no-sync', '--checkpoint=fast', '--write-recovery-conf', '--wal-method=stream'];
+    await this.#run('pg_basebackup', ['-D', join(this.#folder, 'data'), ...how, '-d', from]);
+  }
+
+  async #run(program: string, args: readonly string[]): Promise<void> {
+    const child = this.#spawn(program, args);
+    const said = this.#listen(child);
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new Error(`${program} failed:\n${said.join('\n')}`);
   }
 
   async #tryStart(): Promise<boolean> {
@@ -148,7 +172,7 @@ export class PostgresCluster implements AsyncDisposable {
     const server = this.#spawn('postgres', ['-D', join(this.#folder, 'data'), '-p', String(this.port), ...flags]);
     const ready = Promise.withResolvers<boolean>();
     this.#log = this.#listen(server, (line) => {
-      if (line.includes('database system is ready to accept connections')) ready.resolve(true);
+      if (/database system is ready to accept (?:read-only )?connections/.test(line)) ready.resolve(true);
     });
     server.on('close', () => ready.resolve(false));
     this.#server = server;

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 /** Where Debian puts the servers, a folder for each version. */
 const DEBIAN = '/usr/lib/postgresql';
 
-/** The folder of `initdb` and `postgres`, from the PATH or of the newest that Debian installed. */
+const PROGRAMS = ['initdb', 'postgres', 'pg_basebackup'];
+
+/** The folder of the server's programs, from the PATH or of the newest that Debian installed. */
 export function postgresPrograms(): string {
   const folders = [...(process.env['PATH'] ?? '').split(':'), ...debianFolders()];
-  const found = folders.find((folder) => folder !== '' && ['initdb', 'postgres'].every((name) => runs(folder, name)));
+  const found = folders.find((folder) => folder !== '' && PROGRAMS.every((name) => runs(folder, name)));
   if (found === undefined) throw new Error('PostgreSQL is not installed. Run: node scripts/setup.mjs test');
   return found;
 }

@@ -40,6 +40,7 @@ export class PostgresProxy implements AsyncDisposable {
   #onLost: (() => void) | null = null;
   #silent = false;
   #dismissing = false;
+  #rewriting: readonly [from: Buffer, to: Buffer] | null = null;
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -89,6 +90,11 @@ export class PostgresProxy implements AsyncDisposable {
     this.#dismissing = dismissing;
   }
 
+  /** The database's answers tell this in place of that; both have one length. */
+  rewrite(from: string, to: string): void {
+    this.#rewriting = [Buffer.from(from), Buffer.from(to)];
+  }
+
   /** Called once, when a client next ends a connection. */
   onLost(listener: () => void): void {
     this.#onLost = listener;
@@ -119,6 +125,7 @@ export class PostgresProxy implements AsyncDisposable {
     });
     pair.database.on('data', (data) => {
       if (this.#silent) return;
+      this.#replaceIn(data);
       // The answer to COMMIT is there, so it is durable; nobody will hear of it.
       if (losing) this.#wasCut(pair);
       else if (this.#dismissing && data.subarray(-READY.length).equals(READY)) {
@@ -136,6 +143,12 @@ export class PostgresProxy implements AsyncDisposable {
         end(pair);
       });
     }
+  }
+
+  #replaceIn(data: Buffer): void {
+    if (this.#rewriting === null) return;
+    const [from, to] = this.#rewriting;
+    for (let at = data.indexOf(from); at !== -1; at = data.indexOf(from, at + 1)) data.set(to, at);
   }
 
   #isDue(): boolean {

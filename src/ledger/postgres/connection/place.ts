@@ -45,6 +45,11 @@ export function schemaOf(place: PostgresPlace): string {
   });
 }
 
+/** A name as it stands in SQL, whatever it holds. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
 /** `postgres://user@host:port/database`, for people. */
 export function nameOf({ host, port = DEFAULT_PORT, database, user }: PostgresPlace): string {
   return `postgres://${user}@${host}:${port}/${database}`;

@@ -1,12 +1,12 @@
 import { KeyturnError } from '../../../core/errors.ts';
-import { describe } from '../database/fault.ts';
 import { nameOf, type PostgresPlace } from './place.ts';
 import type { Session } from './session.ts';
+import { whyNotConnected } from './why.ts';
 
 /** 14.0: the oldest that is still maintained. */
-const OLDEST_VERSION = 140_000;
+export const OLDEST_VERSION = 140_000;
 /** A commit that returns is on the disk, and on that of synchronous standbys where there are such. */
-const DURABLE = ['on', 'remote_apply'];
+export const DURABLE: readonly string[] = ['on', 'remote_apply'];
 
 const FACTS = `SELECT current_setting('server_version_num')::int AS version,
   current_setting('server_encoding') AS encoding,
@@ -47,7 +47,6 @@ function refused(what: string, fix: string): KeyturnError {
 /** Why the database could not be used at the start, for people. */
 export function cannotConnect(place: PostgresPlace, error: unknown): KeyturnError {
   if (error instanceof KeyturnError) return error;
-  return new KeyturnError('ledger_unavailable', `The ledger ${nameOf(place)} can't be opened: ${describe(error)}.`, {
-    fix: 'Look whether the database runs, and whether host, port, database, user, password file and ca are right.',
-  });
+  const { says, fix } = whyNotConnected(place, error);
+  return new KeyturnError('ledger_unavailable', `The ledger ${nameOf(place)} can't be opened: ${says}.`, { fix });
 }

@@ -41,10 +41,7 @@ export const MIGRATIONS: readonly Migration[] = [
 export async function migrate(session: Session, schema: string, signer: LogSigner, list = MIGRATIONS): Promise<void> {
   await session.run({ sql: 'BEGIN' });
   await session.run({ sql: 'SELECT pg_advisory_xact_lock($1::bigint)', values: [lockKey(schema, 'migrate')] });
-  await session.run({ sql: `CREATE SCHEMA IF NOT EXISTS "${schema}"` });
-  await session.run({
-    sql: 'CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, compatible boolean NOT NULL)',
-  });
+  await makeSchema(session, schema);
   const { rows } = await session.run({ sql: 'SELECT number, compatible FROM migrations ORDER BY number' });
   const done = rows.length;
   assertKnown(rows.at(-1)?.['number'], neededBy(rows), list.length);
@@ -59,8 +56,21 @@ export async function migrate(session: Session, schema: string, signer: LogSigne
   await session.run({ sql: 'COMMIT' });
 }
 
+/** IF NOT EXISTS would want the right to make them also where they are, and an operator may keep that right back. */
+async function makeSchema(session: Session, schema: string): Promise<void> {
+  const { rows } = await session.run({
+    sql: `SELECT to_regnamespace($1) IS NOT NULL AS schema, to_regclass($1 || '.migrations') IS NOT NULL AS migrations`,
+    values: [`"${schema}"`],
+  });
+  if (rows[0]?.['schema'] !== true) await session.run({ sql: `CREATE SCHEMA "${schema}"` });
+  if (rows[0]?.['migrations'] === true) return;
+  await session.run({
+    sql: 'CREATE TABLE migrations (number integer PRIMARY KEY, compatible boolean NOT NULL)',
+  });
+}
+
 /** The newest migration that a program must know to go on. */
-function neededBy(rows: readonly Readonly<Record<string, unknown>>[]): number {
+export function neededBy(rows: readonly Readonly<Record<string, unknown>>[]): number {
   return Number(rows.findLast(({ compatible }) => compatible === false)?.['number'] ?? 0);
 }
 
