@@ -3,6 +3,7 @@ export const PERMISSIONS = [
   'credential:list',
   'credential:import',
   'credential:promote',
+  'credential:rotate',
   'credential:lease',
   'credential:reveal',
   'credential:retire',

@@ -1,6 +1,17 @@
 import { randomFillSync } from 'node:crypto';
 
-export type IdPrefix = 'lease' | 'hold' | 'token' | 'request' | 'entry' | 'import' | 'move' | 'process' | 'backup';
+export type IdPrefix =
+  | 'lease'
+  | 'hold'
+  | 'token'
+  | 'request'
+  | 'entry'
+  | 'import'
+  | 'move'
+  | 'process'
+  | 'backup'
+  | 'rotation'
+  | 'task';
 
 /** Drawn for many ids at once: a call of the generator costs more than its octets. */
 const POOL = Buffer.alloc(10 * 256);

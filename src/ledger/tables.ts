@@ -141,6 +141,68 @@ export interface MoveRow {
   changed_at: number;
 }
 
+/** Where a rotation stands, see `rotation/workflow/path.ts`. What has ended has an end. */
+export type RotationState = 'running' | 'halted' | 'undoing' | 'completed' | 'aborted' | 'rolled-back';
+
+/**
+ * The replacement of a credential's current version. Key: `id`; at most one of a credential has no end. Its journal is
+ * the log; what the next step needs to know is here.
+ */
+export interface RotationRow {
+  id: string;
+  credential: string;
+  /** Version that is replaced; null when the credential had none. */
+  replaces: number | null;
+  /** Number of the successor, reserved when our own key for it is made; null until then, or until it is imported. */
+  version: number | null;
+  reason: string;
+  asked_by: string;
+  /** Name of the issuer: `manual`, or one of the configuration. */
+  issuer: string;
+  /** The key that we made, from before it is written to its store on; null where the partner makes it. */
+  store: string | null;
+  record: string | null;
+  /** SHA-256 of its DER SubjectPublicKeyInfo; null until it rests in the store. */
+  spki: string | null;
+  state: RotationState;
+  /** What is to be done next. */
+  step: string;
+  /** When the step was reached. */
+  step_since: number;
+  /** Why it does not go on at this moment; empty when it does. */
+  waits_for: string;
+  /** Counts the changes of this row: each names the one that it was decided on. */
+  revision: number;
+  /** JSON: the way planned at the start, and what the steps so far have found. */
+  facts: string;
+  created_at: number;
+  changed_at: number;
+  ended_at: number | null;
+}
+
+/** Something that a person does for a rotation. Key: `id`. */
+export interface TaskRow {
+  id: string;
+  rotation: string;
+  credential: string;
+  kind: 'import' | 'certificate' | 'revoke' | 'look';
+  state: 'open' | 'done' | 'cancelled';
+  /** Whom it is for: a contact's role, or the person who asked for the rotation. */
+  owner: string;
+  title: string;
+  /** JSON: steps, texts that are ready to send, names and addresses. */
+  body: string;
+  due_at: number;
+  /** How many reminders went out, and when the last one did. */
+  reminders: number;
+  reminded_at: number | null;
+  created_at: number;
+  closed_at: number | null;
+  closed_by: string | null;
+  /** What the person said about it. */
+  note: string | null;
+}
+
 /** The access policy in force. Key: `id`, always `current`. */
 export interface PolicyRow {
   id: 'current';
@@ -164,6 +226,8 @@ export interface Tables {
   tokens: TokenRow;
   stores: StoreRow;
   moves: MoveRow;
+  rotations: RotationRow;
+  tasks: TaskRow;
   policies: PolicyRow;
   fences: FenceRow;
 }

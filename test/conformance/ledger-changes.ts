@@ -261,6 +261,8 @@ export function checksAndWrites(subject: () => Subject): void {
         tokens: true,
         stores: true,
         moves: true,
+        rotations: true,
+        tasks: true,
         policies: true,
         fences: true,
       };

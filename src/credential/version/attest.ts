@@ -68,7 +68,10 @@ async function pendingRecords(ledger: Ledger, store: string): Promise<string[]> 
   const companions = await ledger.find('companions', { store, state: 'pending' });
   const arriving = await ledger.find('moves', { target: store, state: 'copying' });
   const leaving = await ledger.find('moves', { source: store, state: 'destroying' });
-  return [...new Set([...versions, ...companions, ...arriving, ...leaving].map((row) => row.record))];
+  // Keys that are made for a rotation: their record is named before it is written.
+  const made = await ledger.find('rotations', { store, spki: null, ended_at: null });
+  const records = [...versions, ...companions, ...arriving, ...leaving, ...made].map((row) => row.record);
+  return [...new Set(records.filter((record) => record !== null))];
 }
 
 function mismatch(store: KeyStore, what: string): KeyturnError {

@@ -3,10 +3,11 @@ import { KeyturnError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { Write } from '../../ledger/change.ts';
 import type { MoveRow, VersionRow } from '../../ledger/tables.ts';
-import { type Authority, authorise, denial } from '../authorise.ts';
+import { authorise } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { ownerNotHeld, storesNotHeld } from '../hold/checks.ts';
+import { type Mandate, mandateOf } from '../mandate.ts';
 import { refused } from '../refusal.ts';
 import { finishDestroying, OPEN_MOVES, settled, storeNamed } from '../store/settle-moves.ts';
 import { credentialPlace, type Place, storePlace } from '../store/store-queue.ts';
@@ -36,11 +37,24 @@ export async function destroyVersion(
 ): Promise<VersionDestroyed> {
   const credential = credentialName(name);
   const authority = await authorise(desk, caller, 'credential:destroy', credential);
+  return destroyFor(desk, mandateOf(caller, authority, 'credential:destroy', credential, version), credential, version);
+}
+
+/**
+ * The same on behalf of a workflow.
+ * @throws as {@link destroyVersion}.
+ */
+export async function destroyFor(
+  desk: Desk,
+  mandate: Mandate,
+  credential: string,
+  version: number,
+): Promise<VersionDestroyed> {
   const places = async () => placesOfVersion(desk, await findVersion(desk, credential, version));
   return desk.storeQueue.runWhere(places, async () => {
-    const moves = await destruction(desk, caller, authority, await findVersion(desk, credential, version));
+    const moves = await destruction(desk, mandate, await findVersion(desk, credential, version));
     let entry = 0;
-    for (const move of moves) entry = await finishDestroying(desk, caller.principal.id, move, caller.request);
+    for (const move of moves) entry = await finishDestroying(desk, mandate.actor, move, mandate.request);
     return { credential, version, stores: moves.map(({ source }) => source), entry };
   });
 }
@@ -56,14 +70,14 @@ function leftovers(desk: Desk, { record }: VersionRow): Promise<MoveRow[]> {
 }
 
 /** What is to be destroyed, on record: old copies first, the version's own record last. Goes on with an order of before. */
-async function destruction(desk: Desk, caller: Caller, authority: Authority, row: VersionRow): Promise<MoveRow[]> {
+async function destruction(desk: Desk, mandate: Mandate, row: VersionRow): Promise<MoveRow[]> {
   const begun = await desk.ledger.find('moves', { record: row.record, state: 'destroying' }, { orderBy: 'id' });
   if (begun.some(({ target }) => target === null)) return begun;
   refuseMove(row, 'destroyed', `Retire it first: keyturn retire ${row.credential} ${row.version}`);
   const copies = await leftovers(desk, row);
   const own = ownMove(desk, row);
   for (const { source } of [...copies, own]) storeNamed(desk, source);
-  await recordIntent(desk, caller, authority, { row, copies, own });
+  await recordIntent(desk, mandate, { row, copies, own });
   return [...copies, own];
 }
 
@@ -88,19 +102,14 @@ interface Doomed {
   readonly own: MoveRow;
 }
 
-async function recordIntent(
-  desk: Desk,
-  caller: Caller,
-  authority: Authority,
-  { row, copies, own }: Doomed,
-): Promise<void> {
+async function recordIntent(desk: Desk, mandate: Mandate, { row, copies, own }: Doomed): Promise<void> {
   const { credential, version, record, state, store } = row;
   const stores = [...new Set([...copies, own].map(({ source }) => source))];
   const known: Write[] = [];
   for (const each of stores) known.push(...(await attested(desk, each, [record])));
   const outcome = await desk.ledger.commit({
     checks: [
-      ...authority.checks,
+      ...mandate.checks,
       { rule: 'version-state', table: 'versions', some: { credential, version, state, store } },
       { rule: 'move-under-way', table: 'moves', none: { record, state: { in: OPEN_MOVES } } },
       ...storesNotHeld(...stores),
@@ -113,13 +122,13 @@ async function recordIntent(
     ],
     entry: {
       kind: 'version.destroy-intended',
-      actor: caller.principal.id,
-      request: caller.request,
+      actor: mandate.actor,
+      ...(mandate.request === undefined ? {} : { request: mandate.request }),
       credential,
       version,
-      data: { spki: row.spki, from: state, record, stores, token: caller.token.id },
+      data: { spki: row.spki, from: state, record, stores, ...mandate.facts },
     },
-    refusal: denial(caller, 'credential:destroy', credential, 'at-commit', { version }),
+    ...(mandate.refusal === undefined ? {} : { refusal: mandate.refusal }),
   });
   if (outcome.committed) return;
   if (outcome.rule !== 'move-under-way') throw refused(outcome.rule);

@@ -17,6 +17,7 @@ import { refused } from '../refusal.ts';
 import { namedStore } from '../store/named-store.ts';
 import { credentialPlace, storePlace } from '../store/store-queue.ts';
 import { confirmEnvironment, issuerChainFor } from './issuer-chain.ts';
+import { nextVersion } from './numbers.ts';
 import { finishPending } from './settle.ts';
 
 export interface ImportRequest {
@@ -185,12 +186,7 @@ async function recordIntent(desk: Desk, caller: Caller, authority: Authority, ac
 }
 
 async function pendingRow(desk: Desk, { credential, store, key, judgement, custody }: Accepted): Promise<VersionRow> {
-  const [newest] = await desk.ledger.find(
-    'versions',
-    { credential },
-    { orderBy: 'version', descending: true, limit: 1 },
-  );
-  const version = (newest?.version ?? 0) + 1;
+  const version = await nextVersion(desk.ledger, credential);
   const { leaf, chain } = judgement;
   const now = desk.clock.now();
   return {

@@ -28,6 +28,7 @@ describe('the policy that is shipped', () => {
       service: 'credential:lease',
       operator:
         'companion:write credential:destroy credential:import credential:list credential:promote credential:retire ' +
+        'credential:rotate ' +
         'hold:list hold:place store:migrate',
       responder: 'audit:read credential:list hold:list hold:place',
       approver: 'credential:list hold:lift hold:list',

@@ -8,6 +8,7 @@ import { type Builder, build, compiled } from './builder.ts';
 import { firstSchema } from './first-schema.ts';
 import { lockKey } from './lock-key.ts';
 import { movesSchema } from './moves-schema.ts';
+import { rotationsSchema } from './rotations-schema.ts';
 
 export interface Migration {
   /** A program that knows only the migrations before it goes on beside one that knows it. */
@@ -31,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
         .addColumn('number', 'bigint', (column) => column.notNull()),
     ],
   },
+  { compatible: true, statements: rotationsSchema },
 ];
 
 /**

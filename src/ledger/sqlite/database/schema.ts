@@ -162,6 +162,52 @@ export const MIGRATIONS: readonly string[] = [
     number INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Replacements of versions, and what people do for them.
+  CREATE TABLE rotations (
+    id TEXT NOT NULL PRIMARY KEY,
+    credential TEXT NOT NULL REFERENCES credentials (name),
+    replaces INTEGER,
+    version INTEGER,
+    reason TEXT NOT NULL,
+    asked_by TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    store TEXT,
+    record TEXT,
+    spki TEXT,
+    state TEXT NOT NULL CHECK (state IN ('running', 'halted', 'undoing', 'completed', 'aborted', 'rolled-back')),
+    step TEXT NOT NULL,
+    step_since INTEGER NOT NULL,
+    waits_for TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    facts TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    ended_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  -- One at a time.
+  CREATE UNIQUE INDEX rotations_open ON rotations (credential) WHERE ended_at IS NULL;
+  CREATE INDEX rotations_credential ON rotations (credential, created_at);
+  CREATE TABLE tasks (
+    id TEXT NOT NULL PRIMARY KEY,
+    rotation TEXT NOT NULL REFERENCES rotations (id),
+    credential TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('import', 'certificate', 'revoke', 'look')),
+    state TEXT NOT NULL CHECK (state IN ('open', 'done', 'cancelled')),
+    owner TEXT NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    reminders INTEGER NOT NULL,
+    reminded_at INTEGER,
+    created_at INTEGER NOT NULL,
+    closed_at INTEGER,
+    closed_by TEXT,
+    note TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tasks_rotation ON tasks (rotation);
+  CREATE INDEX tasks_state ON tasks (state, due_at);
+  `,
 ];
 
 /**
