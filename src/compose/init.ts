@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
@@ -6,22 +6,19 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { principalOf } from '../access/principal.ts';
-import { LogVerifier } from '../audit/checkpoint.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { tokenEntry, tokenRow } from '../credential/token.ts';
 import { createFileStore } from '../keystore/file/file-store.ts';
 import { KeyStore } from '../keystore/keystore.ts';
 import { systemRecord } from '../keystore/record-name.ts';
-import { CheckpointFile } from '../ledger/checkpoint-file.ts';
-import type { Ledger } from '../ledger/ledger.ts';
-import { openSqliteLedger } from '../ledger/sqlite/open.ts';
 import { createServerCa } from '../tls/ca.ts';
 import { CONFIG_FILE, type Config, parseConfig } from './config.ts';
 import { connectionFacts } from './connection.ts';
 import { exists } from './exists.ts';
-import { ledgerFile } from './ledger/open-ledger.ts';
+import { beginLedger, recordStart, writeOutside } from './ledger/begin-ledger.ts';
 import { type AskSecret, makeMasterKey, masterKeySource } from './master-key.ts';
+import type { PostgresSetting } from './settings/ledger.ts';
 import type { MasterKeySetting } from './settings/master-key.ts';
 import { OWN_STORE } from './settings/stores.ts';
 
@@ -31,6 +28,8 @@ export interface InitOptions {
   readonly administrator: string;
   /** Default: a generated key file in `master/`. */
   readonly masterKey?: MasterKeySetting;
+  /** A database for the ledger, whose schema has no tables yet. Default: a file in `ledger/`. */
+  readonly postgres?: PostgresSetting;
   readonly host?: string;
   /** Default 8443; 0 picks one that is free now. */
   readonly port?: number;
@@ -59,9 +58,9 @@ const FOLDERS = ['keys', 'master', 'ledger', 'journal', 'checkpoint', 'listener'
 /**
  * Makes a new instance in a folder: master key, key store with the log's and the CA's keys, ledger with its first
  * entries, shipped policies, and the first administrator's token. `keyturn.yaml` is written last: a folder without it
- * is not an instance. A failed init removes what it made; after an interrupted one that is left to a person.
- * @throws KeyturnError `conflict` if the folder holds an instance or parts of one; `invalid_input`, `config_invalid`
- * for options that make none.
+ * is not an instance. A failed init removes what it made, in a database too; after an interrupted one that is left to a person.
+ * @throws KeyturnError `conflict` if the folder or the database holds an instance or parts of one; `invalid_input`,
+ * `config_invalid` for options that make none; `ledger_unavailable`.
  */
 export async function initInstance(options: InitOptions): Promise<Initialised> {
   const home = resolve(options.home);
@@ -69,12 +68,12 @@ export async function initInstance(options: InitOptions): Promise<Initialised> {
   const text = configText(options, options.port === 0 ? await freePort() : (options.port ?? 8443));
   const config = parseConfig(home, text, join(home, CONFIG_FILE));
   await using made = new AsyncDisposableStack();
-  await makeFolders(home, made);
+  await makeFolders(home, 'path' in config.ledger ? FOLDERS : FOLDERS.filter((name) => name !== 'ledger'), made);
   await copyPolicies(config, options.administrator);
   const store = await makeStore(config, options.ask, made);
   try {
     const logKey = await makeSystemKeys(config, store, options.now ?? Date.now());
-    const { connectionFile, tokenFile, vkey } = await makeLedger(config, store, logKey, options);
+    const { connectionFile, tokenFile, vkey } = await makeLedger(config, store, logKey, { ...options, made });
     await writeConfig(join(home, CONFIG_FILE), text);
     made.move();
     return { config, connectionFile, tokenFile, administrator: options.administrator, logKey: vkey };
@@ -111,7 +110,7 @@ function configText(options: InitOptions, port: number): string {
     listen: { host: options.host ?? '127.0.0.1', port, names: [...names] },
     certificate: { ca: 'listener/ca.crt' },
     log: { origin },
-    ledger: { path: 'ledger/ledger.db' },
+    ledger: options.postgres === undefined ? { path: 'ledger/ledger.db' } : { postgres: options.postgres },
     journal: { path: 'journal/freeze.journal' },
     checkpoint: { path: 'checkpoint/checkpoint' },
     keystore: { path: 'keys/keys.ktn', 'master-key': options.masterKey ?? { file: 'master/master.key' } },
@@ -121,21 +120,21 @@ function configText(options: InitOptions, port: number): string {
   });
 }
 
-async function makeFolders(home: string, made: AsyncDisposableStack): Promise<void> {
+async function makeFolders(home: string, folders: readonly string[], made: AsyncDisposableStack): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     throw new KeyturnError('conflict', `The folder ${home} can't be made (${code}).`, {
       fix: 'Choose another folder with --home.',
     });
   });
-  for (const taken of [CONFIG_FILE, ...FOLDERS]) {
+  for (const taken of [CONFIG_FILE, ...folders]) {
     if (await exists(join(home, taken))) {
       throw new KeyturnError('conflict', `${home} already holds ${taken}.`, {
         fix: 'Choose another folder with --home, or remove what a failed init left behind.',
       });
     }
   }
-  for (const folder of FOLDERS) {
+  for (const folder of folders) {
     const path = join(home, folder);
     await mkdir(path, { mode: 0o700 });
     made.defer(() => rm(path, { recursive: true, force: true }));
@@ -191,18 +190,14 @@ async function makeSystemKeys(config: Config, store: KeyStore, now: number) {
 async function makeLedger(
   config: Config,
   store: KeyStore,
-  privateKey: Parameters<typeof openSqliteLedger>[0]['signer']['privateKey'],
-  options: InitOptions,
+  privateKey: KeyObject,
+  options: InitOptions & { readonly made: AsyncDisposableStack },
 ) {
   const now = options.now ?? Date.now();
-  const ledger = await openSqliteLedger({ path: ledgerFile(config), signer: { origin: config.origin, privateKey } });
+  const ledger = await beginLedger(config, privateKey, options.made);
   try {
     const facts = await connectionFacts(config, privateKey);
-    const attested = await store.attest();
-    await ledger.commit({
-      writes: attested === null ? [] : [{ put: 'stores', row: { store: store.name, ...attested } }],
-      entry: { kind: 'log.started', actor: 'system', data: { origin: config.origin, key: facts.log.keys[0] ?? '' } },
-    });
+    await recordStart(config, ledger, store, facts.log.keys[0] ?? '');
     const first = tokenRow(
       {
         principal: `person:${options.administrator}`,
@@ -229,18 +224,4 @@ async function makeLedger(
   } finally {
     await ledger.close();
   }
-}
-
-/** The first checkpoint outside, so that a later start that misses it can tell. */
-async function writeOutside(config: Config, ledger: Ledger, keys: readonly string[]): Promise<void> {
-  let failure: KeyturnError | null = null;
-  const outside = new CheckpointFile({
-    path: config.checkpoint,
-    verifier: new LogVerifier({ origin: config.origin, keys }),
-    onFailure: (error) => {
-      failure = error;
-    },
-  });
-  await outside.start(ledger);
-  if (failure !== null) throw failure;
 }

@@ -1,6 +1,5 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { z } from 'zod';
 import type { LogSigner } from '../../audit/checkpoint.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { moveLedger } from '../../ledger/move/move.ts';
@@ -8,12 +7,10 @@ import { openPostgresLedger } from '../../ledger/postgres/open.ts';
 import { CONFIG_FILE, type Config } from '../config.ts';
 import type { AskSecret } from '../master-key.ts';
 import { readLogKey } from '../open.ts';
-import { ledger as ledgerSchema, ledgerSetting } from '../settings/ledger.ts';
+import { ledger as ledgerSchema, ledgerSetting, type PostgresSetting } from '../settings/ledger.ts';
 import { absoluteFrom } from '../settings/path.ts';
 import { writeSetting } from '../settings/write.ts';
 import { openOwnStore } from '../stores.ts';
-
-export type PostgresSetting = Extract<z.input<typeof ledgerSchema>, { postgres: unknown }>['postgres'];
 
 export interface MovedLedger {
   /** Tree size that was copied. */

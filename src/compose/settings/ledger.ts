@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PostgresPlace } from '../../ledger/postgres/connection/place.ts';
+import { nameOf, type PostgresPlace } from '../../ledger/postgres/connection/place.ts';
 import { given } from './given.ts';
 import { type AbsolutePath, path } from './path.ts';
 
@@ -24,6 +24,9 @@ export const ledger = z.union([z.strictObject({ path }), z.strictObject({ postgr
 /** Where state and log are: a file of this instance alone, or a database of many. */
 export type LedgerSetting = { readonly path: string } | { readonly postgres: PostgresPlace };
 
+/** As it stands in `keyturn.yaml`. */
+export type PostgresSetting = z.input<typeof postgres>;
+
 export function ledgerSetting(data: z.infer<typeof ledger>, at: AbsolutePath): LedgerSetting {
   if ('path' in data) return { path: at(data.path) };
   const { host, port, database, user, schema, 'password-file': passwordFile, ca } = data.postgres;
@@ -37,4 +40,9 @@ export function ledgerSetting(data: z.infer<typeof ledger>, at: AbsolutePath): L
       ...(ca === undefined ? {} : { ca: at(ca) }),
     },
   };
+}
+
+/** For people. */
+export function placeOfLedger(ledger: LedgerSetting): string {
+  return 'path' in ledger ? ledger.path : nameOf(ledger.postgres);
 }

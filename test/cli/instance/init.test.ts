@@ -31,12 +31,21 @@ test('a second init in the same folder is refused and changes nothing', async ()
   expect(await readFile(join(keyturn.home, 'admin', 'token'), 'utf8')).toBe(before);
 });
 
+const NO_DATABASE = ['--postgres-host', '/nowhere', '--postgres-database', 'kt', '--postgres-user', 'kt'];
+
 test.each([
   ['an administrator who can be none', ['--admin', 'Alice Smith'], 'invalid_input', 2],
   ['a name that is an URL', ['--admin', 'alice', '--name', 'https://kt.internal'], 'config_invalid', 1],
   ['a port that is none', ['--admin', 'alice', '--port', '70000'], 'invalid_input', 2],
   ['two master keys', ['--admin', 'alice', '--passphrase', '--master-key-file', 'm.key'], 'invalid_input', 2],
   ['a passphrase without a terminal', ['--admin', 'alice', '--passphrase'], 'invalid_input', 2],
+  [
+    'a database without a role',
+    ['--admin', 'alice', '--postgres-host', 'db', '--postgres-database', 'kt'],
+    'invalid_input',
+    2,
+  ],
+  ['a database that is not there', ['--admin', 'alice', ...NO_DATABASE], 'ledger_unavailable', 6],
   ['a systemd credential outside systemd', ['--admin', 'alice', '--systemd-credential', 'kt'], 'config_invalid', 1],
 ])('%s is refused, and leaves nothing in the way of the next try', async (_, args, code, exit) => {
   expect(await keyturn.refusal(['init', ...args])).toMatchObject({ exit, code, fix: expect.stringMatching(/\S/) });

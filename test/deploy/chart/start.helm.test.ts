@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -8,29 +8,16 @@ import { loadConfig, parseConfig } from '../../../src/compose/config.ts';
 import { initInstance } from '../../../src/compose/init.ts';
 import { cannotAsk } from '../../../src/compose/master-key.ts';
 import { serve } from '../../../src/compose/serve.ts';
-import type { PostgresPlace } from '../../../src/ledger/postgres/connection/place.ts';
 import { ServerLog } from '../../../src/server/log.ts';
+import { TestCa } from '../../fakes/ca.ts';
+import { PostgresCluster } from '../../fakes/postgres/cluster.ts';
 import { run } from '../../fakes/programs.ts';
 import { configOf, podOf } from './pod.ts';
 import { type Resource, render, SETS } from './render.ts';
 
-/** Members of ledger.postgres, by what the adapter takes. */
-const POSTGRES: Readonly<Record<string, keyof PostgresPlace>> = {
-  host: 'host',
-  port: 'port',
-  database: 'database',
-  user: 'user',
-  schema: 'schema',
-  'password-file': 'passwordFile',
-  ca: 'ca',
-};
-
 test.each(SETS)('with the values %s the server takes the keyturn.yaml', async (set) => {
-  const { ledger, ...rest } = parse(configOf(await render(set))) as Record<string, unknown>;
-  const { postgres } = ledger as { postgres: object };
-  expect(Object.keys(postgres).filter((member) => !(member in POSTGRES))).toEqual([]);
-  const text = stringify({ ...rest, ledger: { path: 'ledger.db' } });
-  const config = parseConfig('/var/lib/keyturn', text, 'keyturn.yaml');
+  const config = parseConfig('/var/lib/keyturn', configOf(await render(set)), 'keyturn.yaml');
+  expect(config.ledger).toMatchObject({ postgres: { host: expect.any(String), database: expect.any(String) } });
   expect(config.defaultStore).not.toBe('file');
   expect(config.stores.map(({ name }) => name)).toContain(config.defaultStore);
   for (const path of [config.keystore, config.socket]) expect(path).toMatch(/^\/var\/lib\/keyturn\/(?:private|run)\//);
@@ -56,30 +43,41 @@ async function filesOf(folder: string): Promise<Record<string, Buffer>> {
 let folder: string;
 let home: string;
 let resources: Resource[];
+let cluster: PostgresCluster;
+/** Where the database is, in place of what the values name. */
+let place: { readonly host: string; readonly port: number; readonly database: string; readonly user: string };
 
 beforeAll(async () => {
+  const ca = await TestCa.create();
+  cluster = await PostgresCluster.start({ tls: await ca.server({ dns: ['localhost'] }) });
   folder = await mkdtemp(join(tmpdir(), 'kt-pod-'));
   const made = join(folder, 'made');
   home = join(folder, 'home');
   resources = await render('vault');
   const origin = (parse(configOf(resources)) as { log: { origin: string } }).log.origin;
-  await initInstance({ home: made, administrator: 'alice', port: 0, origin, ask: cannotAsk });
+  const { database, user, passwordFile } = await cluster.database();
+  place = { host: 'localhost', port: cluster.port, database, user };
+  const root = join(folder, 'root.pem');
+  await writeFile(root, ca.certificatePem);
+  const postgres = { ...place, 'password-file': passwordFile ?? '', ca: root };
+  await initInstance({ home: made, administrator: 'alice', port: 0, origin, ask: cannotAsk, postgres });
   await mountAsLinks(join(folder, 'in'), {
     'keys.ktn': await readFile(join(made, 'keys/keys.ktn')),
     'ca.crt': await readFile(join(made, 'listener/ca.crt')),
     'master.key': await readFile(join(made, 'master/master.key')),
-    'postgres-password': Buffer.from('not used here'),
-    'postgres-ca.pem': Buffer.from('not used here'),
+    'postgres-password': await readFile(cluster.passwordFile),
+    'postgres-ca.pem': Buffer.from(ca.certificatePem),
   });
   for (const kind of ['access', 'partners']) {
     await mountAsLinks(join(home, 'policies', kind), await filesOf(join(made, 'policies', kind)));
   }
   for (const volume of ['', 'state']) await chmod(await ensured(join(home, volume)), 0o2777);
-  await cp(join(made, 'ledger'), join(home, 'ledger'), { recursive: true });
-  await chmod(join(home, 'ledger/ledger.db'), 0o600);
 });
 
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
 
 async function ensured(path: string): Promise<string> {
   await mkdir(path, { recursive: true });
@@ -95,12 +93,12 @@ async function prepare(): Promise<void> {
   }
 }
 
-/** Serves what the chart has laid out, on a ledger of its own, since there is no database here. */
+/** Serves what the chart has laid out, over the database of this test. */
 async function serveOnce(): Promise<void> {
-  const rendered = parse(configOf(resources)) as { listen: object };
+  const rendered = parse(configOf(resources)) as { listen: object; ledger: { postgres: object } };
   const text = stringify({
     ...rendered,
-    ledger: { path: 'ledger/ledger.db' },
+    ledger: { postgres: { ...rendered.ledger.postgres, ...place } },
     listen: { ...rendered.listen, host: '127.0.0.1', port: 0 },
   });
   await writeFile(join(home, 'keyturn.yaml'), text);

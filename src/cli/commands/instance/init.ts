@@ -1,11 +1,13 @@
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { initInstance } from '../../../compose/init.ts';
+import { type PostgresSetting, placeOfLedger } from '../../../compose/settings/ledger.ts';
 import { type MasterKeySetting, placeOfMasterKey } from '../../../compose/settings/master-key.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import type { Context } from '../../context.ts';
 import { askNewSecret } from '../../terminal/prompt.ts';
 import { facts } from '../../terminal/terminal.ts';
+import { postgresSetting } from '../ledger/postgres-options.ts';
 import { checkWrappedFile, noteOnWrapping, wrappedKeys } from '../wrapped-key.ts';
 
 interface Options {
@@ -18,17 +20,26 @@ interface Options {
   readonly vaultTransitKey?: string;
   readonly awsKmsKey?: string;
   readonly wrappedFile?: string;
+  readonly postgresHost?: string;
+  readonly postgresPort?: string;
+  readonly postgresDatabase?: string;
+  readonly postgresUser?: string;
+  readonly postgresSchema?: string;
+  readonly postgresPasswordFile?: string;
+  readonly postgresCa?: string;
   readonly origin?: string;
   readonly name?: string[];
 }
 
 export default async function init({ home, terminal }: Context, options: Options): Promise<void> {
   const masterKey = masterKeyOf(options);
+  const postgres = postgresOf(options);
   const made = await initInstance({
     home,
     administrator: options.admin ?? loginName(),
     ask: askNewSecret,
     ...(masterKey === undefined ? {} : { masterKey }),
+    ...(postgres === undefined ? {} : { postgres }),
     ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.port === undefined ? {} : { port: portOf(options.port) }),
     ...(options.name === undefined ? {} : { names: options.name }),
@@ -44,6 +55,7 @@ export default async function init({ home, terminal }: Context, options: Options
         ['connection file', connectionFile],
         ['token file', tokenFile],
         ['log key', logKey],
+        ['ledger', placeOfLedger(config.ledger)],
         ['master key', placeOfMasterKey(config.masterKey)],
       ]),
     ],
@@ -53,6 +65,20 @@ export default async function init({ home, terminal }: Context, options: Options
   );
   noteOnWrapping(terminal, masterKey);
   terminal.note(`Next: keyturn server --home ${home}`);
+}
+
+function postgresOf(options: Options): PostgresSetting | undefined {
+  const named = {
+    host: options.postgresHost,
+    port: options.postgresPort,
+    database: options.postgresDatabase,
+    user: options.postgresUser,
+    schema: options.postgresSchema,
+    passwordFile: options.postgresPasswordFile,
+    ca: options.postgresCa,
+  };
+  if (Object.values(named).every((value) => value === undefined)) return undefined;
+  return postgresSetting(named, '--postgres-');
 }
 
 /** Where the wrapped key rests unless `--wrapped-file` says otherwise; from the instance's folder. */
