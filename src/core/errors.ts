@@ -48,6 +48,9 @@ export type ErrorCode =
   | 'keystore_insecure'
   | 'keystore_rollback'
   | 'master_key_wrong'
+  // issuers of certificates
+  | 'issuer_unavailable'
+  | 'issuer_refused'
   // ledger and log
   | 'ledger_unavailable'
   | 'ledger_corrupt'

@@ -21,6 +21,11 @@ export function systemRecord(what: 'log' | 'ca', generation: number): RecordName
   return recordName(`system/${what}/${generation}`);
 }
 
+/** `issuers/internal/1`: first key of the built-in authority of that name. PKCS#8 DER. */
+export function authorityRecord(issuer: string, generation: number): RecordName {
+  return recordName(`issuers/${issuer}/${generation}`);
+}
+
 /** @throws KeyturnError `invalid_input` unless the name is well-formed (which excludes `..`, `//` and upper case). */
 export function recordName(text: string): RecordName {
   if (text.length > 200 || !RECORD_NAME.test(text) || text.includes('..')) {

@@ -203,6 +203,50 @@ export interface TaskRow {
   note: string | null;
 }
 
+/**
+ * A built-in authority (issuer of the kind `local`): where its key rests, and its newest revocation list. Key:
+ * `(issuer, generation)`.
+ */
+export interface AuthorityRow {
+  /** As configuration calls it. */
+  issuer: string;
+  /** 1, 2, 3 …: each key has its own. */
+  generation: number;
+  /** `pending`: its key is on the way into the store. */
+  state: 'pending' | 'current';
+  /** Name of the key store that holds the private key. */
+  store: string;
+  record: string;
+  /** PEM, LF line ends; empty while pending. */
+  certificate: string;
+  /** PEM; empty while pending. */
+  crl: string;
+  crl_number: number;
+  created_at: number;
+  /** When the row last changed. */
+  changed_at: number;
+}
+
+/** A certificate that a built-in authority has issued. Key: `(issuer, serial)`. */
+export interface IssuedRow {
+  issuer: string;
+  /** Lower-case hex, no leading zeros. */
+  serial: string;
+  /** Of the authority's key that signed it. */
+  generation: number;
+  spki: string;
+  credential: string;
+  /** The asker's name for the issuance. */
+  issuance: string;
+  /** PEM, one certificate, LF line ends. */
+  certificate: string;
+  not_after: number;
+  issued_at: number;
+  revoked_at: number | null;
+  /** As `issuer/reason.ts` calls it; null while it is not revoked. */
+  reason: string | null;
+}
+
 /** The access policy in force. Key: `id`, always `current`. */
 export interface PolicyRow {
   id: 'current';
@@ -228,6 +272,8 @@ export interface Tables {
   moves: MoveRow;
   rotations: RotationRow;
   tasks: TaskRow;
+  authorities: AuthorityRow;
+  issued: IssuedRow;
   policies: PolicyRow;
   fences: FenceRow;
 }

@@ -12,7 +12,7 @@ const STRONG_HASHES = new Set(['SHA-256', 'SHA-384', 'SHA-512']);
 const ED25519 = '1.3.101.112';
 
 export interface Candidate {
-  readonly key: PrivateKeyFile | null;
+  readonly key: Pick<PrivateKeyFile, 'spki'> | null;
   /** Leaf and issuers mixed, in any order. */
   readonly certificates: readonly Certificate[];
   /** Issuers that are trusted to end the chain; null when only the upload's own can tell. */

@@ -265,6 +265,8 @@ export function checksAndWrites(subject: () => Subject): void {
         tasks: true,
         policies: true,
         fences: true,
+        authorities: true,
+        issued: true,
       };
       for (const table of Object.keys(tables) as TableName[]) {
         const where = Object.fromEntries(columnsOf(table).map((column) => [column, { not: null }]));

@@ -27,7 +27,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     rooms: DOMAIN,
     packages: ['node-vault', '@aws-sdk/client-secrets-manager', '@aws-sdk/client-kms', 'cockatiel'],
   },
-  issuer: { rooms: DOMAIN, packages: [] },
+  // The built-in authority keeps its key in a key store and its register in the ledger; Vault and AWS are reached by
+  // the connections that the stores have.
+  issuer: { rooms: [...DOMAIN, 'keystore', 'ledger'], packages: [] },
   ledger: { rooms: DOMAIN, packages: ['kysely', 'pg'] },
   tls: { rooms: DOMAIN, packages: ['@peculiar/x509', 'reflect-metadata'] },
   credential: { rooms: [...DOMAIN, ...PORTS], packages: [] },

@@ -37,6 +37,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   ledger_unavailable: EXIT.unavailable,
   ledger_in_use: EXIT.unavailable,
   keystore_in_use: EXIT.unavailable,
+  issuer_unavailable: EXIT.unavailable,
   journal_unavailable: EXIT.unavailable,
 };
 

@@ -70,8 +70,9 @@ async function pendingRecords(ledger: Ledger, store: string): Promise<string[]> 
   const leaving = await ledger.find('moves', { source: store, state: 'destroying' });
   // Keys that are made for a rotation: their record is named before it is written.
   const made = await ledger.find('rotations', { store, spki: null, ended_at: null });
-  const records = [...versions, ...companions, ...arriving, ...leaving, ...made].map((row) => row.record);
-  return [...new Set(records.filter((record) => record !== null))];
+  const authorities = await ledger.find('authorities', { store, state: 'pending' });
+  const all = [...versions, ...companions, ...arriving, ...leaving, ...made, ...authorities];
+  return [...new Set(all.map((row) => row.record).filter((record) => record !== null))];
 }
 
 function mismatch(store: KeyStore, what: string): KeyturnError {

@@ -43,6 +43,8 @@ export const STATUS_OF = {
   keystore_insecure: 500,
   keystore_rollback: 500,
   master_key_wrong: 500,
+  issuer_unavailable: 503,
+  issuer_refused: 422,
   ledger_unavailable: 503,
   ledger_corrupt: 500,
   ledger_in_use: 503,

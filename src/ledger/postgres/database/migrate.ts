@@ -4,6 +4,7 @@ import type { LogSigner } from '../../../audit/checkpoint.ts';
 import { EMPTY_ROOT } from '../../../audit/merkle.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import type { Session } from '../connection/session.ts';
+import { authoritiesSchema } from './authorities-schema.ts';
 import { type Builder, build, compiled } from './builder.ts';
 import { firstSchema } from './first-schema.ts';
 import { lockKey } from './lock-key.ts';
@@ -33,6 +34,8 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   { compatible: true, statements: rotationsSchema },
+  // An older program has no authority of its own, and looks at none.
+  { compatible: true, statements: authoritiesSchema },
 ];
 
 /**

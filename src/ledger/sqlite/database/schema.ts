@@ -208,6 +208,40 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX tasks_rotation ON tasks (rotation);
   CREATE INDEX tasks_state ON tasks (state, due_at);
   `,
+  `
+  -- Built-in authorities, and what they have issued.
+  CREATE TABLE authorities (
+    issuer TEXT NOT NULL,
+    generation INTEGER NOT NULL CHECK (generation > 0),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'current')),
+    store TEXT NOT NULL,
+    record TEXT NOT NULL,
+    certificate TEXT NOT NULL,
+    crl TEXT NOT NULL,
+    crl_number INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (issuer, generation)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE issued (
+    issuer TEXT NOT NULL,
+    serial TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    spki TEXT NOT NULL,
+    credential TEXT NOT NULL,
+    issuance TEXT NOT NULL,
+    certificate TEXT NOT NULL,
+    not_after INTEGER NOT NULL,
+    issued_at INTEGER NOT NULL,
+    revoked_at INTEGER,
+    reason TEXT,
+    PRIMARY KEY (issuer, serial),
+    FOREIGN KEY (issuer, generation) REFERENCES authorities (issuer, generation)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX issued_spki ON issued (issuer, spki);
+  -- What a revocation list is made from.
+  CREATE INDEX issued_revoked ON issued (issuer, not_after) WHERE revoked_at IS NOT NULL;
+  `,
 ];
 
 /**

@@ -1,0 +1,16 @@
+import { KeyturnError } from '../core/errors.ts';
+import { type Certificate, readCertificate } from '../x509/certificate.ts';
+import { readPem } from '../x509/pem.ts';
+
+/** A certificate of RSA-4096 with a chain of eight has a tenth of this. */
+const MAX_PEM_OCTETS = 256 * 1024;
+
+/**
+ * The certificates of a PEM text that an issuer sent, which is not ours to trust, in its order; other blocks are left out.
+ * @throws KeyturnError `certificate_unreadable`, `payload_too_large`, `invalid_input`.
+ */
+export function certificatesIn(pem: string): Certificate[] {
+  if (pem.length > MAX_PEM_OCTETS) throw new KeyturnError('payload_too_large', 'The issuer sent too much to be read.');
+  const blocks = readPem(Buffer.from(pem, 'utf8'));
+  return blocks.filter(({ label }) => label === 'CERTIFICATE').map(({ der }) => readCertificate(der));
+}

@@ -1,0 +1,16 @@
+import type { IssuerDriver } from './driver.ts';
+import type { LocalIssuerOptions } from './local/options.ts';
+import { openManualIssuer } from './manual/manual-issuer.ts';
+
+/** Every adapter, by the kind that configuration names, with what opens it. */
+export const issuerAdapters = {
+  // Loaded when it is used: who has another authority builds no certificates here.
+  local: async (options: LocalIssuerOptions): Promise<IssuerDriver> =>
+    (await import('./local/local-issuer.ts')).openLocalIssuer(options),
+  manual: async (): Promise<IssuerDriver> => openManualIssuer(),
+} as const;
+
+export type IssuerKind = keyof typeof issuerAdapters;
+
+/** What an adapter of this kind needs. */
+export type IssuerConfig<K extends IssuerKind = IssuerKind> = Parameters<(typeof issuerAdapters)[K]>[0];
