@@ -6,6 +6,9 @@ import type { HoldRow } from '../../ledger/tables.ts';
 /** How long a freeze waits for the ledger before it goes to the emergency journal, milliseconds. */
 const LEDGER_PATIENCE_MS = 40;
 
+/** For whoever wants to lift a hold that is not on the ledger yet, milliseconds. */
+const BRING_PATIENCE_MS = 1_000;
+
 /**
  * Makes holds durable: in the ledger, or in the emergency journal while the ledger is slow or down. What the ledger
  * took after all leaves the journal again, so that a slow disk never fills it.
@@ -43,6 +46,13 @@ export class HoldJournal {
     if (first === true || (await committed)) return 'ledger';
     await journalled;
     return 'journal';
+  }
+
+  /** Brings one hold that is owed into the ledger, if that takes it now. */
+  async bring(id: string): Promise<void> {
+    const row = this.#owed.get(id);
+    if (row !== undefined && (await inTime(this.#commit(row, undefined), false, BRING_PATIENCE_MS)))
+      await this.#paid(id);
   }
 
   /** Brings what the ledger refused in a busy moment into it after all; called now and then. */

@@ -6,6 +6,7 @@ import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
 import { credentialOf } from './credential-of.ts';
+import type { HoldJournal } from './hold-journal.ts';
 
 export interface Thawed {
   readonly hold: string;
@@ -18,10 +19,12 @@ export interface Thawed {
 /**
  * One stops, two release: the first person asks, a second who is not the first lifts. Each one's right is decided at
  * their own step. An ask that is older than the window counts no more; the next person is then the first again.
- * @throws KeyturnError `not_found`, `conflict` (already lifted), `second_person_required` (the same person twice).
+ * A hold that rests in this server's emergency journal alone is brought into the ledger first.
+ * @throws KeyturnError `not_found`, `conflict` (already lifted), `second_person_required` (the same person twice),
+ * `ledger_unavailable` while the ledger does not take such a hold.
  */
-export async function thaw(desk: Desk, caller: Caller, id: string): Promise<Thawed> {
-  const hold = await findHold(desk, id);
+export async function thaw(desk: Desk, journal: HoldJournal, caller: Caller, id: string): Promise<Thawed> {
+  const hold = await findHold(desk, journal, id);
   const authority = await authorise(desk, caller, 'hold:lift', credentialOf(hold));
   refuseLifted(hold);
   const step = await judge(desk, caller, hold);
@@ -100,12 +103,25 @@ function refuseOneself({ principal }: Caller, { target, subject }: HoldRow): voi
   });
 }
 
-async function findHold(desk: Desk, id: string): Promise<HoldRow> {
+async function findHold(desk: Desk, journal: HoldJournal, id: string): Promise<HoldRow> {
   const [hold] = await desk.ledger.find('holds', { id });
-  if (hold === undefined) {
-    throw new KeyturnError('not_found', 'There is no such hold.', { fix: 'See those in force: keyturn hold list' });
+  if (hold !== undefined) return hold;
+  if (!desk.holds.has(id)) {
+    throw new KeyturnError('not_found', 'There is no such hold.', {
+      fix: 'See those in force: keyturn hold list. One that rests in the journal of another server is thawed there, or here once that server has brought it into the ledger.',
+    });
   }
-  return hold;
+  await journal.bring(id);
+  const [brought] = await desk.ledger.find('holds', { id });
+  if (brought !== undefined) return brought;
+  throw new KeyturnError(
+    'ledger_unavailable',
+    'This hold rests in the emergency journal; the ledger does not take it yet.',
+    {
+      fix: 'It is in force meanwhile. Try again in a moment; if it goes on, look after the ledger.',
+      facts: { state: desk.ledger.status().state },
+    },
+  );
 }
 
 function refuseLifted(hold: HoldRow): void {

@@ -49,8 +49,8 @@ export function holdRoutes(desk: Desk, journal: HoldJournal): Route[] {
       summary: 'Ask to lift a hold, or, as a second person, lift it',
       params: idParam,
       success: { status: 200, description: 'Asked or lifted' },
-      problems: ['permission_denied', 'second_person_required', 'not_found', 'conflict'],
-      handle: async ({ params }, caller) => ok(await thaw(desk, caller, params.id)),
+      problems: ['permission_denied', 'second_person_required', 'not_found', 'conflict', 'ledger_unavailable'],
+      handle: async ({ params }, caller) => ok(await thaw(desk, journal, caller, params.id)),
     }),
   ];
 }

@@ -2,6 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { APPROVAL_WINDOW_MS } from '../../../src/access/two-persons.ts';
+import { KeyturnError } from '../../../src/core/errors.ts';
+import { newId } from '../../../src/core/ids.ts';
 import { gateReads, Stage } from '../stage.ts';
 
 let stage: Stage;
@@ -128,4 +130,36 @@ test('a hold outlives a restart, and a lifted one stays lifted', async () => {
   await thaw(bob);
   await stage.keyturn.restart();
   expect((await stage.lease(payments)).status).toBe(201);
+});
+
+test('a hold that the ledger has not taken yet is no unknown one: try again, and it is thawed', async () => {
+  const release = stage.blockLedger();
+  const frozen = await stage.freeze('credential', 'lean/sandbox');
+  expect(frozen).toMatchObject({ status: 201, body: { durable: 'journal' } });
+  const owed = String(frozen.body['hold']);
+  expect(await thaw(undefined, owed)).toMatchObject({
+    status: 503,
+    body: { code: 'ledger_unavailable', detail: expect.stringContaining('emergency journal') },
+  });
+  release();
+  expect(await thaw(undefined, owed)).toMatchObject({ body: { state: 'asked' } });
+  expect(await thaw(bob, owed)).toMatchObject({ body: { state: 'lifted' } });
+  expect(await thaw(bob, newId('hold', Date.now()))).toMatchObject({ status: 404 });
+});
+
+test('a hold that the ledger refused in a busy moment is brought into it by the thaw', async () => {
+  const { ledger } = stage.desk;
+  const commit = ledger.commit.bind(ledger);
+  let refusing = true;
+  ledger.commit = (change) =>
+    refusing
+      ? Promise.reject(new KeyturnError('ledger_unavailable', 'busy', { facts: { busy: true } }))
+      : commit(change);
+  const frozen = await stage.freeze('credential', 'lean/sandbox');
+  expect(frozen).toMatchObject({ status: 201, body: { durable: 'journal' } });
+  refusing = false;
+  expect(await thaw(undefined, String(frozen.body['hold']))).toMatchObject({ body: { state: 'asked' } });
+  const placed = await stage.keyturn.entries('hold.placed');
+  expect(placed.at(-1)).toMatchObject({ data: { hold: frozen.body['hold'] } });
+  expect(await stage.keyturn.serving.instance.journal.records()).toEqual([]);
 });
