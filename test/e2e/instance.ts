@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/compose/config.ts';
 import { initInstance } from '../../src/compose/init.ts';
 import { cannotAsk } from '../../src/compose/master-key.ts';
 import { type Serving, serve } from '../../src/compose/serve.ts';
+import type { PostgresSetting } from '../../src/compose/settings/ledger.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { ServerLog } from '../../src/server/log.ts';
 import type { Partner } from '../fakes/partner/partner.ts';
@@ -48,10 +49,17 @@ export class TestInstance {
 
   /** `alice` administers, with a token in `admin`. */
   static async start(
-    options: { leases?: { default: string; maximum: string }; clock?: Clock } = {},
+    options: { leases?: { default: string; maximum: string }; clock?: Clock; postgres?: PostgresSetting } = {},
   ): Promise<TestInstance> {
     const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
-    await initInstance({ home, administrator: 'alice', port: 0, ask: cannotAsk });
+    const { postgres } = options;
+    await initInstance({
+      home,
+      administrator: 'alice',
+      port: 0,
+      ask: cannotAsk,
+      ...(postgres === undefined ? {} : { postgres }),
+    });
     if (options.leases !== undefined)
       await edit(join(home, 'keyturn.yaml'), (config) => ({ ...config, leases: options.leases }));
     return TestInstance.open(home, options.clock);

@@ -10,7 +10,6 @@ import type { KeyStore } from '../../keystore/keystore.ts';
 import type { SignedHead } from '../../ledger/log/proof.ts';
 import { canSnapshot } from '../../ledger/snapshot.ts';
 import { CONFIG_FILE, type Config } from '../config.ts';
-import { ledgerFile } from '../ledger/open-ledger.ts';
 import type { Instance } from '../open.ts';
 import type { MasterKey } from '../settings/master-key.ts';
 import { OWN_STORE } from '../settings/stores.ts';
@@ -33,19 +32,19 @@ export interface Pair extends AsyncDisposable {
 
 /**
  * Copies ledger and key stores as one pair. No write to a store is under way meanwhile, so the stores hold exactly what
- * the ledger's copy says; leases, renewals and freezes go on. The copy of the ledger lies in a folder of its own beside
- * it (mode 0700) until the pair is disposed of; what a killed process left of one is removed first.
+ * the ledger's copy says; leases, renewals and freezes go on. The copy of the ledger lies in a folder of its own
+ * (mode 0700) until the pair is disposed of; what a killed process left of one is removed first.
  * @throws KeyturnError `config_invalid` for a ledger that can't copy itself; `ledger_unavailable`, `keystore_unavailable`.
  */
 export async function copyPair({ config, desk }: Instance): Promise<Pair> {
   const { ledger } = desk;
   if (!canSnapshot(ledger)) {
     throw new KeyturnError('config_invalid', 'The ledger of this instance does not copy itself.', {
-      fix: 'Back up its database with the tools of its own server, such as pg_dump, and the key store file beside it.',
+      fix: 'Back it up with the tools of where it is, and the key store file beside it.',
     });
   }
   await removeLeftovers(config);
-  const folder = await mkdtemp(join(dirname(ledgerFile(config)), PREFIX));
+  const folder = await mkdtemp(join(copyFolder(config), PREFIX));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const path = join(folder, 'ledger.db');
@@ -66,8 +65,13 @@ export async function copyPair({ config, desk }: Instance): Promise<Pair> {
   return { head, stores: sealed.map(({ store }) => store), contents, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
+/** Beside the ledger's file; of one in a database, beside the journal, which lies on this machine's own disk. */
+function copyFolder({ ledger, journal }: Config): string {
+  return dirname('path' in ledger ? ledger.path : journal);
+}
+
 async function removeLeftovers(config: Config): Promise<void> {
-  const folder = dirname(ledgerFile(config));
+  const folder = copyFolder(config);
   const left = (await readdir(folder)).filter((name) => name.startsWith(PREFIX));
   for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
 }

@@ -84,6 +84,8 @@ export async function rehome(
     document.setIn(member, value);
     changed.push(member.join('.'));
   };
+  // Whatever the ledger was in, its copy is a file.
+  if (document.getIn(['ledger', 'path']) === undefined) document.deleteIn(['ledger']);
   set(['ledger', 'path'], 'ledger/ledger.db');
   set(['journal', 'path'], 'journal/freeze.journal');
   set(['keystore', 'path'], 'keys/keys.ktn');

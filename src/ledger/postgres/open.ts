@@ -102,7 +102,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     onSize: (size) => followers.advance(size),
   });
   const fences = new Fences({ schema, connect: () => fencingSession(place, attemptMs) });
-  const ledger = new PostgresLedger({ health, queue, committer, state, log, followers, announcements, fences });
+  const ledger = new PostgresLedger({ health, queue, committer, state, log, followers, announcements, fences, place });
   health.onEnd(() => options.onStatus?.(ledger.status()));
   committer.start();
   return ledger;

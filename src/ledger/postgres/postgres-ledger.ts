@@ -6,11 +6,14 @@ import type { Fence, Fenced, FenceMode } from '../fence.ts';
 import type { EntryQuery, EntryRange, FindOptions, Ledger, LedgerStatus, StoredEntry } from '../ledger.ts';
 import type { Followers } from '../log/followers.ts';
 import type { SignedHead } from '../log/proof.ts';
+import { copyToFile } from '../move/to-file.ts';
+import type { Snapshotting } from '../snapshot.ts';
 import { dollarNumber } from '../sql/statement.ts';
 import { selectStatement } from '../sql/translate.ts';
 import type { TableName, Tables } from '../tables.ts';
 import type { Announcements } from './announcements.ts';
 import type { Committer } from './commit/committer.ts';
+import type { PostgresPlace } from './connection/place.ts';
 import type { Fences } from './fences.ts';
 import type { Reader } from './reader.ts';
 
@@ -28,10 +31,11 @@ export interface PostgresParts {
   readonly followers: Followers;
   readonly announcements: Announcements;
   readonly fences: Fences;
+  readonly place: PostgresPlace;
 }
 
 /** The ledger of many replicas. */
-export class PostgresLedger implements Ledger {
+export class PostgresLedger implements Ledger, Snapshotting {
   readonly #parts: PostgresParts;
   #closing: Promise<void> | undefined;
 
@@ -83,6 +87,11 @@ export class PostgresLedger implements Ledger {
   ): Promise<Fenced<T>> {
     this.#parts.health.assertReady();
     return this.#parts.fences.run(names, mode, work);
+  }
+
+  async snapshot(path: string): Promise<SignedHead> {
+    this.#parts.health.assertReady();
+    return copyToFile({ place: this.#parts.place, copy: path });
   }
 
   status(): LedgerStatus {
