@@ -4,9 +4,9 @@ import type { Clock } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { CheckpointFile, type CheckpointFileOptions } from '../../ledger/checkpoint-file.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import { openPostgresLedger } from '../../ledger/postgres/open.ts';
-import { openSqliteLedger } from '../../ledger/sqlite/open.ts';
+import { openSqliteLedger, type SqliteLedgerOptions } from '../../ledger/sqlite/open.ts';
 import type { Config } from '../config.ts';
+import type { LedgerSetting } from '../settings/ledger.ts';
 
 export interface LedgerIdentity {
   readonly privateKey: KeyObject;
@@ -33,10 +33,7 @@ export async function openLedger(
     ...(clock === undefined ? {} : { clock }),
     onCheckpoint: (note: string, size: number) => checkpointFile.offer(note, size),
   };
-  const ledger =
-    'path' in config.ledger
-      ? await openSqliteLedger({ ...options, path: config.ledger.path })
-      : await openPostgresLedger({ ...options, place: config.ledger.postgres });
+  const ledger = await openKind(config.ledger, options);
   try {
     const found = await checkpointFile.start(ledger);
     if (found !== 'continued') await recordOutside(ledger, found);
@@ -45,6 +42,13 @@ export async function openLedger(
     throw error;
   }
   return { ledger, checkpointFile };
+}
+
+async function openKind(setting: LedgerSetting, options: Omit<SqliteLedgerOptions, 'path'>): Promise<Ledger> {
+  if ('path' in setting) return openSqliteLedger({ ...options, path: setting.path });
+  // What talks to PostgreSQL takes 15 MB of memory, which a ledger in a file does without.
+  const { openPostgresLedger } = await import('../../ledger/postgres/open.ts');
+  return openPostgresLedger({ ...options, place: setting.postgres });
 }
 
 /** Whoever removes the checkpoint outside, or starts over it, leaves an entry. */

@@ -41,8 +41,11 @@ export interface SqliteLedgerOptions {
 const STALL_AFTER_MS = 2000;
 const LOOK_AFTER = 'Look after the disk of the ledger, then restart the server.';
 const RECHECK_ENTRIES = 10_000;
-/** A question about the log may go over many entries. */
-const LOG_READ_LIMIT_MS = 30_000;
+/**
+ * A question about the log may go over many entries, and loading the thread's code counts as well. Seldom asked: its
+ * thread, which takes 12 MB, is there while somebody asks.
+ */
+const LOG_LIMITS = { limitMs: 30_000, idleMs: 10_000 };
 
 /**
  * Opens the embedded ledger for this process alone and checks it.
@@ -72,8 +75,8 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
     rows.written();
     queue.settle(answer);
   });
-  const state = new ReadWorker(path, health, stallAfterMs);
-  const log = new ReadWorker(path, health, LOG_READ_LIMIT_MS);
+  const state = new ReadWorker(path, health, { limitMs: stallAfterMs });
+  const log = new ReadWorker(path, health, LOG_LIMITS);
   const shutDown = async () => {
     await Promise.all([state.end(), log.end()]);
     await closeWriter(writer);
@@ -81,7 +84,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   const ledger = new SqliteLedger({ path, health, queue, state, rows, log, followers, head: () => head, shutDown });
   health.onEnd(() => options.onStatus?.(ledger.status()));
   try {
-    await Promise.all([state.start(), log.start()]);
+    await state.start();
   } catch (error) {
     await shutDown();
     throw error;

@@ -14,28 +14,35 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+export interface ReadLimits {
+  /** For one read, milliseconds. */
+  readonly limitMs: number;
+  /** A thread that had nothing to do for so long is ended, and begun again when it is needed. Default: never. */
+  readonly idleMs?: number;
+}
+
 /**
- * A thread with a read-only connection. Reads are answered in their order; when the oldest takes longer than the limit
- * all that wait are rejected, and the ledger itself goes on.
+ * A thread with a read-only connection, begun with the first read. Reads are answered in their order; when the oldest
+ * takes longer than the limit all that wait are rejected, and the ledger itself goes on.
  */
 export class ReadWorker {
-  readonly #worker: Worker;
+  readonly #path: string;
   readonly #health: Health;
+  readonly #limits: ReadLimits;
   readonly #watchdog: Watchdog;
   readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | null = null;
+  /** What was ended before. */
+  #ended: Promise<unknown> = Promise.resolve();
+  #idle: NodeJS.Timeout | undefined;
   #nextId = 0;
-  #started = false;
+  #starting = false;
 
-  constructor(path: string, health: Health, limitMs: number) {
-    this.#worker = new Worker(workerFile('./reader/reader', import.meta.url), {
-      workerData: path,
-      resourceLimits: WORKER_LIMITS,
-    });
+  constructor(path: string, health: Health, limits: ReadLimits) {
+    this.#path = path;
     this.#health = health;
-    this.#watchdog = new Watchdog(limitMs, () => this.#rejectAll(tooSlow(limitMs)));
-    this.#worker.on('message', (message: FromReader) => this.#settle(message));
-    this.#worker.on('error', () => health.end('failed', 'a thread that reads has crashed'));
-    this.#worker.on('exit', () => health.end('failed', 'a thread that reads has ended'));
+    this.#limits = limits;
+    this.#watchdog = new Watchdog(limits.limitMs, () => this.#rejectAll(tooSlow(limits.limitMs)));
     health.onEnd((error) => this.#rejectAll(error));
   }
 
@@ -44,8 +51,9 @@ export class ReadWorker {
    * not held against the limit.
    */
   async start(): Promise<void> {
+    this.#starting = true;
     await this.ask({ op: 'checkpoints', after: -1, limit: 1 });
-    this.#started = true;
+    this.#starting = false;
   }
 
   /** `T` is what this query gives; both sides are ours. */
@@ -53,24 +61,58 @@ export class ReadWorker {
     return new Promise<T>((resolve, reject) => {
       this.#health.assertReady();
       if (this.#waiting.size >= MAX_WAITING) throw busy(`${MAX_WAITING} reads wait`);
+      clearTimeout(this.#idle);
       this.#nextId += 1;
-      if (this.#started && this.#waiting.size === 0) this.#watchdog.start();
+      if (!this.#starting && this.#waiting.size === 0) this.#watchdog.start();
       this.#waiting.set(this.#nextId, { resolve: (value) => resolve(value as T), reject });
+      this.#worker ??= this.#begin();
       this.#worker.postMessage({ id: this.#nextId, query } satisfies ToReader);
     });
   }
 
+  /** Whether there is a thread. */
+  get running(): boolean {
+    return this.#worker !== null;
+  }
+
   async end(): Promise<void> {
-    await this.#worker.terminate();
+    this.#stop();
+    await this.#ended;
+  }
+
+  #begin(): Worker {
+    const worker = new Worker(workerFile('./reader/reader', import.meta.url), {
+      workerData: this.#path,
+      resourceLimits: WORKER_LIMITS,
+    });
+    worker.on('message', (message: FromReader) => this.#settle(message));
+    worker.on('error', () => this.#health.end('failed', 'a thread that reads has crashed'));
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#health.end('failed', 'a thread that reads has ended');
+    });
+    return worker;
+  }
+
+  #stop(): void {
+    clearTimeout(this.#idle);
+    const worker = this.#worker;
+    this.#worker = null;
+    if (worker !== null) this.#ended = Promise.all([this.#ended, worker.terminate()]);
   }
 
   #settle(message: FromReader): void {
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
-    if (this.#waiting.size === 0) this.#watchdog.stop();
+    if (this.#waiting.size === 0) this.#rest();
     else this.#watchdog.start();
     if ('error' in message) waiting?.reject(fromWire(message.error));
     else waiting?.resolve(message.value);
+  }
+
+  #rest(): void {
+    this.#watchdog.stop();
+    const { idleMs } = this.#limits;
+    if (idleMs !== undefined) this.#idle = setTimeout(() => this.#stop(), idleMs).unref();
   }
 
   #rejectAll(error: Error): void {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -14,9 +15,10 @@ beforeAll(async () => {
 
 afterAll(() => keyturn[Symbol.asyncDispose]());
 
-function start() {
-  const env = { ...process.env, KEYTURN_HOME: keyturn.home };
-  const child = spawn(process.execPath, [KEYTURN, 'server'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(flags: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
+  const { MALLOC_ARENA_MAX: _, ...inherited } = process.env;
+  const env = { ...inherited, KEYTURN_HOME: keyturn.home, ...environment };
+  const child = spawn(process.execPath, [...flags, KEYTURN, 'server'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   return { child, log: text(child.stderr), closed: once(child, 'close') as Promise<[number | null, string | null]> };
 }
 
@@ -42,6 +44,38 @@ test('a server says where it listens, keeps others off its home, and ends quietl
     .split('\n')
     .map((line) => (JSON.parse(line) as { event: string }).event);
   expect(new Set(events)).toEqual(new Set(['listening', 'request']));
+});
+
+/** What a process was begun with, as the system knows it. */
+async function begunWith(pid: number | undefined) {
+  const [words, environment] = await Promise.all(
+    ['cmdline', 'environ'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8')),
+  );
+  return { words: words?.split('\0') ?? [], environment: environment?.split('\0') ?? [] };
+}
+
+test.runIf(process.platform === 'linux').each([
+  ['bounds its memory by itself', [], {}, ['--max-semi-space-size=8', '--no-addons'], 'MALLOC_ARENA_MAX=2'],
+  [
+    'takes a bound that it is given',
+    ['--max-semi-space-size=16'],
+    {},
+    ['--max-semi-space-size=16', '--no-addons'],
+    'MALLOC_ARENA_MAX=2',
+  ],
+  ['leaves all to whoever bounds the arenas', [], { MALLOC_ARENA_MAX: '7' }, ['--no-addons'], 'MALLOC_ARENA_MAX=7'],
+])('a server %s, and keeps its id and its flags', async (_, flags, environment, expected, arenas) => {
+  const { child, log, closed } = start([...flags, '--no-addons'], environment);
+  try {
+    const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+    expect(line).toContain(`(pid ${child.pid})`);
+    const found = await begunWith(child.pid);
+    expect(found.words.filter((word) => word.startsWith('--'))).toEqual(expected);
+    expect(found.environment).toContain(arenas);
+  } finally {
+    child.kill('SIGTERM');
+  }
+  expect([await closed, (await log).includes('Error')]).toEqual([[0, null], false]);
 });
 
 test('without an instance there is nothing to serve, and init is named', async () => {
