@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { parseDuration } from '../core/duration.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { subjectAlternativeNames } from '../tls/names.ts';
+import { type IssuerSetting, issuerSettings, issuers } from './issuers/settings.ts';
 import { recipients } from './settings/backup.ts';
 import { type LedgerSetting, ledger, ledgerSetting } from './settings/ledger.ts';
 import { type MasterKey, masterKey, parseMasterKey } from './settings/master-key.ts';
@@ -73,6 +74,7 @@ const schema = z
       .default({ seconds: 5 }),
     /** Where new keys go. */
     'default-store': z.string().default(OWN_STORE),
+    issuers: issuers.default({}),
     policies: z.strictObject({ access: path, partners: path }),
     backup: z.strictObject({ recipients: recipients.default([]) }).default({ recipients: [] }),
     socket: z.strictObject({ path }),
@@ -84,6 +86,14 @@ const schema = z
   .refine((config) => config['default-store'] === OWN_STORE || config['default-store'] in config.stores, {
     path: ['default-store'],
     error: `neither ${OWN_STORE} nor the name of a member of stores`,
+  })
+  .superRefine((config, context) => {
+    for (const [name, issuer] of Object.entries(config.issuers)) {
+      if (!('store' in issuer) || issuer.store === undefined) continue;
+      if (issuer.store === OWN_STORE || issuer.store in config.stores) continue;
+      const message = `neither ${OWN_STORE} nor the name of a member of stores`;
+      context.addIssue({ code: 'custom', path: ['issuers', name, 'store'], message });
+    }
   });
 
 /** The configuration as parsed once: absolute paths, seconds. */
@@ -106,6 +116,8 @@ export interface Config {
   readonly cacheSeconds: number | null;
   /** Name of the store that takes new keys. */
   readonly defaultStore: string;
+  /** Where certificates come from, beside a person at the partner. */
+  readonly issuers: readonly IssuerSetting[];
   readonly accessPolicies: string;
   /** Whom a backup may be encrypted to. */
   readonly backupRecipients: readonly string[];
@@ -176,6 +188,7 @@ function absolute(home: string, data: z.infer<typeof schema>): Config {
     cacheSeconds: data.cache === 'off' ? null : data.cache.seconds,
     stores: storeSettings(data.stores, data.log.origin, at),
     defaultStore: data['default-store'],
+    issuers: issuerSettings(data.issuers),
     backupRecipients: data.backup.recipients,
     accessPolicies: at(data.policies.access),
     partnerProfiles: at(data.policies.partners),

@@ -28,6 +28,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { loadProfiles, type Profiles } from '../partner/profile.ts';
 import { AnswerSealers } from '../sealed/sealers.ts';
 import type { Config } from './config.ts';
+import { type Issuers, openIssuers } from './issuers/open.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import type { AskSecret } from './master-key.ts';
 import { keyCache, openFurtherStore, openOwnStore, type StoreObserver } from './stores.ts';
@@ -64,6 +65,8 @@ export interface Instance {
   readonly logKey: KeyObject;
   /** The instance's own encrypted file. */
   readonly store: KeyStore;
+  /** Where certificates come from, by name. */
+  readonly issuers: Issuers;
   /** Loads policy and profiles anew, whole or not at all, and records it. */
   readonly reload: (by: Reloader) => Promise<Policy>;
   close(): Promise<void>;
@@ -124,6 +127,8 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     leaseLimits: config.leases,
     policyIsCurrent: () => others?.policyIsCurrent ?? true,
   };
+  const issuers = await openIssuers(config.issuers, { desk });
+  for (const issuer of issuers.values()) opened.defer(() => issuer.close());
   let reloading: Promise<unknown> = Promise.resolve();
   /** One after the other, so that what is in force here is always what the ledger says. */
   const reload = (by: Reloader): Promise<Policy> => {
@@ -168,6 +173,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     signer,
     logKey,
     store,
+    issuers,
     reload,
     close: () => parts.disposeAsync(),
   };

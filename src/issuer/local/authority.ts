@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
+import type { KeyStore } from '../../keystore/keystore.ts';
 import { authorityRecord } from '../../keystore/record-name.ts';
 import type { AuthorityRow } from '../../ledger/tables.ts';
 import type { Certificate } from '../../x509/certificate.ts';
@@ -22,7 +23,7 @@ export async function theAuthority(home: AuthorityHome, settings: LocalSettings)
   const known = await newest(home, settings.name);
   if (known?.state === 'current') return known;
   try {
-    return await home.inTurn(async () => {
+    return await home.inTurn(known?.store ?? home.store, async () => {
       const row = (await newest(home, settings.name)) ?? (await intend(home, settings.name));
       return row.state === 'current' ? row : await finish(home, settings, row);
     });
@@ -37,7 +38,7 @@ export async function theAuthority(home: AuthorityHome, settings: LocalSettings)
  */
 export async function openAuthority(home: AuthorityHome, row: AuthorityRow): Promise<Signing> {
   try {
-    using octets = await home.store.read(row.record);
+    using octets = await storeOf(home, row).read(row.record);
     if (spkiOfPkcs8(octets) !== onlyCertificate(row.certificate).spki) throw foreignKey(row);
     return { key: keyOf(octets.bytes), authority: row.certificate };
   } catch (error) {
@@ -58,7 +59,7 @@ async function intend({ ledger, store, clock }: AuthorityHome, issuer: string): 
     issuer,
     generation,
     state: 'pending' as const,
-    store: store.name,
+    store,
     record,
     certificate: '',
     crl: '',
@@ -68,7 +69,7 @@ async function intend({ ledger, store, clock }: AuthorityHome, issuer: string): 
   };
   await ledger.commit({
     writes: [{ insert: 'authorities', row }],
-    entry: { kind: 'issuer.authority-intended', actor: 'system', data: { issuer, store: store.name, record } },
+    entry: { kind: 'issuer.authority-intended', actor: 'system', data: { issuer, store, record } },
   });
   return row;
 }
@@ -89,7 +90,7 @@ async function finish(home: AuthorityHome, settings: LocalSettings, row: Authori
   await ledger.commit({
     writes: [
       { update: 'authorities', where: { issuer, generation, state: 'pending' }, set: made, rows: 1 },
-      ...(await home.attested()),
+      ...(await home.attested(row.store)),
     ],
     entry: { kind: 'issuer.authority-made', actor: 'system', data: { issuer, subject, spki, fingerprint } },
   });
@@ -97,21 +98,30 @@ async function finish(home: AuthorityHome, settings: LocalSettings, row: Authori
 }
 
 /** The key that an interrupted attempt has left in the store, or a new one. */
-async function keyInStore({ store }: AuthorityHome, { record, store: place }: AuthorityRow): Promise<KeyObject> {
-  if (place !== store.name) {
-    throw new KeyturnError('config_invalid', `The authority's key was begun in the store ${place}.`, {
-      fix: `Name that store in the configuration of the issuer, not ${store.name}.`,
-    });
-  }
-  using standing = await store.tryRead(record);
+async function keyInStore(home: AuthorityHome, row: AuthorityRow): Promise<KeyObject> {
+  const store = storeOf(home, row);
+  using standing = await store.tryRead(row.record);
   if (standing !== null) return keyOf(standing.bytes);
   const made = await newPrivateKey(KEY);
   try {
-    await store.write(record, made.pkcs8);
+    await store.write(row.record, made.pkcs8);
     return made.key;
   } finally {
     made.pkcs8.dispose();
   }
+}
+
+function storeOf({ stores }: AuthorityHome, { store }: AuthorityRow): KeyStore {
+  const found = stores.get(store);
+  if (found !== undefined) return found;
+  throw new KeyturnError('config_invalid', `The authority's key is in the store ${store}, which is not configured.`, {
+    fix: `Put ${store} back under stores.`,
+  });
+}
+
+/** The store that the authority's key rests in, or will. */
+export async function storeOfAuthority(home: AuthorityHome, issuer: string): Promise<KeyStore | undefined> {
+  return home.stores.get((await newest(home, issuer))?.store ?? home.store);
 }
 
 function onlyCertificate(pem: string): Certificate {

@@ -3,7 +3,7 @@ import { type ReadRequest, readRequest } from '../../x509/request/read-request.t
 import { certificatesIn } from '../certificates.ts';
 import type { FoundCertificate, IssueRequest, IssuerDriver, IssuerHealth, Publishing } from '../driver.ts';
 import { issuerRefused } from '../failure.ts';
-import { openAuthority, theAuthority } from './authority.ts';
+import { openAuthority, storeOfAuthority, theAuthority } from './authority.ts';
 import { type LocalIssuerOptions, localSettings } from './options.ts';
 import { enter, enterRevocation, issuedFor, revocationList } from './register.ts';
 import { signClient } from './sign.ts';
@@ -61,7 +61,8 @@ export function openLocalIssuer(options: LocalIssuerOptions): IssuerDriver & Pub
     },
 
     async health(): Promise<IssuerHealth> {
-      const { ready, detail } = await home.store.health();
+      const store = await storeOfAuthority(home, name);
+      const { ready, detail } = (await store?.health()) ?? { ready: false, detail: 'its store is not configured' };
       return ready ? { ready, detail: '' } : { ready, detail: `Its key can't be read: ${detail}` };
     },
 

@@ -6,12 +6,14 @@ import type { Ledger } from '../../ledger/ledger.ts';
 /** Where an authority rests: its key in a key store, all else in the ledger. */
 export interface AuthorityHome {
   readonly ledger: Ledger;
-  readonly store: KeyStore;
   readonly clock: Clock;
-  /** Runs an effect on the store in turn with all others on it, over all servers of the ledger. */
-  readonly inTurn: <T>(effect: () => Promise<T>) => Promise<T>;
+  readonly stores: ReadonlyMap<string, KeyStore>;
+  /** Name of the store that takes a new key; one that is there stays where it is. */
+  readonly store: string;
+  /** Runs an effect on that store in turn with all others on it, over all servers of the ledger. */
+  readonly inTurn: <T>(store: string, effect: () => Promise<T>) => Promise<T>;
   /** Writes that make known to the ledger what the store holds after the effect; to be committed within the turn. */
-  readonly attested: () => Promise<readonly Write[]>;
+  readonly attested: (store: string) => Promise<readonly Write[]>;
 }
 
 export interface LocalIssuerOptions {

@@ -28,10 +28,23 @@ export interface ReadRequest {
  * @throws KeyturnError `invalid_input` for what is no request or not signed with its own key; `key_too_weak`.
  */
 export async function readRequest(der: Buffer): Promise<ReadRequest> {
-  const request = parsed(der);
+  if (der.length > MAX_BYTES) throw notOne('is too large');
+  try {
+    checkDer(der);
+    return await read(der);
+  } catch (error) {
+    if (isKeyturnError(error, 'invalid_input') || isKeyturnError(error, 'key_too_weak')) throw error;
+    // What a parser says quotes its input.
+    throw notOne('can’t be read');
+  }
+}
+
+async function read(der: Buffer): Promise<ReadRequest> {
+  const request = new typed.Pkcs10CertificateRequest(der);
+  if (!Buffer.from(request.rawData).equals(der)) throw notOne('can’t be read');
   const publicKey = createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: 'der', type: 'spki' });
   refuseWeakKey(publicKey);
-  if (!(await request.verify().catch(() => false))) throw notOne('is not signed with its own key');
+  if (!(await request.verify())) throw notOne('is not signed with its own key');
   const extension = request.getExtension(SUBJECT_ALT_NAME);
   const alternativeNames = extension === null ? null : new typed.SubjectAlternativeNameExtension(extension.rawData);
   return {
@@ -47,18 +60,6 @@ export async function readRequest(der: Buffer): Promise<ReadRequest> {
 /** What an extension subjectAltName says, each with its kind, sorted. */
 export function namesIn(extension: typed.SubjectAlternativeNameExtension | null): string[] {
   return (extension?.names.items ?? []).map(({ type, value }) => `${type}:${value}`).toSorted();
-}
-
-function parsed(der: Buffer): typed.Pkcs10CertificateRequest {
-  if (der.length > MAX_BYTES) throw notOne('is too large');
-  try {
-    checkDer(der);
-    const request = new typed.Pkcs10CertificateRequest(der);
-    if (Buffer.from(request.rawData).equals(der)) return request;
-  } catch (error) {
-    if (!isKeyturnError(error, 'certificate_unreadable') && isKeyturnError(error)) throw error;
-  }
-  throw notOne('can’t be read');
 }
 
 function notOne(found: string): KeyturnError {

@@ -24,9 +24,10 @@ export async function makeAuthorityHome(): Promise<AuthorityHome & { readonly re
   const queue = new StoreQueue(ledger);
   return {
     ledger,
-    store,
     clock: systemClock,
-    inTurn: (effect) => queue.run([storePlace(store.name)], effect),
+    stores: new Map([[store.name, store]]),
+    store: store.name,
+    inTurn: (name, effect) => queue.run([storePlace(name)], effect),
     attested: async () => {
       const state = await store.attest();
       return state === null ? [] : [{ put: 'stores', row: { store: store.name, ...state } }];

@@ -1,0 +1,56 @@
+import type { Desk } from '../../credential/desk.ts';
+import { storePlace } from '../../credential/store/store-queue.ts';
+import { attested } from '../../credential/version/settle.ts';
+import type { IssuerDriver } from '../../issuer/driver.ts';
+import { Issuer, type IssuerVerb } from '../../issuer/issuer.ts';
+import type { AuthorityHome } from '../../issuer/local/options.ts';
+import { type IssuerKind, issuerAdapters } from '../../issuer/registry.ts';
+import { BY_HAND, type IssuerSetting } from './settings.ts';
+
+/** Every issuer by name; {@link BY_HAND} among them. */
+export type Issuers = ReadonlyMap<string, Issuer>;
+
+/** Told what is asked of issuers, for metrics. Must not throw. */
+export type IssuerObserver = (issuer: string, verb: IssuerVerb, ok: boolean, seconds: number) => void;
+
+export interface IssuerSurroundings {
+  readonly desk: Desk;
+  readonly observe?: IssuerObserver;
+}
+
+/**
+ * Opens the issuers that the configuration names, and the one that is a person. None is asked anything: one elsewhere
+ * may be down, and its check says so. Whoever opened them closes each.
+ * @throws KeyturnError `config_invalid`.
+ */
+export async function openIssuers(settings: readonly IssuerSetting[], around: IssuerSurroundings): Promise<Issuers> {
+  const opened = new Map<string, Issuer>();
+  opened.set(BY_HAND, issuer(BY_HAND, 'manual', await issuerAdapters.manual(), around));
+  for (const setting of settings) {
+    opened.set(setting.name, issuer(setting.name, setting.kind, await openDriver(setting, around), around));
+  }
+  return opened;
+}
+
+function openDriver({ name, store, options }: IssuerSetting, around: IssuerSurroundings): Promise<IssuerDriver> {
+  return issuerAdapters.local({ name, home: homeIn(around, store), ...options });
+}
+
+/** The authority's key is written in turn with every other record, and known to the ledger with its certificate. */
+function homeIn({ desk }: IssuerSurroundings, store: string | null): AuthorityHome {
+  return {
+    ledger: desk.ledger,
+    clock: desk.clock,
+    stores: desk.stores,
+    store: store ?? desk.defaultStore.name,
+    inTurn: (name, effect) => desk.storeQueue.run([storePlace(name)], effect),
+    attested: (name) => attested(desk, name),
+  };
+}
+
+function issuer(name: string, kind: IssuerKind, driver: IssuerDriver, { desk, observe }: IssuerSurroundings): Issuer {
+  return new Issuer(name, kind, driver, {
+    clock: desk.clock,
+    ...(observe === undefined ? {} : { observe: (verb, ok, seconds) => observe(name, verb, ok, seconds) }),
+  });
+}

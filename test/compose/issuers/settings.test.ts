@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { parseConfig } from '../../../src/compose/config.ts';
+import { KeyturnError } from '../../../src/core/errors.ts';
+
+function read(issuers: object) {
+  const document = {
+    listen: {},
+    certificate: { ca: 'listener/ca.crt' },
+    log: { origin: 'keyturn.example/log' },
+    ledger: { path: 'ledger/ledger.db' },
+    journal: { path: 'journal/freeze.journal' },
+    checkpoint: { path: 'checkpoint' },
+    keystore: { path: 'keys/keys.ktn', 'master-key': { file: 'master.key' } },
+    policies: { access: 'access', partners: 'partners' },
+    socket: { path: 'run/keyturn.sock' },
+    issuers,
+  };
+  return parseConfig('/home/kt', stringify(document), '/home/kt/keyturn.yaml').issuers;
+}
+
+function refusal(issuers: object): string {
+  try {
+    read(issuers);
+  } catch (error) {
+    if (error instanceof KeyturnError && error.code === 'config_invalid') return error.message;
+    throw error;
+  }
+  throw new Error('It was accepted.');
+}
+
+test('an authority of our own: every member reaches the adapter, in seconds', () => {
+  const internal = {
+    kind: 'local',
+    store: 'file',
+    'common-name': 'Acme clients',
+    maximum: '30d',
+    list: '12h',
+    'list-url': 'http://pki.internal/a.crl',
+  };
+  expect(read({ internal })).toEqual([
+    {
+      name: 'internal',
+      kind: 'local',
+      store: 'file',
+      options: {
+        commonName: 'Acme clients',
+        maximumSeconds: 30 * 86_400,
+        listSeconds: 12 * 3600,
+        listUrl: 'http://pki.internal/a.crl',
+      },
+    },
+  ]);
+  expect(read({ internal: { kind: 'local' } })).toEqual([
+    { name: 'internal', kind: 'local', store: null, options: {} },
+  ]);
+});
+
+test.each([
+  ['issuers.internal.store', { internal: { kind: 'local', store: 'nowhere' } }],
+  ['issuers.internal.kind', { internal: { kind: 'acme' } }],
+  ['issuers.internal', { internal: { kind: 'local', key: 'x' } }],
+  ['issuers.internal.maximum', { internal: { kind: 'local', maximum: 'long' } }],
+  ['issuers.internal.list-url', { internal: { kind: 'local', 'list-url': 'file:///etc/passwd' } }],
+  ['manual', { manual: { kind: 'local' } }],
+  ['Internal', { Internal: { kind: 'local' } }],
+])('what is wrong with %s is told', (where, issuers) => {
+  expect(refusal(issuers)).toContain(where);
+});
