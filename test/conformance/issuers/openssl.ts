@@ -20,3 +20,11 @@ export async function isAcceptedClient({ certificate, trust, crl }: Judged): Pro
   if (/error \d+ at/.test(stderr + stdout)) return false;
   throw new Error(`openssl verify failed otherwise: ${stderr}`);
 }
+
+/** A request that OpenSSL makes, DER; the key is thrown away. @param options of `openssl req`, without spaces within. */
+export async function foreignRequest(options: string): Promise<Buffer> {
+  const args = `req -new -nodes -keyout /dev/null ${options}`.split(' ');
+  const { exitCode, stdout, stderr } = await run('openssl', args);
+  if (exitCode !== 0) throw new Error(stderr);
+  return Buffer.from(stdout.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+}

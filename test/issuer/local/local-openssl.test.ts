@@ -11,6 +11,7 @@ import { newPrivateKey } from '../../../src/x509/request/new-key.ts';
 import { makeRequest } from '../../../src/x509/request/request.ts';
 import { anIssuance } from '../../conformance/issuers/issuer.ts';
 import { makeAuthorityHome } from '../../conformance/issuers/local.ts';
+import { foreignRequest } from '../../conformance/issuers/openssl.ts';
 import { run } from '../../fakes/programs.ts';
 
 const HOUR = 3_600_000;
@@ -133,11 +134,9 @@ describe('a certificate', () => {
   });
 
   test('is refused to a request with a name of another kind', async () => {
-    const made = await run('openssl', [
-      ...['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null'],
-      ...['-subj', '/CN=them', '-addext', 'subjectAltName=email:root@acme.example'],
-    ]);
-    const der = Buffer.from(made.stdout.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+    const der = await foreignRequest(
+      '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=them -addext subjectAltName=email:root@acme.example',
+    );
     const asked = await anIssuance();
     const request = { ...asked.request, der };
     await expect(opened().issuer.issue({ ...asked, request })).rejects.toMatchObject({ code: 'issuer_refused' });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { NEW_KEYS, newPrivateKey } from '../../../src/x509/request/new-key.ts';
 import { readRequest } from '../../../src/x509/request/read-request.ts';
 import { makeRequest } from '../../../src/x509/request/request.ts';
+import { foreignRequest } from '../../conformance/issuers/openssl.ts';
 import { run } from '../../fakes/programs.ts';
 
 const IDENTITY = {
@@ -64,12 +65,9 @@ test('a request of a name alone has no extension of names', async () => {
 
 describe('a request of others', () => {
   test('made by OpenSSL is read, for every kind of name', async () => {
-    const made = await run('openssl', [
-      ...['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384', '-nodes', '-keyout', '/dev/null'],
-      ...['-subj', '/O=Other/CN=them', '-addext', 'subjectAltName=DNS:a.example,email:x@a.example,IP:10.0.0.1'],
-      ...['-outform', 'PEM'],
-    ]);
-    const der = Buffer.from(made.stdout.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+    const der = await foreignRequest(
+      '-newkey ec -pkeyopt ec_paramgen_curve:P-384 -subj /O=Other/CN=them -addext subjectAltName=DNS:a.example,email:x@a.example,IP:10.0.0.1',
+    );
     expect(await readRequest(der)).toMatchObject({
       subject: 'CN=them,O=Other',
       names: ['dns:a.example', 'email:x@a.example', 'ip:10.0.0.1'],
@@ -77,10 +75,7 @@ describe('a request of others', () => {
   });
 
   test('is refused for a key that is too weak', async () => {
-    const made = await run('openssl', [
-      ...['req', '-new', '-newkey', 'rsa:1024', '-nodes', '-keyout', '/dev/null', '-subj', '/CN=weak'],
-    ]);
-    const der = Buffer.from(made.stdout.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+    const der = await foreignRequest('-newkey rsa:1024 -subj /CN=weak');
     await expect(readRequest(der)).rejects.toMatchObject({ code: 'key_too_weak' });
   });
 
