@@ -26,6 +26,7 @@ import { LogGenerations } from '../ledger/generations.ts';
 import { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { loadProfiles, type Profiles } from '../partner/profile.ts';
+import { Rotator, type RotatorOptions } from '../rotation/workflow/rotator.ts';
 import { AnswerSealers } from '../sealed/sealers.ts';
 import type { Config } from './config.ts';
 import { type Issuers, openIssuers } from './issuers/open.ts';
@@ -42,7 +43,11 @@ export interface OpenOptions {
   readonly onCheckpointFailure?: (error: KeyturnError) => void;
   /** For metrics. */
   readonly observer?: StoreObserver;
+  readonly rotation?: RotationOptions;
 }
+
+/** How rotations go; the configuration says the rest. */
+export type RotationOptions = Pick<RotatorOptions, 'pace' | 'resolve' | 'onPoint' | 'onError'>;
 
 /** Who asks for the rules to be loaded anew, and what must still hold of them at the commit. */
 export interface Reloader {
@@ -61,6 +66,8 @@ export interface Instance {
   readonly watchers: Watchers;
   readonly journal: EmergencyJournal;
   readonly holdJournal: HoldJournal;
+  /** Goes on with rotations when it is told to. */
+  readonly rotator: Rotator;
   readonly signer: LogSigner;
   readonly logKey: KeyObject;
   /** The instance's own encrypted file. */
@@ -162,6 +169,8 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   desk.holds.onPlaced = (target, subject) => watchers.frozen(target, subject);
   // A file has this one server alone.
   if ('postgres' in config.ledger) others = opened.use(new ReplicaNews({ desk, book, takeUp }, loadedFrom));
+  const rotator = new Rotator({ desk, issuers, ...options.rotation });
+  opened.defer(() => rotator.stop());
   const parts = opened.move();
   return {
     config,
@@ -170,6 +179,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     watchers,
     journal,
     holdJournal: new HoldJournal(ledger, journal),
+    rotator,
     signer,
     logKey,
     store,

@@ -10,6 +10,7 @@ import { holdRoutes } from '../server/routes/holds.ts';
 import { healthRoutes } from '../server/routes/instance/health.ts';
 import { runtimeRoute } from '../server/routes/instance/runtime.ts';
 import { leaseRoutes } from '../server/routes/leases.ts';
+import { rotationRoutes } from '../server/routes/rotations.ts';
 import { adoptionRoutes } from '../server/routes/store/adoptions.ts';
 import { copyRoutes } from '../server/routes/store/copies.ts';
 import { storeRoutes } from '../server/routes/store/stores.ts';
@@ -25,12 +26,15 @@ const API_VERSION = '1';
 /** Every route of the API over one instance. */
 export function allRoutes(instance: Instance, metrics: Metrics, connection: () => ConnectionFacts): Route[] {
   const { desk, book, holdJournal, config } = instance;
+  /** A rotation that fails now is tried again by the timer, which also says so. */
+  const nudge = () => void instance.rotator.tick().catch(() => undefined);
   let description: string | null = null;
   const routes: Route[] = [
     // Express asks route by route: what is asked most comes first.
     ...leaseRoutes(desk),
     ...credentialRoutes(desk),
     ...versionRoutes(desk),
+    ...rotationRoutes({ desk, issuers: instance.issuers, nudge }),
     ...storeRoutes(desk),
     ...copyRoutes(desk),
     ...adoptionRoutes(desk),

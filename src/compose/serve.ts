@@ -23,11 +23,13 @@ import type { Config } from './config.ts';
 import { connectionFacts } from './connection.ts';
 import { Drain } from './drain.ts';
 import { type AskSecret, cannotAsk } from './master-key.ts';
-import { type Instance, openInstance } from './open.ts';
+import { type Instance, openInstance, type RotationOptions } from './open.ts';
 import { allRoutes } from './routes.ts';
 
 /** How often overdue leases are marked, failed writes settled and counted strangers written, milliseconds. */
 const CHORES_EVERY_MS = 10_000;
+/** How often rotations are looked after, milliseconds: what waits for somebody is then soon gone on with. */
+const ROTATIONS_EVERY_MS = 1_000;
 
 export interface Serving {
   /** `https://…`, as in connection files. */
@@ -47,6 +49,7 @@ export interface ServeOptions {
   readonly clock?: Clock;
   /** The ledger is known to be an older copy, and its loss is accepted; recorded. Default false. */
   readonly acceptRollback?: boolean;
+  readonly rotation?: Pick<RotationOptions, 'pace' | 'resolve' | 'onPoint'>;
 }
 
 /** Opens an instance and serves its API: over TLS for all, on the local socket for freezing alone. */
@@ -62,6 +65,13 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     onCheckpointFailure: ({ message }) => {
       checkpointFailures += 1;
       log.warning('outside-checkpoint-failed', { message });
+    },
+    rotation: {
+      ...options.rotation,
+      onError: (row, error) => {
+        const code = error instanceof KeyturnError ? error.code : 'internal';
+        log.warning('rotation-failed', { rotation: row.id, step: row.step, code });
+      },
     },
     observer: {
       call: (store, verb, ok, seconds) =>
@@ -91,6 +101,8 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   opened.defer(() => socketDrain.stop());
   const chores = setInterval(choresOf(instance, strangers, log), CHORES_EVERY_MS).unref();
   opened.defer(() => clearInterval(chores));
+  const rotations = setInterval(rotationsOf(instance, log), ROTATIONS_EVERY_MS).unref();
+  opened.defer(() => clearInterval(rotations));
   const drain = new Drain(listener);
   const port = await listen(listener, config);
   opened.defer(() => drain.stop());
@@ -139,6 +151,15 @@ function choresOf(instance: Instance, strangers: StrangerLog, log: ServerLog): (
       .finally(() => {
         busy = false;
       });
+  };
+}
+
+function rotationsOf({ desk, rotator }: Instance, log: ServerLog): () => void {
+  return () => {
+    if (desk.ledger.status().state !== 'ready') return;
+    rotator.tick().catch((error: unknown) => {
+      log.warning('rotations-failed', { code: error instanceof KeyturnError ? error.code : 'internal' });
+    });
   };
 }
 

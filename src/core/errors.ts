@@ -36,6 +36,7 @@ export type ErrorCode =
   // credentials and leases
   | 'no_current_version'
   | 'version_state'
+  | 'rotation_state'
   | 'held'
   | 'lease_ended'
   | 'lease_superseded'

@@ -23,13 +23,13 @@ export function mandateOf(
   authority: Authority,
   permission: Permission,
   credential: string,
-  version: number,
+  version: number | null,
 ): Mandate {
   return {
     actor: caller.principal.id,
     request: caller.request,
     checks: authority.checks,
     facts: { token: caller.token.id },
-    refusal: denial(caller, permission, credential, 'at-commit', { version }),
+    refusal: denial(caller, permission, credential, 'at-commit', version === null ? {} : { version }),
   };
 }

@@ -39,6 +39,16 @@ const MEANINGS: Readonly<Record<string, { code: ErrorCode; message: string; fix:
     message: 'The version is not in a state that allows this.',
     fix: 'See its state: keyturn credential show.',
   },
+  'rotation-moved-on': {
+    code: 'conflict',
+    message: 'The rotation moved on while the request was decided.',
+    fix: 'See where it is: keyturn rotation show; then decide anew.',
+  },
+  'key-unseen': {
+    code: 'key_seen_before',
+    message: 'This key became known while the request was decided.',
+    fix: 'See what there is: keyturn credential show.',
+  },
   'record-moved': {
     code: 'conflict',
     message: 'The record moved to another store, or left its state, while the request was decided.',

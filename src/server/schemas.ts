@@ -139,3 +139,14 @@ export const auditQuery = z.strictObject({
 });
 
 export const backupRequest = z.strictObject({ recipient: z.string().min(1).max(100) }).meta({ id: 'BackupRequest' });
+
+export const reasonRequest = z.strictObject({ reason }).meta({ id: 'ReasonRequest' });
+export const waiverRequest = z
+  .strictObject({
+    what: z.enum(['canary', 'drain', 'proof', 'holder']),
+    /** The principal whose copy is waived; for a holder alone. */
+    holder: z.string().min(3).max(120).optional(),
+    reason,
+  })
+  .meta({ id: 'WaiverRequest' });
+export const taskDoneRequest = z.strictObject({ note: reason }).meta({ id: 'TaskDoneRequest' });

@@ -139,7 +139,7 @@ export class Stage {
 async function copyOf(original: string): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
   folders.push(home);
-  const left = (path: string) => !/\.(?:lock|sock)$|-shm$/.test(path);
+  const left = (path: string) => !/\.(?:lock|sock)$|-shm$|\bcheckpoint\.new$/.test(path);
   await cp(original, home, { recursive: true, filter: left });
   const config = join(home, 'keyturn.yaml');
   await writeFile(config, (await readFile(config, 'utf8')).replace(/port: \d+/, 'port: 0'));

@@ -8,9 +8,9 @@ import { parse, stringify } from 'yaml';
 import { loadConfig } from '../../src/compose/config.ts';
 import { initInstance } from '../../src/compose/init.ts';
 import { cannotAsk } from '../../src/compose/master-key.ts';
-import { type Serving, serve } from '../../src/compose/serve.ts';
+import { type ServeOptions, type Serving, serve } from '../../src/compose/serve.ts';
 import type { PostgresSetting } from '../../src/compose/settings/ledger.ts';
-import { type Clock, systemClock } from '../../src/core/clock.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import { ServerLog } from '../../src/server/log.ts';
 import type { Partner } from '../fakes/partner/partner.ts';
 
@@ -37,11 +37,11 @@ export class TestInstance {
   serving: Serving;
   /** Everything that the server has logged. */
   readonly log: string[];
-  readonly #clock: Clock;
+  readonly #options: OpenOptions;
 
-  private constructor(home: string, clock: Clock, admin: string, serving: Serving, log: string[]) {
+  private constructor(home: string, options: OpenOptions, admin: string, serving: Serving, log: string[]) {
     this.home = home;
-    this.#clock = clock;
+    this.#options = options;
     this.admin = admin;
     this.serving = serving;
     this.log = log;
@@ -66,10 +66,11 @@ export class TestInstance {
   }
 
   /** Serves an instance that is there already. */
-  static async open(home: string, clock: Clock = systemClock): Promise<TestInstance> {
+  static async open(home: string, clock?: Clock, rotation?: ServeOptions['rotation']): Promise<TestInstance> {
     const log: string[] = [];
-    const serving = await serveQuietly(home, log, clock);
-    return new TestInstance(home, clock, await readFile(join(home, 'admin', 'token'), 'utf8'), serving, log);
+    const options = { ...(clock === undefined ? {} : { clock }), ...(rotation === undefined ? {} : { rotation }) };
+    const serving = await serveQuietly(home, log, options);
+    return new TestInstance(home, options, await readFile(join(home, 'admin', 'token'), 'utf8'), serving, log);
   }
 
   get url(): string {
@@ -78,7 +79,7 @@ export class TestInstance {
 
   async restart(): Promise<void> {
     await this.serving.stop();
-    this.serving = await serveQuietly(this.home, this.log, this.#clock);
+    this.serving = await serveQuietly(this.home, this.log, this.#options);
   }
 
   async stop(): Promise<void> {
@@ -200,14 +201,16 @@ export class TestInstance {
   }
 }
 
-async function serveQuietly(home: string, log: string[], clock: Clock): Promise<Serving> {
+type OpenOptions = Pick<ServeOptions, 'clock' | 'rotation'>;
+
+async function serveQuietly(home: string, log: string[], options: OpenOptions): Promise<Serving> {
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
       log.push(chunk.toString('utf8'));
       done();
     },
   });
-  return serve(await loadConfig(home), { log: new ServerLog({ destination }), clock });
+  return serve(await loadConfig(home), { log: new ServerLog({ destination }), ...options });
 }
 
 /** Changes a YAML file of the instance. */

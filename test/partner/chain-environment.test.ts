@@ -5,7 +5,13 @@ import type { Certificate } from '../../src/x509/certificate.ts';
 import { makeCa } from '../x509/made-certificate.ts';
 
 const LIFECYCLE = {
-  issuance: { issuer: 'manual', key: 'partner', live: 1, portal: [] },
+  issuance: {
+    issuer: 'manual',
+    key: 'partner',
+    live: 1,
+    portal: [],
+    request: { algorithm: 'EC P-256', subject: [], dns: [], uris: [] },
+  },
   revocation: { by: 'asking', reasons: false, propagation: 300, deadline: 86_400 },
   hours: null,
   test: null,

@@ -59,6 +59,42 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     json: { hpkePublicKey: KEY, reason: 'matrix' },
   },
   retireVersion: { method: 'POST', path: `${CREDENTIAL}/versions/99/retire`, may: ['operator'], json: {} },
+  planRotation: { method: 'GET', path: `${CREDENTIAL}/rotation/plan`, may: ['operator'] },
+  startRotation: { method: 'POST', path: `${CREDENTIAL}/rotation`, may: ['operator'], json: { reason: 'matrix' } },
+  showRotation: {
+    method: 'GET',
+    path: `${CREDENTIAL}/rotation`,
+    may: ['operator', 'responder', 'approver', 'auditor', 'administrator', 'revealer'],
+  },
+  listRotations: { method: 'GET', path: '/v1/rotations', may: EVERYBODY },
+  attachCertificate: { method: 'POST', path: `${CREDENTIAL}/rotation/certificate`, may: ['operator'], form: true },
+  abortRotation: {
+    method: 'POST',
+    path: `${CREDENTIAL}/rotation/abort`,
+    may: ['operator'],
+    json: { reason: 'matrix' },
+  },
+  rollBackRotation: {
+    method: 'POST',
+    path: `${CREDENTIAL}/rotation/roll-back`,
+    may: ['operator'],
+    json: { reason: 'matrix' },
+  },
+  retryRotation: {
+    method: 'POST',
+    path: `${CREDENTIAL}/rotation/retry`,
+    may: ['operator'],
+    json: { reason: 'matrix' },
+  },
+  waive: {
+    method: 'POST',
+    path: `${CREDENTIAL}/rotation/waivers`,
+    may: ['operator'],
+    json: { what: 'proof', reason: 'matrix' },
+  },
+  // An id alone gives no right; those of tasks that there are decide by their credential.
+  listTasks: { method: 'GET', path: '/v1/tasks', may: EVERYBODY },
+  completeTask: { method: 'POST', path: `/v1/tasks/task_${SOME}/done`, may: EVERYBODY, json: { note: 'matrix' } },
   destroyVersion: { method: 'POST', path: `${CREDENTIAL}/versions/99/destroy`, may: ['operator'] },
   listStores: {
     method: 'GET',

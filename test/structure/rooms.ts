@@ -37,7 +37,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   // The format of a backup, and the recipient's keys; what goes into it and out of it is put together in compose/.
   backup: { rooms: [...BASE, 'audit', 'sealed', 'keystore'], packages: [] },
   server: {
-    rooms: USE_CASES,
+    rooms: [...USE_CASES, 'rotation'],
     // The wire format is the client's; the compiler checks the server's schemas against it.
     types: ['client'],
     packages: ['@fastify/busboy', 'express', 'pino', 'prom-client', 'zod', 'zod-openapi'],
@@ -50,7 +50,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     types: ['access'],
     packages: ['@clack/prompts', 'commander', 'yaml', 'zod'],
   },
-  compose: { rooms: [...USE_CASES, 'backup', 'server', 'client'], packages: ['pino', 'yaml', 'zod'] },
+  compose: { rooms: [...USE_CASES, 'rotation', 'backup', 'server', 'client'], packages: ['pino', 'yaml', 'zod'] },
 };
 
 export const LIMITS = { linesOfCode: 250, filesPerFolder: 10 } as const;

@@ -1,3 +1,4 @@
+import { rotate } from './rotation.ts';
 import type { Spec } from './spec.ts';
 
 const REASON = ['--reason <text>', 'why; recorded on the audit log'] as const;
@@ -50,6 +51,7 @@ export const credentialCommands: readonly Spec[] = [
     example: 'keyturn promote lean/sandbox 2',
     load: () => import('../commands/credential/promote.ts'),
   },
+  rotate,
   {
     name: 'retire <credential> <version>',
     about: 'End the use of a staged or previous version for good',

@@ -1,6 +1,7 @@
 import { auditGroup } from './audit.ts';
 import { backupGroup } from './backup.ts';
 import { ledgerGroup } from './ledger.ts';
+import { rotationGroup, taskGroup } from './rotation.ts';
 import type { Group } from './spec.ts';
 import { storeGroup } from './store.ts';
 
@@ -99,6 +100,8 @@ export const groups: readonly Group[] = [
       },
     ],
   ],
+  rotationGroup,
+  taskGroup,
   storeGroup,
   ledgerGroup,
   auditGroup,

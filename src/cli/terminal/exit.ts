@@ -31,6 +31,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   key_seen_before: EXIT.conflict,
   loss_not_accepted: EXIT.conflict,
   version_state: EXIT.conflict,
+  rotation_state: EXIT.conflict,
   no_current_version: EXIT.conflict,
   server_unreachable: EXIT.unavailable,
   keystore_unavailable: EXIT.unavailable,

@@ -29,6 +29,15 @@ export async function issuerChainFor(
   return earlier;
 }
 
+/** As far as it is known before anything comes: from the profile's file, else from the credential's earlier versions. */
+export async function issuerChainOf(desk: Desk, credential: string): Promise<readonly Certificate[] | null> {
+  const { partner, environment } = partsOf(credential);
+  const { issuerChain } = desk.profiles().environment(partner, environment);
+  if (issuerChain.source === 'file') return issuerChain.certificates;
+  const earlier = await chainOfNewest(desk, credential);
+  return issuerChain.sha256 === null || earlier === null ? earlier : pinnedAmong(earlier, issuerChain.sha256);
+}
+
 async function chainOfNewest(desk: Desk, credential: string): Promise<readonly Certificate[] | null> {
   const rows = await desk.ledger.find('versions', { credential }, { orderBy: 'version', descending: true });
   const row = rows.find(({ state, chain }) => chain !== '' && state !== 'abandoned' && state !== 'quarantined');

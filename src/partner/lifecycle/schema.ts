@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '../../core/duration.ts';
+import { NEW_KEYS } from '../../x509/request/new-key.ts';
 import { readHours } from './hours.ts';
 
 const role = z.string().min(1).max(100);
@@ -21,6 +22,19 @@ const header = z
   .regex(HEADER, 'must be a header name in lower case')
   .refine((name) => !FRAMING.has(name), { message: 'must not be a header that frames the request' });
 
+const SUBJECT_TYPES = ['C', 'ST', 'L', 'O', 'OU', 'CN'] as const;
+
+/** What our own request asks for: where the subject is empty, the credential's name is the common name. */
+const request = z.strictObject({
+  algorithm: z.enum(NEW_KEYS).default('EC P-256'),
+  subject: z
+    .array(z.strictObject({ type: z.enum(SUBJECT_TYPES), value: z.string().min(1).max(128) }))
+    .max(16)
+    .default([]),
+  dns: z.array(z.string().max(253)).max(16).default([]),
+  uris: z.array(z.string().max(2_000)).max(16).default([]),
+});
+
 /** How certificates come to be. */
 export const issuance = z.strictObject({
   issuer: z
@@ -32,6 +46,7 @@ export const issuance = z.strictObject({
   lifetime: duration.optional(),
   leadTime: duration.optional(),
   portal: z.array(z.string().min(1).max(300)).max(20).default([]),
+  request: request.prefault({}),
 });
 
 /** How they die. */

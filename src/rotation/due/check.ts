@@ -18,7 +18,7 @@ export interface DueFacts {
   readonly againstPolicySince: number | null;
   /** When the issuer stops vouching for certificates of this one's CA; null when it is not known to. */
   readonly issuerEndsAt: number | null;
-  readonly lifecycle: Pick<Lifecycle, 'issuance' | 'hours'>;
+  readonly lifecycle: { readonly issuance: Pick<Lifecycle['issuance'], 'leadTime'> } & Pick<Lifecycle, 'hours'>;
 }
 
 /** When certificates are replaced though nothing is wrong with them. Durations in seconds. */

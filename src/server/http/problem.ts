@@ -32,6 +32,7 @@ export const STATUS_OF = {
   environment_required: 422,
   no_current_version: 409,
   version_state: 409,
+  rotation_state: 409,
   held: 403,
   lease_ended: 409,
   lease_superseded: 409,

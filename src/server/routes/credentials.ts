@@ -137,7 +137,8 @@ function companionRoute(desk: Desk): Route {
 }
 
 /** Form fields: any number of files, `password` as a file part, `environment`, `acceptNewChain`, `store`. */
-function uploadOf(files: readonly UploadedFile[], fields: Readonly<Record<string, string>>) {
+/** What a form holds, for whoever takes an upload. @throws KeyturnError `invalid_input`. */
+export function uploadOf(files: readonly UploadedFile[], fields: Readonly<Record<string, string>>) {
   for (const name of Object.keys(fields)) {
     if (!['environment', 'acceptNewChain', 'store'].includes(name)) {
       throw new KeyturnError('invalid_input', 'The form has a field that this operation does not know.', {

@@ -32,7 +32,13 @@ const TEST = { endpoint: 'https://MTLS.acme.example:443/', path: '/banks/v1' };
 
 test('a profile that says nothing gets the careful assumptions', async () => {
   expect(await lifecycle({})).toEqual({
-    issuance: { issuer: 'manual', key: 'partner', live: 1, portal: [] },
+    issuance: {
+      issuer: 'manual',
+      key: 'partner',
+      live: 1,
+      portal: [],
+      request: { algorithm: 'EC P-256', subject: [], dns: [], uris: [] },
+    },
     revocation: { by: 'asking', reasons: false, propagation: 300, deadline: 86_400 },
     hours: null,
     test: null,

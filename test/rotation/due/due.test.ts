@@ -6,7 +6,7 @@ import { isWarnedOf, nearnessOf } from '../../../src/rotation/due/expiry-warning
 
 const DAY = 86_400_000;
 const START = Date.parse('2026-03-02T00:00:00Z');
-const ISSUANCE = { issuer: 'manual', key: 'partner', live: 2, portal: [] as string[] } as const;
+const ISSUANCE: DueFacts['lifecycle']['issuance'] = {};
 
 function facts(changes: Partial<DueFacts> = {}): DueFacts {
   return {

@@ -1,0 +1,103 @@
+import { facts, table } from '../../terminal/terminal.ts';
+
+/** As the API answers. */
+export interface Rotation {
+  readonly id: string;
+  readonly credential: string;
+  readonly replaces: number | null;
+  readonly version: number | null;
+  readonly reason: string;
+  readonly askedBy: string;
+  readonly issuer: string;
+  readonly state: string;
+  readonly step: string;
+  readonly since: string;
+  readonly waitsFor: string | null;
+  readonly next: string | null;
+  readonly path: readonly string[];
+  readonly found: Readonly<Record<string, unknown>>;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+}
+
+export interface Task {
+  readonly id: string;
+  readonly credential: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly owner: string;
+  readonly title: string;
+  readonly steps?: readonly string[];
+  readonly text?: string;
+  readonly subject?: string;
+  readonly csr?: string | null;
+  readonly contacts?: readonly Readonly<Record<string, string>>[];
+  readonly dueAt: string;
+}
+
+export interface Straggler {
+  readonly principal: string;
+  readonly lease?: string;
+  readonly until?: string;
+}
+
+interface Seen {
+  readonly at: number;
+  readonly verdict: string;
+  readonly detail: string;
+}
+
+export function pathOf(credential: string): string {
+  return `/v1/credentials/${encodeURIComponent(credential)}/rotation`;
+}
+
+export function rotationLines(rotation: Rotation): string[] {
+  const { found } = rotation;
+  return facts([
+    ['rotation', rotation.id],
+    ['credential', rotation.credential],
+    ['state', rotation.state],
+    ['versions', `${rotation.replaces ?? 'none'} → ${rotation.version ?? 'to come'}`],
+    ['step', stepsOf(rotation)],
+    ['since', rotation.since],
+    ...(rotation.waitsFor === null ? [] : ([['waits for', rotation.waitsFor]] as const)),
+    ...(rotation.next === null ? [] : ([['then', rotation.next]] as const)),
+    ['asked by', `${rotation.askedBy}: ${rotation.reason}`],
+    ...seenLines('canary', found['canary']),
+    ...seenLines('control', found['control']),
+    ...provenLine(found),
+    ...(rotation.endedAt === null ? [] : ([['ended', rotation.endedAt]] as const)),
+  ]);
+}
+
+function stepsOf({ path, step, endedAt }: Rotation): string {
+  return path.map((one) => (one === step && endedAt === null ? `[${one}]` : one)).join(' → ');
+}
+
+function seenLines(name: string, value: unknown): [string, string][] {
+  if (value === undefined) return [];
+  const { verdict, detail, at } = value as Seen;
+  return [[name, `${verdict} at ${new Date(at).toISOString()}. ${detail}`]];
+}
+
+function provenLine({ provenAt }: Rotation['found']): [string, string][] {
+  return typeof provenAt === 'number' ? [['old one dead', `proven at ${new Date(provenAt).toISOString()}`]] : [];
+}
+
+export function taskLines(task: Task): string[] {
+  const contacts = (task.contacts ?? []).map((contact) => Object.values(contact).join(', '));
+  return [
+    `${task.title} (${task.id}, for ${task.owner}, due ${task.dueAt})`,
+    ...(task.steps ?? []).map((step, at) => `  ${at + 1}. ${step}`),
+    ...(contacts.length === 0 ? [] : [`  Contact: ${contacts.join('; ')}`]),
+    ...(task.subject === undefined ? [] : ['', `  Subject: ${task.subject}`]),
+    ...(task.text === undefined ? [] : ['', ...task.text.split('\n').map((line) => `  ${line}`)]),
+    ...(typeof task.csr === 'string' ? ['', ...task.csr.trimEnd().split('\n')] : []),
+  ];
+}
+
+export function stragglerLines(stragglers: readonly Straggler[]): string[] {
+  if (stragglers.length === 0) return [];
+  const rows = stragglers.map(({ principal, lease, until }) => [principal, lease ?? 'revealed copy', until ?? 'never']);
+  return ['', ...table(['still on the old version', 'lease', 'until'], rows, '')];
+}

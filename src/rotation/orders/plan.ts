@@ -1,0 +1,159 @@
+import { credentialName, partsOf } from '../../access/credential-name.ts';
+import { timestamp } from '../../core/clock.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import type { Desk } from '../../credential/desk.ts';
+import type { Issuer } from '../../issuer/issuer.ts';
+import type { VersionRow } from '../../ledger/tables.ts';
+import { type Environment, nextWithin, type Profile } from '../../partner/profile.ts';
+import { liveLeases } from '../steps/leave/drain.ts';
+import { currentOf } from '../steps/swap/promote.ts';
+import { pathOf, type Step, type Way } from '../workflow/path.ts';
+
+/** Somebody has to do this; `who` is `keyturn`, `issuer`, `partner` or `person`. */
+export interface PlannedStep {
+  readonly step: Step;
+  readonly who: string;
+  readonly what: string;
+}
+
+/** What a rotation would do. */
+export interface Plan {
+  readonly credential: string;
+  readonly replaces: number | null;
+  readonly issuer: string;
+  readonly way: Way;
+  readonly steps: readonly PlannedStep[];
+  /** `none`, or why clients may be refused for a while. */
+  readonly outage: string;
+  /** Who has a lease on the version that is replaced, by principal. */
+  readonly clients: readonly { readonly principal: string; readonly leases: number; readonly until: string }[];
+  /** When the current certificate ends, and when the partner's hours next allow a change; null when always. */
+  readonly notAfter: string | null;
+  readonly hoursFrom: string | null;
+  /** What will not be as one might wish. */
+  readonly warnings: readonly string[];
+}
+
+/** All that a plan rests on. */
+export interface Ground {
+  readonly credential: string;
+  readonly profile: Profile;
+  readonly environment: Environment;
+  readonly issuer: Issuer;
+  readonly current: VersionRow | null;
+  readonly way: Way;
+}
+
+/**
+ * @throws KeyturnError `not_found` (no such partner or credential), `config_invalid` (the profile names an issuer that
+ * there is not, or one that can't do what it asks), `no_current_version` where a partner makes the first key.
+ */
+export async function groundOf(desk: Desk, issuers: ReadonlyMap<string, Issuer>, name: string): Promise<Ground> {
+  const credential = credentialName(name);
+  const parts = partsOf(credential);
+  const profile = desk.profiles().profile(parts.partner);
+  const environment = desk.profiles().environment(parts.partner, parts.environment);
+  const { issuance } = environment.lifecycle;
+  const issuer = issuers.get(issuance.issuer);
+  if (issuer === undefined) {
+    throw new KeyturnError('config_invalid', `The profile of ${credential} names the issuer ${issuance.issuer}.`, {
+      fix: `Add it under issuers in keyturn.yaml, or correct the profile; there are: ${[...issuers.keys()].join(', ')}.`,
+    });
+  }
+  if (!issuer.can.keyMadeBy.includes(issuance.key)) {
+    throw new KeyturnError(
+      'config_invalid',
+      `The issuer ${issuer.name} issues nothing for a key of the ${issuance.key}.`,
+      {
+        fix: 'Correct issuance.key in the profile.',
+      },
+    );
+  }
+  const current = await currentOf(desk, credential);
+  if (current === null && issuance.key === 'partner') {
+    throw new KeyturnError('no_current_version', `${credential} has no version to replace.`, {
+      fix: `Import the first one: keyturn import ${credential} …`,
+    });
+  }
+  const way = { keyBy: issuance.key, live: issuance.live, replaces: current !== null };
+  return { credential, profile, environment, issuer, current, way };
+}
+
+export async function planOf(desk: Desk, ground: Ground): Promise<Plan> {
+  const { credential, environment, issuer, current, way } = ground;
+  const { hours } = environment.lifecycle;
+  const now = desk.clock.now();
+  const opens = hours === null ? now : nextWithin(hours, now, Number.MAX_SAFE_INTEGER);
+  return {
+    credential,
+    replaces: current?.version ?? null,
+    issuer: issuer.name,
+    way,
+    steps: pathOf(way).map((step) => ({ step, ...describe(step, ground) })),
+    outage:
+      way.live === 1 && way.replaces
+        ? 'The partner accepts one certificate at a time: clients are refused from the moment that the new one is issued until each has moved to it.'
+        : 'none',
+    clients: current === null ? [] : clientsOf(await liveLeases(desk, current, now)),
+    notAfter: current === null ? null : timestamp(current.not_after),
+    hoursFrom: opens > now ? timestamp(opens) : null,
+    warnings: warningsOf(ground),
+  };
+}
+
+function clientsOf(leases: readonly { readonly principal: string; readonly expires_at: number }[]): Plan['clients'] {
+  const byPrincipal = Map.groupBy(leases, ({ principal }) => principal);
+  return [...byPrincipal].map(([principal, own]) => ({
+    principal,
+    leases: own.length,
+    until: timestamp(Math.max(...own.map((lease) => lease.expires_at))),
+  }));
+}
+
+function describe(step: Step, { environment, issuer, way }: Ground): { who: string; what: string } {
+  const { test, revocation } = environment.lifecycle;
+  const asks = revocation.by === 'asking';
+  const words: Record<Step, { who: string; what: string }> = {
+    'make-key': { who: 'keyturn', what: 'A key is made and put into its store.' },
+    request: { who: 'keyturn', what: `A request for it goes to ${issuer.name}.` },
+    await:
+      way.keyBy === 'partner'
+        ? { who: 'person', what: 'A person gets key and certificate from the partner and uploads them.' }
+        : issuer.can.answers === 'awaited'
+          ? { who: 'person', what: 'A person has the request signed and uploads the certificate.' }
+          : { who: 'issuer', what: 'The certificate comes back and is judged.' },
+    canary: {
+      who: 'keyturn',
+      what: test === null ? 'Nothing: the profile names no test.' : `It is tried at ${test.host}.`,
+    },
+    promote: { who: 'keyturn', what: 'It becomes current; clients are told at once.' },
+    drain: { who: 'keyturn', what: 'Until nobody uses the old one any more.' },
+    revoke: asks
+      ? { who: 'person', what: 'A person asks the partner to revoke the old certificate.' }
+      : { who: 'issuer', what: 'The old certificate is revoked.' },
+    prove: {
+      who: 'keyturn',
+      what: test === null ? 'A person waives the proof: there is no test.' : 'The old one is seen to be refused.',
+    },
+    destroy: { who: 'keyturn', what: 'The old key is destroyed.' },
+    restore: { who: 'keyturn', what: 'The old version becomes current again.' },
+    discard: { who: 'keyturn', what: 'What was made is revoked and retired.' },
+  };
+  return words[step];
+}
+
+function warningsOf({ environment, issuer, way }: Ground): string[] {
+  const { test, revocation } = environment.lifecycle;
+  return [
+    ...(test === null ? ['The profile names no test: neither canary nor proof will say anything.'] : []),
+    ...(way.live === 1 && way.replaces
+      ? ['Issuing the new certificate is the point of no return: it can neither be aborted after that nor rolled back.']
+      : []),
+    ...(way.keyBy === 'keyturn' && !issuer.can.finds && issuer.can.sameAnswerSeconds === 0
+      ? [`${issuer.name} can't say what it has issued: after a lost answer a certificate may exist that nobody knows.`]
+      : []),
+    ...(revocation.by === 'issuer' && !issuer.can.keepsReason
+      ? [`${issuer.name} keeps no reason of a revocation; it is on our log alone.`]
+      : []),
+  ];
+}

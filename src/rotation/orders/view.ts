@@ -1,0 +1,118 @@
+import { credentialName } from '../../access/credential-name.ts';
+import type { JsonObject } from '../../core/canonical-json.ts';
+import { timestamp } from '../../core/clock.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import { authorise } from '../../credential/authorise.ts';
+import type { Caller } from '../../credential/caller.ts';
+import type { Desk } from '../../credential/desk.ts';
+import type { RotationRow, TaskRow } from '../../ledger/tables.ts';
+import { liveLeases, unwaived } from '../steps/leave/drain.ts';
+import { factsOf } from '../workflow/facts.ts';
+import { type Step, stepAfter } from '../workflow/path.ts';
+import { leaving } from '../workflow/step.ts';
+
+const MOST_TASKS = 1_000;
+const PAGE = 100;
+
+/** Where a rotation is, what it waits for, since when, and what happens next. */
+export async function showRotation(desk: Desk, caller: Caller, name: string): Promise<JsonObject> {
+  const credential = credentialName(name);
+  await authorise(desk, caller, 'credential:list', credential);
+  const order = { orderBy: 'created_at', descending: true, limit: 1 } as const;
+  const [row] = await desk.ledger.find('rotations', { credential }, order);
+  if (row === undefined) {
+    throw new KeyturnError('not_found', `${credential} has never been rotated.`, {
+      fix: `See what a rotation would do: keyturn rotate ${credential} --plan`,
+    });
+  }
+  const tasks = await desk.ledger.find('tasks', { rotation: row.id }, { orderBy: 'id', limit: MOST_TASKS });
+  return { ...rotationJson(row), stragglers: await stragglers(desk, row), tasks: tasks.map(taskJson) };
+}
+
+/** Those whose credential the caller may see, the newest first. */
+export async function listRotations(
+  desk: Desk,
+  caller: Caller,
+  query: { readonly open: boolean },
+): Promise<JsonObject[]> {
+  const where = query.open ? { ended_at: null } : {};
+  const rows = await desk.ledger.find('rotations', where, {
+    orderBy: 'created_at',
+    descending: true,
+    limit: 10 * PAGE,
+  });
+  return rows
+    .filter((row) => maySee(desk, caller, row.credential))
+    .slice(0, PAGE)
+    .map(rotationJson);
+}
+
+/** Open tasks of credentials that the caller may see, the most urgent first. */
+export async function listTasks(desk: Desk, caller: Caller): Promise<JsonObject[]> {
+  const rows = await desk.ledger.find('tasks', { state: 'open' }, { orderBy: 'due_at', limit: MOST_TASKS });
+  return rows.filter((row) => maySee(desk, caller, row.credential)).map(taskJson);
+}
+
+function maySee(desk: Desk, { principal }: Caller, credential: string): boolean {
+  return desk.policy().decide({ principal, permission: 'credential:list', credential, now: desk.clock.now() }).allow;
+}
+
+export function rotationJson(row: RotationRow): JsonObject {
+  const facts = factsOf(row);
+  const open = row.ended_at === null;
+  return {
+    id: row.id,
+    credential: row.credential,
+    replaces: row.replaces,
+    version: row.version,
+    reason: row.reason,
+    askedBy: row.asked_by,
+    issuer: row.issuer,
+    state: row.state,
+    step: row.step,
+    since: timestamp(row.step_since),
+    waitsFor: row.waits_for === '' ? null : row.waits_for,
+    next: open ? stepAfter(facts.path, row.step as Step) : null,
+    path: [...facts.path],
+    found: foundJson(facts),
+    startedAt: timestamp(row.created_at),
+    endedAt: row.ended_at === null ? null : timestamp(row.ended_at),
+  };
+}
+
+/** What the steps have found, for people and programs. */
+function foundJson({ path: _path, way, csr, ...found }: ReturnType<typeof factsOf>): JsonObject {
+  const plain = JSON.parse(JSON.stringify(found)) as JsonObject;
+  return { keyBy: way.keyBy, live: way.live, ...(csr === undefined ? {} : { csr }), ...plain };
+}
+
+export function taskJson(row: TaskRow): JsonObject {
+  return {
+    id: row.id,
+    rotation: row.rotation,
+    credential: row.credential,
+    kind: row.kind,
+    state: row.state,
+    owner: row.owner,
+    title: row.title,
+    ...(JSON.parse(row.body) as JsonObject),
+    dueAt: timestamp(row.due_at),
+    reminders: row.reminders,
+    openedAt: timestamp(row.created_at),
+    closedAt: row.closed_at === null ? null : timestamp(row.closed_at),
+    closedBy: row.closed_by,
+    note: row.note,
+  };
+}
+
+/** Who keeps the version that leaves from being drained. */
+async function stragglers(desk: Desk, row: RotationRow): Promise<JsonObject[]> {
+  const number = leaving(row);
+  if (row.step !== 'drain' || number === null || row.ended_at !== null) return [];
+  const [version] = await desk.ledger.find('versions', { credential: row.credential, version: number });
+  if (version === undefined) return [];
+  const leases = await liveLeases(desk, version, desk.clock.now());
+  const held = leases.map(({ id, principal, expires_at }) => ({ principal, lease: id, until: timestamp(expires_at) }));
+  const revealed = await unwaived(desk, version, factsOf(row));
+  return [...held, ...revealed.map((principal) => ({ principal, revealed: true }))];
+}

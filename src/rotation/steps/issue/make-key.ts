@@ -1,0 +1,71 @@
+import { timestamp } from '../../../core/clock.ts';
+import { isKeyturnError } from '../../../core/errors.ts';
+import { storesNotHeld } from '../../../credential/hold/checks.ts';
+import { storeNamed } from '../../../credential/store/settle-moves.ts';
+import { credentialPlace, storePlace } from '../../../credential/store/store-queue.ts';
+import { nextVersion } from '../../../credential/version/numbers.ts';
+import { attested } from '../../../credential/version/settle.ts';
+import type { KeyStore } from '../../../keystore/keystore.ts';
+import { versionRecord } from '../../../keystore/record-name.ts';
+import { spkiOfPkcs8 } from '../../../x509/private-key.ts';
+import { type NewKey, newPrivateKey } from '../../../x509/request/new-key.ts';
+import { backoff, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
+
+/**
+ * Our own key for the new version: its place is on record, then it is made and written there, then its fingerprint is on
+ * record. Interrupted in between, the key that lies there is the one, for nobody else writes to that name.
+ */
+export const makeKey: StepHandler = async (context) => {
+  const { desk, row } = context;
+  const { version, record, store: name } = await placeOf(context);
+  const store = storeNamed(desk, name);
+  try {
+    return await desk.storeQueue.run([storePlace(store.name), credentialPlace(row.credential)], async () => {
+      const { algorithm } = context.environment.lifecycle.issuance.request;
+      const spki = (await fingerprintOf(store, record)) ?? (await make(store, record, algorithm));
+      context.point('make-key:written');
+      return next({
+        set: { spki },
+        writes: await attested(desk, store.name),
+        entry: {
+          kind: 'version.key-made',
+          version,
+          data: { spki, algorithm, store: store.name, record, at: timestamp(context.now()), done: row.step },
+        },
+      });
+    });
+  } catch (error) {
+    if (!isKeyturnError(error, 'keystore_unavailable')) throw error;
+    return wait(`${error.message} Trying again.`, backoff(context));
+  }
+};
+
+/** Number and record of the new version, on record before anything is written. */
+async function placeOf({ desk, row, journal }: StepContext) {
+  const { version, record, store } = row;
+  if (version !== null && record !== null && store !== null) return { version, record, store };
+  const number = await nextVersion(desk.ledger, row.credential);
+  const place = { version: number, record: versionRecord(row.credential, number), store: desk.defaultStore.name };
+  await journal.note('version.key-intended', {
+    set: place,
+    checks: storesNotHeld(place.store),
+    entry: { kind: 'version.key-intended', version: number, data: { store: place.store, record: place.record } },
+  });
+  return place;
+}
+
+/** Null when nothing is there yet. */
+async function fingerprintOf(store: KeyStore, record: string): Promise<string | null> {
+  using octets = await store.tryRead(record);
+  return octets === null ? null : spkiOfPkcs8(octets);
+}
+
+async function make(store: KeyStore, record: string, algorithm: NewKey): Promise<string> {
+  const key = await newPrivateKey(algorithm);
+  try {
+    await store.write(record, key.pkcs8);
+    return key.spki;
+  } finally {
+    key.pkcs8.dispose();
+  }
+}

@@ -1,0 +1,71 @@
+import { parseEntry } from '../../../audit/recorded.ts';
+import type { Desk } from '../../../credential/desk.ts';
+import { findVersion } from '../../../credential/version/promote.ts';
+import { moveVersion } from '../../../credential/version/states.ts';
+import type { LeaseRow, VersionRow } from '../../../ledger/tables.ts';
+import { type Facts, waiverOf } from '../../workflow/facts.ts';
+import { leaving, next, type StepHandler, wait } from '../../workflow/step.ts';
+
+const MOST_LEASES = 1_000;
+
+/**
+ * Until nobody uses the version that leaves: no live lease on it, and the longest request since the last one has
+ * passed. What was revealed never drains: a person waives it by name. Then its use is over for good.
+ */
+export const drain: StepHandler = async (context) => {
+  const { desk, row, facts, now, pace } = context;
+  const number = leaving(row);
+  if (number === null) return next();
+  const version = await findVersion(desk, row.credential, number);
+  if (version.state === 'retired' || version.state === 'destroyed') return next();
+  if (version.state === 'compromised') return next({ facts: { drainedAt: now() } });
+  if (version.state === 'staged') return next();
+  const waived = waiverOf(facts, 'drain') !== null;
+  const live = await liveLeases(desk, version, now());
+  if (live.length > 0 && !waived) return wait(`Leases are live on version ${number}.`, pace.lookMs);
+  const revealed = await unwaived(desk, version, facts);
+  if (revealed.length > 0) {
+    const names = revealed.join(', ');
+    return wait(`Version ${number} was revealed to ${names}; such a copy never drains: waive it by name.`, pace.lookMs);
+  }
+  const quiet = `No lease is left on version ${number}; requests under way may take until their end.`;
+  // Whoever was seen last may have begun a request just then.
+  const since = ['', quiet].includes(row.waits_for) ? row.changed_at : now();
+  const left = since + pace.longestRequestMs - now();
+  if (!waived && left > 0) return wait(quiet, left);
+  return next({
+    facts: { drainedAt: now() },
+    checks: waived ? [] : [{ rule: 'leases-live', table: 'leases', none: liveOn(version, now()) }],
+    writes: [moveVersion(version, 'retired', now())],
+    entry: {
+      kind: 'version.retired',
+      version: version.version,
+      data: { spki: version.spki, from: version.state, liveLeases: live.length, done: row.step },
+    },
+  });
+};
+
+export function liveOn({ credential, version }: VersionRow, now: number) {
+  return { credential, version, state: 'live', expires_at: { gt: now } } as const;
+}
+
+/** Those that end last first. */
+export function liveLeases(desk: Desk, version: VersionRow, now: number): Promise<LeaseRow[]> {
+  const order = { orderBy: 'expires_at', descending: true, limit: MOST_LEASES } as const;
+  return desk.ledger.find('leases', liveOn(version, now), order);
+}
+
+/** Persons whom the key was revealed to, and whose copy nobody has waived. */
+export async function unwaived(
+  desk: Desk,
+  { credential, version }: VersionRow,
+  { waivers = [] }: Facts,
+): Promise<string[]> {
+  const entries = await desk.ledger.entries({ credential, kind: 'key.revealed', limit: 10_000 });
+  const persons = entries
+    .map(({ json }) => parseEntry(json))
+    .filter((entry) => entry.version === version)
+    .map(({ actor }) => actor);
+  const waived = new Set(waivers.filter(({ what }) => what === 'holder').map(({ subject }) => subject));
+  return [...new Set(persons)].filter((person) => !waived.has(person)).sort();
+}

@@ -1,0 +1,111 @@
+import { timestamp } from '../../../core/clock.ts';
+import { isKeyturnError } from '../../../core/errors.ts';
+import { findVersion } from '../../../credential/version/promote.ts';
+import type { RevocationReason } from '../../../issuer/reason.ts';
+import type { TaskRow, VersionRow } from '../../../ledger/tables.ts';
+import { seen } from '../../proof/prober.ts';
+import { openTask } from '../../task/tasks.ts';
+import { revocationText } from '../../task/texts.ts';
+import { byHandOf, contactOf } from '../../workflow/by-hand.ts';
+import type { Revocation, Seen } from '../../workflow/facts.ts';
+import { backoff, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
+
+/**
+ * The old certificate is revoked: through the issuer, else by a person who asks the partner. Before that it is shown once
+ * more, so that a later refusal means something. Where its successor killed it, there is nothing left to ask for.
+ */
+export const revoke: StepHandler = async (context) => {
+  const { desk, row, facts } = context;
+  const old = await findVersion(desk, row.credential, row.replaces ?? 0);
+  const control = await controlOf(context, old);
+  const found = control === null ? {} : { control };
+  if (facts.way.live === 1 && control?.verdict === 'refused') {
+    return done(context, { by: 'superseded', who: 'system', reasonKept: false }, found);
+  }
+  return context.environment.lifecycle.revocation.by === 'issuer'
+    ? byIssuer(context, old, found)
+    : byPerson(context, old, found);
+};
+
+/** Shown once; null where the profile names no way, or it was seen accepted already. */
+async function controlOf({ row, facts, environment, prober }: StepContext, old: VersionRow): Promise<Seen | null> {
+  const { test } = environment.lifecycle;
+  if (test === null || (facts.control?.verdict === 'accepted' && facts.way.live !== 1)) return null;
+  if (row.waits_for !== '') return null;
+  const [shown] = await prober.open(row, [old], environment, 'control');
+  return shown === undefined ? null : seen(await prober.show(shown, test, environment));
+}
+
+async function byIssuer(context: StepContext, old: VersionRow, found: { control?: Seen }) {
+  const { issuer, profile, environment, point } = context;
+  try {
+    const answer = await issuer.revoke({
+      certificate: old.certificate,
+      reason: reasonOf(context, old),
+      byHand: byHandOf(profile, environment),
+    });
+    point('revoke:told');
+    if (answer.kind === 'asked') return byPerson(context, old, found);
+    return done(context, { by: 'issuer', who: issuer.name, reasonKept: answer.reasonKept }, found);
+  } catch (error) {
+    if (!isKeyturnError(error, 'issuer_unavailable') && !isKeyturnError(error, 'issuer_refused')) throw error;
+    return wait(`${error.message} Trying again.`, backoff(context), { facts: found });
+  }
+}
+
+async function byPerson(context: StepContext, old: VersionRow, found: { control?: Seen }) {
+  const { row, profile, environment, now, pace } = context;
+  const task = await taskOf(context);
+  if (task?.state === 'done')
+    return done(context, { by: 'person', who: task.closed_by ?? '', reasonKept: false }, found);
+  const { revocation } = environment.lifecycle;
+  const contact = contactOf(profile, revocation.contact);
+  const why = `Waiting until a person has had version ${old.version} revoked: see the open task.`;
+  if (task !== null) return wait(why, pace.lookMs);
+  return wait(why, pace.lookMs, {
+    facts: found,
+    writes: [
+      openTask(
+        row,
+        {
+          kind: 'revoke',
+          owner: contact?.role ?? row.asked_by,
+          title: `Have certificate ${old.serial} of ${row.credential} revoked`,
+          body: revocationText(profile, row, old, contact, reasonOf(context, old)),
+          dueAt: now() + revocation.deadline * 1000,
+        },
+        now(),
+      ),
+    ],
+  });
+}
+
+async function taskOf({ desk, row }: StepContext): Promise<TaskRow | null> {
+  const [task] = await desk.ledger.find(
+    'tasks',
+    { rotation: row.id, kind: 'revoke', state: { in: ['open', 'done'] } },
+    { orderBy: 'id', descending: true, limit: 1 },
+  );
+  return task ?? null;
+}
+
+function reasonOf({ row }: StepContext, old: VersionRow): RevocationReason {
+  return old.state === 'compromised' || row.reason === 'compromised' ? 'keyCompromise' : 'superseded';
+}
+
+function done(
+  context: StepContext,
+  { by, who, reasonKept }: Pick<Revocation, 'by' | 'who' | 'reasonKept'>,
+  found: { control?: Seen },
+) {
+  const at = context.now();
+  const reason = context.row.reason;
+  return next({
+    facts: { ...found, revocation: { at, by, who, reason, reasonKept } },
+    entry: {
+      kind: 'version.revoked',
+      ...(context.row.replaces === null ? {} : { version: context.row.replaces }),
+      data: { by, who, reasonKept, at: timestamp(at), control: found.control?.verdict ?? null, done: context.row.step },
+    },
+  });
+}

@@ -1,0 +1,71 @@
+import type { RotationRow } from '../../ledger/tables.ts';
+import type { Step, Way } from './path.ts';
+
+/** What a partner said to a certificate. Times are milliseconds since the epoch. */
+export interface Seen {
+  readonly at: number;
+  readonly verdict: 'accepted' | 'refused' | 'inconclusive';
+  /** Stable, see `tls/probe`. */
+  readonly cause: string;
+  readonly detail: string;
+}
+
+/** One round of the proof: the new certificate, the old one, the new one again. */
+export interface ProofRound {
+  readonly at: number;
+  readonly before: Seen;
+  readonly old: Seen;
+  readonly after: Seen;
+}
+
+export interface Revocation {
+  readonly at: number;
+  /** `superseded`: the partner accepted it no more when its successor was issued. */
+  readonly by: 'issuer' | 'person' | 'superseded';
+  readonly who: string;
+  readonly reason: string;
+  /** Whether the issuer took the reason down. */
+  readonly reasonKept: boolean;
+}
+
+export interface Waiver {
+  readonly what: 'canary' | 'drain' | 'proof' | 'holder';
+  /** For a holder: whose copy. */
+  readonly subject?: string;
+  readonly by: string;
+  readonly why: string;
+  readonly at: number;
+}
+
+/** Kept as JSON in the rotation's row. What is not known yet is absent. */
+export interface Facts {
+  readonly path: readonly Step[];
+  readonly way: Way;
+  /** The request to the issuer may have arrived from then on. */
+  readonly requestedAt?: number;
+  /** PEM. Public. */
+  readonly csr?: string;
+  readonly canary?: Seen;
+  readonly promotedAt?: number;
+  readonly drainedAt?: number;
+  /** The old certificate, before anybody was asked to revoke it. */
+  readonly control?: Seen;
+  readonly revocation?: Revocation;
+  /** The good rounds of the proof so far; one that fails takes those before it away. */
+  readonly rounds?: readonly ProofRound[];
+  readonly lastRound?: ProofRound;
+  readonly provenAt?: number;
+  /** Nobody could say in time that the old certificate is dead. */
+  readonly overdueSince?: number;
+  readonly waivers?: readonly Waiver[];
+  /** Why it was aborted or rolled back. */
+  readonly undone?: { readonly by: string; readonly why: string; readonly at: number };
+}
+
+export function factsOf(row: Pick<RotationRow, 'facts'>): Facts {
+  return JSON.parse(row.facts) as Facts;
+}
+
+export function waiverOf({ waivers = [] }: Facts, what: Waiver['what']): Waiver | null {
+  return waivers.find((one) => one.what === what) ?? null;
+}

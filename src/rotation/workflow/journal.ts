@@ -1,0 +1,121 @@
+import type { JsonObject } from '../../core/canonical-json.ts';
+import type { Check, Write } from '../../ledger/change.ts';
+import type { Fence } from '../../ledger/fence.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { RotationRow } from '../../ledger/tables.ts';
+import { type Facts, factsOf } from './facts.ts';
+import { type Step, stepAfter } from './path.ts';
+
+/** What a step leaves behind, in the same commit as the rotation's own row. */
+export interface Progress {
+  readonly facts?: Partial<Facts>;
+  readonly set?: Partial<RotationRow>;
+  readonly writes?: readonly Write[];
+  readonly checks?: readonly Check[];
+  /** Instead of the rotation's own kind of entry: a kind that others watch for. */
+  readonly entry?: { readonly kind: string; readonly version?: number; readonly data?: JsonObject };
+}
+
+/** How a step ended: on to the next; not yet, look again in so many milliseconds; or a person must decide. */
+export type StepOutcome =
+  | { readonly kind: 'next'; readonly progress?: Progress }
+  | { readonly kind: 'wait'; readonly why: string; readonly againMs: number; readonly progress?: Progress }
+  | { readonly kind: 'halt'; readonly why: string; readonly progress?: Progress };
+
+/**
+ * Writes what the steps of one rotation did. Each commit names the revision that it was decided on, and the fence that
+ * it was decided inside of: whoever was overtaken changes nothing, and is told so.
+ */
+export class Journal {
+  readonly #ledger: Ledger;
+  readonly #fence: Fence;
+  readonly #now: () => number;
+  #row: RotationRow;
+
+  constructor(ledger: Ledger, fence: Fence, now: () => number, row: RotationRow) {
+    this.#ledger = ledger;
+    this.#fence = fence;
+    this.#now = now;
+    this.#row = row;
+  }
+
+  /** As last written. */
+  get row(): RotationRow {
+    return this.#row;
+  }
+
+  /** The end of a step. @throws {@link Overtaken} */
+  record(outcome: StepOutcome): Promise<void> {
+    const { progress = {} } = outcome;
+    if (outcome.kind === 'next') return this.#advance(progress);
+    const state = outcome.kind === 'halt' ? 'halted' : this.#row.state;
+    const data = { step: this.#row.step, why: outcome.why };
+    return this.#commit(progress, { state, waits_for: outcome.why }, [`rotation.${KINDS[outcome.kind]}`, data]);
+  }
+
+  /** In the midst of a step. @throws {@link Overtaken} */
+  note(kind: string, progress: Progress): Promise<void> {
+    return this.#commit(progress, {}, [kind, {}]);
+  }
+
+  #advance(progress: Progress): Promise<void> {
+    const { state, step: done, facts } = this.#row;
+    const step = stepAfter(factsOf({ facts }).path, done as Step);
+    const now = this.#now();
+    if (step !== null) {
+      const set = { step, step_since: now, waits_for: '' };
+      return this.#commit(progress, set, ['rotation.advanced', { done, next: step }]);
+    }
+    const end = endOf(state, factsOf({ facts }).path);
+    return this.#commit(progress, { state: end, waits_for: '', ended_at: now }, [`rotation.${end}`, { done }]);
+  }
+
+  async #commit(
+    progress: Progress,
+    moved: Partial<RotationRow>,
+    [kind, data]: readonly [string, JsonObject],
+  ): Promise<void> {
+    const row = this.#row;
+    const facts = progress.facts === undefined ? row.facts : JSON.stringify({ ...factsOf(row), ...progress.facts });
+    const changed = { facts, revision: row.revision + 1, changed_at: this.#now() };
+    const set: Partial<RotationRow> = { ...progress.set, ...moved, ...changed };
+    const { entry, writes = [], checks = [] } = progress;
+    const version = entry?.version ?? set.version ?? row.version ?? row.replaces;
+    const outcome = await this.#ledger.commit({
+      checks: [
+        ...this.#fence.checks,
+        { rule: 'rotation-moved-on', table: 'rotations', some: { id: row.id, revision: row.revision } },
+        ...checks,
+      ],
+      writes: [...writes, { update: 'rotations', where: { id: row.id }, set, rows: 1 }],
+      entry: {
+        kind: entry?.kind ?? kind,
+        actor: 'system',
+        credential: row.credential,
+        ...(version === null ? {} : { version }),
+        data: { rotation: row.id, ...data, ...entry?.data },
+      },
+    });
+    if (!outcome.committed) throw new Overtaken(outcome.rule);
+    this.#row = { ...row, ...set };
+  }
+}
+
+/** What a step was decided on has changed before it was written: nothing was, and it is decided anew. */
+export class Overtaken extends Error {
+  readonly rule: string;
+
+  constructor(rule: string) {
+    super(`A rotation met a change while it was recorded (${rule}).`);
+    this.rule = rule;
+  }
+}
+
+/** Kinds of entries. */
+const KINDS = { wait: 'waits', halt: 'halted' } as const;
+
+/** How a way ends, by the state in which it was gone. */
+function endOf(state: RotationRow['state'], path: readonly Step[]): RotationRow['state'] {
+  if (state !== 'undoing') return 'completed';
+  return path.includes('restore') ? 'rolled-back' : 'aborted';
+}

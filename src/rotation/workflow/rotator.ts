@@ -1,0 +1,166 @@
+import { partsOf } from '../../access/credential-name.ts';
+import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
+import type { Desk } from '../../credential/desk.ts';
+import type { Issuer } from '../../issuer/issuer.ts';
+import type { Fence } from '../../ledger/fence.ts';
+import type { RotationRow } from '../../ledger/tables.ts';
+import { Prober, type ProberOptions } from '../proof/prober.ts';
+import { HANDLERS } from '../steps/handlers.ts';
+import { factsOf } from './facts.ts';
+import { Journal, Overtaken, type StepOutcome } from './journal.ts';
+import type { Step } from './path.ts';
+import { backoff, PACE, type Pace, type StepContext } from './step.ts';
+
+export interface RotatorOptions {
+  readonly desk: Desk;
+  /** By name; `manual` is always among them. */
+  readonly issuers: ReadonlyMap<string, Issuer>;
+  readonly pace?: Partial<Pace>;
+  readonly resolve?: ProberOptions['resolve'];
+  /** Told of each point at which a crash is to leave nothing undone, as it is passed. Must not throw. */
+  readonly onPoint?: (name: string) => void;
+  /** Told of what no step expects. The rotation is tried again later. Must not throw. */
+  readonly onError?: (row: RotationRow, error: unknown) => void;
+}
+
+/** Rotations that are gone on with at a time, and read at a time. */
+const AT_ONCE = 8;
+const MOST_OPEN = 10_000;
+/** Steps in a row of one rotation before others have their turn. */
+const MOST_STEPS = 64;
+
+interface Waiting {
+  /** What it was when it had to wait: another one is looked at at once. */
+  readonly revision: number;
+  /** Wall clock, milliseconds. */
+  readonly until: number;
+  readonly tries: number;
+}
+
+/**
+ * Goes on with every open rotation, step by step, until it has to wait. Any server of the ledger may: each rotation is
+ * one server's at a time, and what it finds when it comes to it is all that it knows.
+ */
+export class Rotator {
+  readonly #options: RotatorOptions;
+  readonly #pace: Pace;
+  readonly #prober: Prober;
+  readonly #waiting = new Map<string, Waiting>();
+  #round: Promise<void> | null = null;
+  #ended = false;
+
+  constructor(options: RotatorOptions) {
+    this.#options = options;
+    this.#pace = { ...PACE, ...options.pace };
+    this.#prober = new Prober(options);
+  }
+
+  /** Looks after every rotation whose time has come. A call during another joins it. */
+  tick(): Promise<void> {
+    this.#round ??= this.#look().finally(() => {
+      this.#round = null;
+    });
+    return this.#round;
+  }
+
+  /** When the step under way has ended. */
+  async stop(): Promise<void> {
+    this.#ended = true;
+    await this.#round?.catch(() => undefined);
+  }
+
+  async #look(): Promise<void> {
+    const { desk } = this.#options;
+    const open = await desk.ledger.find('rotations', { ended_at: null }, { limit: MOST_OPEN, orderBy: 'id' });
+    const ids = new Set(open.map(({ id }) => id));
+    for (const id of this.#waiting.keys()) if (!ids.has(id)) this.#waiting.delete(id);
+    const due = open.filter((row) => row.state !== 'halted' && this.#isDue(row));
+    const workers = Array.from({ length: Math.min(AT_ONCE, due.length) }, async () => {
+      for (let row = due.shift(); row !== undefined && !this.#ended; row = due.shift()) await this.#advance(row);
+    });
+    await Promise.all(workers);
+  }
+
+  #isDue({ id, revision }: RotationRow): boolean {
+    const waiting = this.#waiting.get(id);
+    return waiting === undefined || waiting.revision !== revision || waiting.until <= this.#options.desk.clock.now();
+  }
+
+  async #advance({ id, credential }: RotationRow): Promise<void> {
+    const { desk } = this.#options;
+    await desk.ledger.withFence([`rotation ${credential}`], 'try', async (fence) => {
+      for (let steps = 0; steps < MOST_STEPS && !this.#ended; steps += 1) {
+        const [row] = await desk.ledger.find('rotations', { id, ended_at: null });
+        if (row === undefined || row.state === 'halted' || !(await this.#step(row, fence))) return;
+      }
+    });
+  }
+
+  /** @returns whether it goes on at once. */
+  async #step(row: RotationRow, fence: Fence): Promise<boolean> {
+    const { desk, onError } = this.#options;
+    const before = this.#waiting.get(row.id);
+    const tries = before?.revision === row.revision ? before.tries : 0;
+    const journal = new Journal(desk.ledger, fence, () => desk.clock.now(), row);
+    try {
+      this.#point(`${row.step}:before`);
+      const outcome = await HANDLERS[row.step as Step](this.#contextOf(row, journal, tries));
+      this.#point(`${row.step}:acted`);
+      await this.#record(journal, outcome);
+      this.#point(`${row.step}:journaled`);
+      if (outcome.kind === 'wait') this.#wait(journal.row, outcome.againMs, tries);
+      return outcome.kind === 'next';
+    } catch (error) {
+      if (error instanceof Overtaken) {
+        this.#wait(row, this.#pace.lookMs, tries);
+        return false;
+      }
+      if (!isKeyturnError(error, 'ledger_unavailable') && !isKeyturnError(error, 'keystore_unavailable')) {
+        onError?.(row, error);
+      }
+      this.#wait(row, backoff({ pace: this.#pace, tries }), tries);
+      return false;
+    }
+  }
+
+  /** What it waits for is on record once, not each time that it is looked at. */
+  async #record(journal: Journal, outcome: StepOutcome): Promise<void> {
+    const same = outcome.kind === 'wait' && outcome.why === journal.row.waits_for && outcome.progress === undefined;
+    if (!same) await journal.record(outcome);
+  }
+
+  /** A try that left a trace on record counts on as well. */
+  #wait({ id, revision }: RotationRow, againMs: number, tries: number): void {
+    this.#waiting.set(id, { revision, until: this.#options.desk.clock.now() + againMs, tries: tries + 1 });
+  }
+
+  #contextOf(row: RotationRow, journal: Journal, tries: number): StepContext {
+    const { desk, issuers } = this.#options;
+    const { partner, environment } = partsOf(row.credential);
+    const profiles = desk.profiles();
+    const issuer = issuers.get(row.issuer);
+    if (issuer === undefined) {
+      throw new KeyturnError('config_invalid', `This server has no issuer named ${row.issuer}.`, {
+        fix: 'Add the issuer to the configuration of this server.',
+      });
+    }
+    return {
+      desk,
+      row,
+      facts: factsOf(row),
+      profile: profiles.profile(partner),
+      environment: profiles.environment(partner, environment),
+      issuer,
+      prober: this.#prober,
+      journal,
+      pace: this.#pace,
+      now: () => desk.clock.now(),
+      tries,
+      point: (name) => this.#point(name),
+    };
+  }
+
+  #point(name: string): void {
+    this.#options.onPoint?.(name);
+  }
+}

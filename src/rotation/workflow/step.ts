@@ -1,0 +1,70 @@
+import type { Desk } from '../../credential/desk.ts';
+import type { Issuer } from '../../issuer/issuer.ts';
+import type { RotationRow } from '../../ledger/tables.ts';
+import type { Environment, Profile } from '../../partner/profile.ts';
+import type { Prober } from '../proof/prober.ts';
+import type { Facts } from './facts.ts';
+import type { Journal, StepOutcome } from './journal.ts';
+
+/** How long things take, milliseconds. */
+export interface Pace {
+  /** Longest request of a client: what one may still do on a version after its last lease. Default 30,000. */
+  readonly longestRequestMs: number;
+  /** Between two looks at what others do. Default 1,000. */
+  readonly lookMs: number;
+  /** Between two tries of what failed: the first, and the longest. Defaults 2,000 and 300,000. */
+  readonly retryMs: number;
+  readonly retryMostMs: number;
+  /** How often a canary without a clear answer is tried before a person is asked. Default 5. */
+  readonly canaryTries: number;
+}
+
+export const PACE: Pace = {
+  longestRequestMs: 30_000,
+  lookMs: 1_000,
+  retryMs: 2_000,
+  retryMostMs: 300_000,
+  canaryTries: 5,
+};
+
+/** What a step works with. */
+export interface StepContext {
+  readonly desk: Desk;
+  readonly row: RotationRow;
+  readonly facts: Facts;
+  readonly profile: Profile;
+  readonly environment: Environment;
+  readonly issuer: Issuer;
+  readonly prober: Prober;
+  readonly journal: Journal;
+  readonly pace: Pace;
+  readonly now: () => number;
+  /** How often this step was tried in this process without an end, from 0. */
+  readonly tries: number;
+  /** A point that a crash is tried at. Between an act and its record. */
+  readonly point: (name: string) => void;
+}
+
+export type StepHandler = (context: StepContext) => Promise<StepOutcome>;
+
+export function next(progress: NonNullable<StepOutcome['progress']> = {}): StepOutcome {
+  return { kind: 'next', progress };
+}
+
+export function wait(why: string, againMs: number, progress?: StepOutcome['progress']): StepOutcome {
+  return { kind: 'wait', why, againMs, ...(progress === undefined ? {} : { progress }) };
+}
+
+export function halt(why: string, progress?: StepOutcome['progress']): StepOutcome {
+  return { kind: 'halt', why, ...(progress === undefined ? {} : { progress }) };
+}
+
+/** Later each time, so that what is down is not hammered. */
+export function backoff({ pace, tries }: Pick<StepContext, 'pace' | 'tries'>): number {
+  return Math.min(pace.retryMostMs, pace.retryMs * 2 ** Math.min(tries, 20));
+}
+
+/** The version that is on its way out: the old one, or, on the way back, the new one. */
+export function leaving(row: RotationRow): number | null {
+  return row.state === 'undoing' ? row.version : row.replaces;
+}

@@ -1,0 +1,181 @@
+import { z } from 'zod';
+import { timestamp } from '../../core/clock.ts';
+import { authorise } from '../../credential/authorise.ts';
+import type { Desk } from '../../credential/desk.ts';
+import { mandateOf } from '../../credential/mandate.ts';
+import type { Issuer } from '../../issuer/issuer.ts';
+import { attachCertificate } from '../../rotation/orders/attach.ts';
+import { groundOf, planOf } from '../../rotation/orders/plan.ts';
+import { startRotation } from '../../rotation/orders/start.ts';
+import { abortRotation, completeTask, retryRotation, rollBackRotation, waive } from '../../rotation/orders/steer.ts';
+import { listRotations, listTasks, rotationJson, showRotation, taskJson } from '../../rotation/orders/view.ts';
+import { ok, type Route, route } from '../http/route.ts';
+import { credentialParam, idParam, reasonRequest, taskDoneRequest, waiverRequest } from '../schemas.ts';
+import { uploadOf } from './credentials.ts';
+
+const openQuery = z.object({ open: z.enum(['true', 'false']).optional() });
+const steering = ['permission_denied', 'not_found', 'rotation_state', 'conflict'] as const;
+
+export interface RotationRoutesOptions {
+  readonly desk: Desk;
+  readonly issuers: ReadonlyMap<string, Issuer>;
+  /** There is something to go on with. */
+  readonly nudge: () => void;
+}
+
+/** Rotations: what one would do, starting, steering and seeing them; and the tasks that people do for them. */
+export function rotationRoutes(options: RotationRoutesOptions): Route[] {
+  return [...startRoutes(options), ...steerRoutes(options), ...taskRoutes(options)];
+}
+
+function startRoutes({ desk, issuers, nudge }: RotationRoutesOptions): Route[] {
+  return [
+    route({
+      id: 'planRotation',
+      method: 'get',
+      path: '/v1/credentials/{name}/rotation/plan',
+      summary: 'What a rotation would do, who must act, whom it concerns',
+      params: credentialParam,
+      success: { status: 200, description: 'The plan; nothing was begun' },
+      problems: ['permission_denied', 'not_found', 'no_current_version', 'config_invalid'],
+      handle: async ({ params }, caller) => {
+        await authorise(desk, caller, 'credential:rotate', params.name);
+        return ok(await planOf(desk, await groundOf(desk, issuers, params.name)));
+      },
+    }),
+    route({
+      id: 'startRotation',
+      method: 'post',
+      path: '/v1/credentials/{name}/rotation',
+      summary: 'Replace the current version: a workflow that any server goes on with',
+      params: credentialParam,
+      json: reasonRequest,
+      success: { status: 201, description: 'The rotation, as it begins' },
+      problems: ['permission_denied', 'not_found', 'no_current_version', 'conflict', 'config_invalid'],
+      handle: async ({ params, body }, caller) => {
+        const authority = await authorise(desk, caller, 'credential:rotate', params.name);
+        const ground = await groundOf(desk, issuers, params.name);
+        const { credential, current } = ground;
+        const mandate = mandateOf(caller, authority, 'credential:rotate', credential, current?.version ?? null);
+        const row = await startRotation(desk, mandate, ground, body.reason);
+        nudge();
+        return ok(rotationJson(row), 201);
+      },
+    }),
+    route({
+      id: 'showRotation',
+      method: 'get',
+      path: '/v1/credentials/{name}/rotation',
+      summary: 'The newest rotation of a credential: where it is, what it waits for, what happens next',
+      params: credentialParam,
+      success: { status: 200, description: 'With its tasks, and who keeps a version from being drained' },
+      problems: ['permission_denied', 'not_found'],
+      handle: async ({ params }, caller) => ok(await showRotation(desk, caller, params.name)),
+    }),
+    route({
+      id: 'listRotations',
+      method: 'get',
+      path: '/v1/rotations',
+      summary: 'Rotations of credentials that you may list, the newest 100',
+      query: openQuery,
+      success: { status: 200, description: 'Newest first' },
+      problems: ['unauthenticated'],
+      handle: async ({ query }, caller) =>
+        ok({ items: await listRotations(desk, caller, { open: query.open === 'true' }) }),
+    }),
+    route({
+      id: 'attachCertificate',
+      method: 'post',
+      path: '/v1/credentials/{name}/rotation/certificate',
+      summary: 'Upload the certificate that was signed for the rotation’s own key (multipart/form-data)',
+      params: credentialParam,
+      body: { kind: 'upload' },
+      success: { status: 201, description: 'The version that it made' },
+      problems: ['permission_denied', 'not_found', 'key_mismatch', 'chain_untrusted', 'certificate_expired'],
+      handle: async ({ params, files, fields }, caller) => {
+        const { files: uploaded, environmentConfirmed, acceptNewChain } = uploadOf(files, fields);
+        const attached = await attachCertificate(desk, caller, {
+          credential: params.name,
+          files: uploaded,
+          ...(environmentConfirmed === undefined ? {} : { environmentConfirmed }),
+          ...(acceptNewChain === undefined ? {} : { acceptNewChain }),
+        });
+        nudge();
+        return ok(attached, 201);
+      },
+    }),
+  ];
+}
+
+function steerRoutes({ desk, nudge }: RotationRoutesOptions): Route[] {
+  const orders = [
+    ['abortRotation', 'abort', 'Give up a rotation before its version is current', abortRotation],
+    ['rollBackRotation', 'roll-back', 'Make the old version current again, while it is not retired', rollBackRotation],
+    ['retryRotation', 'retry', 'Try again what was halted', retryRotation],
+  ] as const;
+  return [
+    ...orders.map(([id, verb, summary, order]) =>
+      route({
+        id,
+        method: 'post',
+        path: `/v1/credentials/{name}/rotation/${verb}`,
+        summary,
+        params: credentialParam,
+        json: reasonRequest,
+        success: { status: 200, description: 'The rotation as it is now' },
+        problems: steering,
+        handle: async ({ params, body }, caller) => {
+          const row = await order(desk, caller, params.name, body.reason);
+          nudge();
+          return ok(rotationJson(row));
+        },
+      }),
+    ),
+    route({
+      id: 'waive',
+      method: 'post',
+      path: '/v1/credentials/{name}/rotation/waivers',
+      summary: 'Take upon yourself what can’t be had: canary, drain, proof, or a copy in somebody’s hands',
+      params: credentialParam,
+      json: waiverRequest,
+      success: { status: 200, description: 'The rotation as it is now' },
+      problems: [...steering, 'invalid_input'],
+      handle: async ({ params, body }, caller) => {
+        const { what, holder, reason } = body;
+        const given = { what, why: reason, ...(holder === undefined ? {} : { subject: holder }) };
+        const row = await waive(desk, caller, params.name, given);
+        nudge();
+        return ok(rotationJson(row));
+      },
+    }),
+  ];
+}
+
+function taskRoutes({ desk, nudge }: RotationRoutesOptions): Route[] {
+  return [
+    route({
+      id: 'listTasks',
+      method: 'get',
+      path: '/v1/tasks',
+      summary: 'What people have to do for rotations of credentials that you may list',
+      success: { status: 200, description: 'Open ones, the most urgent first' },
+      problems: ['unauthenticated'],
+      handle: async (_input, caller) => ok({ items: await listTasks(desk, caller), now: timestamp(desk.clock.now()) }),
+    }),
+    route({
+      id: 'completeTask',
+      method: 'post',
+      path: '/v1/tasks/{id}/done',
+      summary: 'Say that a task is done; the rotation goes on',
+      params: idParam,
+      json: taskDoneRequest,
+      success: { status: 200, description: 'The task as it is now' },
+      problems: ['permission_denied', 'not_found', 'conflict'],
+      handle: async ({ params, body }, caller) => {
+        const task = await completeTask(desk, caller, params.id, body.note);
+        nudge();
+        return ok(taskJson(task));
+      },
+    }),
+  ];
+}
