@@ -3,6 +3,7 @@ import { principalOf } from '../access/principal.ts';
 import { matchesHash, parseToken } from '../access/token.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { rowPages } from '../ledger/pages.ts';
 import type { TokenRow } from '../ledger/tables.ts';
 
 /** A token's owner, as far as this process knows; the commit of whatever they do checks the row again. */
@@ -25,8 +26,9 @@ export class TokenBook {
 
   static async load(ledger: Ledger): Promise<TokenBook> {
     const book = new TokenBook(ledger);
-    const rows = await ledger.find('tokens', { revoked_at: null }, { limit: 1_000_000 });
-    for (const row of rows) book.put(row);
+    for await (const rows of rowPages(ledger, 'tokens', { revoked_at: null }, 'id')) {
+      for (const row of rows) book.put(row);
+    }
     return book;
   }
 

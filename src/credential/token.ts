@@ -2,6 +2,7 @@ import { principalOf } from '../access/principal.ts';
 import { newToken } from '../access/token.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
+import { pageOf } from '../ledger/pages.ts';
 import type { TokenRow } from '../ledger/tables.ts';
 import { authorise, denial } from './authorise.ts';
 import type { Caller } from './caller.ts';
@@ -97,9 +98,20 @@ export async function revokeToken(desk: Desk, book: TokenBook, caller: Caller, i
   return { entry: outcome.index };
 }
 
-/** Every token that has not been revoked, without its hash. */
-export async function listTokens(desk: Desk, caller: Caller): Promise<Omit<TokenRow, 'hash'>[]> {
+export interface TokenPage {
+  readonly items: readonly Omit<TokenRow, 'hash'>[];
+  /** Id after which the next page begins; null when this is the last one. */
+  readonly next: string | null;
+}
+
+/** Tokens that have not been revoked, without their hash, in order of their ids: at most `limit` of those after `after`. */
+export async function listTokens(
+  desk: Desk,
+  caller: Caller,
+  { after, limit }: { readonly after: string; readonly limit: number },
+): Promise<TokenPage> {
   await authorise(desk, caller, 'token:list', null);
-  const rows = await desk.ledger.find('tokens', { revoked_at: null }, { orderBy: 'created_at', limit: 1_000_000 });
-  return rows.map(({ hash: _hash, ...row }) => row);
+  const page = { by: 'id', after, limit, keep: () => true } as const;
+  const { items, next } = await pageOf(desk.ledger, 'tokens', { revoked_at: null }, page);
+  return { items: items.map(({ hash: _hash, ...row }) => row), next };
 }

@@ -27,6 +27,9 @@ export interface Ledger {
   /** Rows in no order unless `orderBy` is given. `limit` defaults to 1000. */
   find<T extends TableName>(table: T, where: Where<T>, options?: FindOptions<T>): Promise<Tables[T][]>;
 
+  /** How many rows `find` would find without a limit. */
+  count<T extends TableName>(table: T, where: Where<T>): Promise<number>;
+
   /** The newest signed checkpoint (note text) and its size. Size 0 has a checkpoint too. */
   head(): Promise<{ readonly size: number; readonly checkpoint: string }>;
 

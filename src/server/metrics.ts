@@ -5,6 +5,11 @@ import { Tally } from './tally.ts';
 
 const CIRCUITS = ['closed', 'half-open', 'open'] as const satisfies readonly Circuit[];
 
+/** Series of single credentials. A scrape takes 5 MB of rows for them at most. */
+const SERIES = 1_000;
+/** Those that somebody may have to do something about. */
+const COUNTED = ['pending', 'staged', 'current', 'previous', 'retired', 'compromised', 'quarantined'] as const;
+
 /** Scrapes are answered from a probe of a store that is at most so old, milliseconds. */
 const PROBE_AGE_MS = 2_000;
 
@@ -96,21 +101,46 @@ export class Metrics {
     this.#watchStores(desk);
   }
 
+  /** Bounded, however many credentials there are: what ends first has a series of its own, all are counted. */
   #watchCertificates(desk: Desk): void {
+    const current = { state: 'current' } as const;
+    new Gauge({
+      name: 'keyturn_credential_not_after_left_out',
+      help: `Current versions without a series of their own: those that end after the ${SERIES} that have one.`,
+      registers: [this.registry],
+      async collect() {
+        const count = await desk.ledger.count('versions', current).catch(() => null);
+        if (count !== null) this.set(Math.max(0, count - SERIES));
+      },
+    });
     new Gauge({
       name: 'keyturn_credential_not_after_timestamp_seconds',
-      help: 'End of each usable version of a credential.',
+      help: `End of the current version of a credential, of the ${SERIES} that end first.`,
       labelNames: ['credential', 'version', 'state'],
       registers: [this.registry],
       async collect() {
-        const usable = { state: { in: ['staged', 'current', 'previous'] } };
+        const first = { orderBy: 'not_after', limit: SERIES } as const;
         // A ledger that is down shows in its own gauge; what was read before stays.
-        const rows = await desk.ledger.find('versions', usable, { limit: 1_000_000 }).catch(() => null);
+        const rows = await desk.ledger.find('versions', current, first).catch(() => null);
         if (rows === null) return;
         this.reset();
         for (const row of rows) {
           this.set({ credential: row.credential, version: row.version, state: row.state }, row.not_after / 1000);
         }
+      },
+    });
+    new Gauge({
+      name: 'keyturn_versions',
+      help: 'Versions of all credentials, by state.',
+      labelNames: ['state'],
+      registers: [this.registry],
+      async collect() {
+        await Promise.all(
+          COUNTED.map(async (state) => {
+            const count = await desk.ledger.count('versions', { state }).catch(() => null);
+            if (count !== null) this.set({ state }, count);
+          }),
+        );
       },
     });
   }

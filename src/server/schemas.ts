@@ -150,3 +150,18 @@ export const waiverRequest = z
   })
   .meta({ id: 'WaiverRequest' });
 export const taskDoneRequest = z.strictObject({ note: reason }).meta({ id: 'TaskDoneRequest' });
+
+/** Rows of one page of holds or tokens, where no other number is asked for, and at most. */
+const ID_PAGE = 1_000;
+
+/** A page of what is listed in order of ids. */
+export const pageQuery = z.object({
+  after: z.string().max(100).optional().meta({ description: '`next` of the page before' }),
+  limit: z.coerce.number().int().min(1).max(ID_PAGE).optional(),
+});
+
+export const PAGED = 'Oldest first; `next` is null on the last page, or what `after` is for the next one';
+
+export function pageAsked({ after = '', limit = ID_PAGE }: z.infer<typeof pageQuery>) {
+  return { after, limit };
+}

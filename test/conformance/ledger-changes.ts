@@ -31,6 +31,19 @@ export function checksAndWrites(subject: () => Subject): void {
       });
     });
 
+    test('is counted as it is found, without a limit', async () => {
+      const writes = Array.from(
+        { length: 1_050 },
+        (_, n) => ({ insert: 'stores', row: store(`s${n}`, n % 3) }) as const,
+      );
+      await commit(change('store.seen', { writes }));
+      const { ledger } = subject();
+      expect(await ledger.count('stores', {})).toBe(1_050);
+      expect(await ledger.count('stores', { generation: { in: [0, 1] } })).toBe(700);
+      expect(await ledger.count('holds', {})).toBe(0);
+      await expect(ledger.count('stores', { nothing: 1 } as never)).rejects.toMatchObject({ code: 'invalid_input' });
+    });
+
     test('whose check fails without a refusal leaves no trace', async () => {
       const outcome = await commit(
         change('lease.granted', {

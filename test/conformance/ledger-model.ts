@@ -186,6 +186,7 @@ async function runBoth(harness: LedgerHarness, batches: readonly (readonly Chang
     }
     for (const table of ['versions', 'holds', 'stores'] as const) {
       expect(sorted(await ledger.find(table, {}))).toEqual(sorted(model.state[table]));
+      expect(await ledger.count(table, {})).toBe(model.state[table].length);
     }
     const entries = await ledger.entries({ limit: 1000 });
     expect(entries.map(({ json }) => JSON.parse(json).kind)).toEqual(model.kinds);

@@ -75,6 +75,33 @@ test('a count goes on from scrape to scrape', async () => {
   expect(await granted()).toBe(before + 3);
 });
 
+test('stay small however many credentials there are: what ends first has a series, all are counted', async () => {
+  const [like] = await stage.desk.ledger.find('versions', {});
+  if (like === undefined) throw new Error('no version');
+  const names = Array.from({ length: 1_100 }, (_, at) => `many/c${at}`);
+  await stage.desk.ledger.commit({
+    writes: [
+      ...names.map(
+        (name) => ({ insert: 'credentials', row: { name, partner: 'many', environment: 'x', created_at: 1 } }) as const,
+      ),
+      ...names.map(
+        (credential, at) =>
+          ({
+            insert: 'versions',
+            row: { ...like, credential, spki: `s${at}`, record: `r${at}`, not_after: like.not_after + (at + 1) * 1000 },
+          }) as const,
+      ),
+    ],
+    entry: { kind: 'a.change', actor: 'system', data: {} },
+  });
+  const { text: now } = await stage.keyturn.call('GET', '/metrics', { token: null });
+  const series = [...now.matchAll(/^keyturn_credential_not_after_timestamp_seconds\{credential="([^"]+)"/gm)];
+  expect(series.map(([, name]) => name)).toEqual(['lean/sandbox', ...names.slice(0, 999)]);
+  expect(now).toMatch(/^keyturn_credential_not_after_left_out 101$/m);
+  expect(now).toMatch(/^keyturn_versions\{state="current"\} 1101$/m);
+  expect(now).toMatch(/^keyturn_versions\{state="staged"\} 0$/m);
+});
+
 test('are there while the ledger is down, and say so', async () => {
   stage.breakLedger();
   await stage.companion('x');

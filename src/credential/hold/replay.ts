@@ -1,5 +1,6 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { EmergencyJournal } from '../../ledger/journal/emergency-journal.ts';
+import { rowPages } from '../../ledger/pages.ts';
 import type { HoldRow, HoldTarget } from '../../ledger/tables.ts';
 import type { Desk } from '../desk.ts';
 import { holdChange } from './hold-journal.ts';
@@ -15,8 +16,9 @@ export async function replayHolds(
   desk: Pick<Desk, 'ledger' | 'holds'>,
   journal: EmergencyJournal,
 ): Promise<{ replayed: number }> {
-  const inForce = await desk.ledger.find('holds', { lifted_at: null }, { limit: 1_000_000 });
-  for (const { id, target, subject } of inForce) desk.holds.place(id, target, subject);
+  for await (const inForce of rowPages(desk.ledger, 'holds', { lifted_at: null }, 'id')) {
+    for (const { id, target, subject } of inForce) desk.holds.place(id, target, subject);
+  }
   const records = await journal.records();
   let replayed = 0;
   for (const record of records) {

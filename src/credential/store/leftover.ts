@@ -1,4 +1,5 @@
 import { KeyturnError } from '../../core/errors.ts';
+import { everyRow } from '../../ledger/pages.ts';
 import type { MoveRow } from '../../ledger/tables.ts';
 import { authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
@@ -19,7 +20,7 @@ export interface Destroyed {
 export async function listLeftovers(desk: Desk, caller: Caller, store?: string): Promise<MoveRow[]> {
   await authorise(desk, caller, 'store:migrate', null);
   const where = { state: { in: ['left', 'destroying'] }, ...(store === undefined ? {} : { source: store }) };
-  const rows = await desk.ledger.find('moves', where, { orderBy: 'id', limit: 1_000_000 });
+  const rows = await everyRow(desk.ledger, 'moves', where, 'id');
   return rows.filter(({ target }) => target !== null);
 }
 

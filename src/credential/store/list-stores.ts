@@ -1,6 +1,8 @@
+import type { CompanionRow, VersionState } from '../../ledger/tables.ts';
 import { authorise } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
+import { LEGAL_MOVES } from '../version/states.ts';
 
 /** A key store with what the ledger knows to lie in it. */
 export interface StoreView {
@@ -19,7 +21,8 @@ export interface StoreView {
   readonly leftovers: number;
 }
 
-const EVERY_ROW = 1_000_000;
+const VERSION_STATES = Object.keys(LEGAL_MOVES) as VersionState[];
+const COMPANION_STATES: readonly CompanionRow['state'][] = ['pending', 'current', 'superseded', 'abandoned'];
 
 /**
  * Every key store, in the order of the configuration. About no one credential: it takes a grant on all.
@@ -32,9 +35,9 @@ export async function listStores(desk: Desk, caller: Caller): Promise<StoreView[
       const { name, driver } = store;
       const [{ ready, detail }, versions, companions, left] = await Promise.all([
         store.health(),
-        desk.ledger.find('versions', { store: name }, { limit: EVERY_ROW }),
-        desk.ledger.find('companions', { store: name }, { limit: EVERY_ROW }),
-        desk.ledger.find('moves', { source: name, state: 'left' }, { limit: EVERY_ROW }),
+        byState(VERSION_STATES, (state) => desk.ledger.count('versions', { store: name, state })),
+        byState(COMPANION_STATES, (state) => desk.ledger.count('companions', { store: name, state })),
+        desk.ledger.count('moves', { source: name, state: 'left' }),
       ]);
       return {
         name,
@@ -43,16 +46,19 @@ export async function listStores(desk: Desk, caller: Caller): Promise<StoreView[
         ready,
         detail,
         frozen: desk.holds.isHeld('store', name),
-        versions: byState(versions),
-        companions: byState(companions),
-        leftovers: left.length,
+        versions,
+        companions,
+        leftovers: left,
       };
     }),
   );
 }
 
-function byState(rows: readonly { readonly state: string }[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { state } of rows) counts[state] = (counts[state] ?? 0) + 1;
-  return counts;
+/** Only the states that there is anything in. */
+async function byState<S extends string>(
+  states: readonly S[],
+  count: (state: S) => Promise<number>,
+): Promise<Record<string, number>> {
+  const counted = await Promise.all(states.map(async (state) => [state, await count(state)] as const));
+  return Object.fromEntries(counted.filter(([, n]) => n > 0));
 }

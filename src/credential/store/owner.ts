@@ -2,6 +2,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { KeyStore } from '../../keystore/keystore.ts';
 import type { Check, Write } from '../../ledger/change.ts';
+import { everyRow } from '../../ledger/pages.ts';
 import type { CompanionRow, VersionRow, VersionState } from '../../ledger/tables.ts';
 import { spkiOfPkcs8 } from '../../x509/private-key.ts';
 import type { Desk } from '../desk.ts';
@@ -35,9 +36,8 @@ export async function ownerOf(desk: Desk, record: string): Promise<Owner> {
 
 /** Every owner whose record lies in `store`, in order of its record's name. */
 export async function ownersIn(desk: Desk, store: string): Promise<Owner[]> {
-  const limit = 1_000_000;
-  const versions = await desk.ledger.find('versions', { store }, { limit });
-  const companions = await desk.ledger.find('companions', { store }, { limit });
+  const versions = await everyRow(desk.ledger, 'versions', { store }, 'credential');
+  const companions = await everyRow(desk.ledger, 'companions', { store }, 'credential');
   const owners: Owner[] = [
     ...versions.map((row) => ({ table: 'versions', row }) as const),
     ...companions.map((row) => ({ table: 'companions', row }) as const),

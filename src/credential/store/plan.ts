@@ -1,5 +1,6 @@
 import { credentialName } from '../../access/credential-name.ts';
 import type { KeyStore } from '../../keystore/keystore.ts';
+import { everyRow } from '../../ledger/pages.ts';
 import type { MoveRow } from '../../ledger/tables.ts';
 import { authorise } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
@@ -58,11 +59,7 @@ export async function planMoves(desk: Desk, caller: Caller, request: PlanRequest
     ({ row }) => chosen?.has(row.credential) !== false && !['abandoned', 'destroyed'].includes(row.state),
   );
   const judged = owners.map((owner) => ({ ...shown(owner), why: obstacle(desk, owner) }));
-  const open = await desk.ledger.find(
-    'moves',
-    { source: source.name, state: { in: OPEN_MOVES } },
-    { limit: 1_000_000 },
-  );
+  const open = await everyRow(desk.ledger, 'moves', { source: source.name, state: { in: OPEN_MOVES } }, 'id');
   return {
     from: await storeNow(desk, source),
     to: await storeNow(desk, target),

@@ -1,6 +1,7 @@
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import type { KeyStore } from '../../keystore/keystore.ts';
 import type { Write } from '../../ledger/change.ts';
+import { everyRow } from '../../ledger/pages.ts';
 import type { MoveRow } from '../../ledger/tables.ts';
 import type { Desk } from '../desk.ts';
 import { storesNotHeld } from '../hold/checks.ts';
@@ -22,7 +23,7 @@ export type Transfer = MoveRow & { readonly target: string };
  * What a store that doesn't answer holds is left for later. Run at start and now and then.
  */
 export async function settleMoves(desk: Desk): Promise<void> {
-  const open = await desk.ledger.find('moves', { state: { in: OPEN_MOVES } }, { limit: 1_000_000, orderBy: 'id' });
+  const open = await everyRow(desk.ledger, 'moves', { state: { in: OPEN_MOVES } }, 'id');
   // A version counts as destroyed when its last copy is.
   const inOrder = [...open.filter(({ target }) => target !== null), ...open.filter(({ target }) => target === null)];
   for (const move of inOrder) {

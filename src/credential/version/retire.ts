@@ -1,13 +1,17 @@
 import { credentialName } from '../../access/credential-name.ts';
 import { timestamp } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
-import type { LeaseRow, VersionRow } from '../../ledger/tables.ts';
+import type { Where } from '../../ledger/change.ts';
+import type { VersionRow } from '../../ledger/tables.ts';
 import { authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
 import { findVersion } from './promote.ts';
 import { moveVersion, refuseMove } from './states.ts';
+
+/** Leases whose holders a refusal names. */
+const NAMED_LEASES = 100;
 
 export interface Retired {
   readonly credential: string;
@@ -39,8 +43,8 @@ export async function retire(
   );
   const now = desk.clock.now();
   const live = { credential, version, state: 'live', expires_at: { gt: now } } as const;
-  const leases = await desk.ledger.find('leases', live, { orderBy: 'expires_at', descending: true, limit: 1_000_000 });
-  if (!force) refuseUsed(row, leases);
+  const liveLeases = await desk.ledger.count('leases', live);
+  if (!force && liveLeases > 0) throw await inUse(desk, row, live, liveLeases);
   const outcome = await desk.ledger.commit({
     checks: [
       ...authority.checks,
@@ -54,22 +58,23 @@ export async function retire(
       request: caller.request,
       credential,
       version,
-      data: { spki: row.spki, from: row.state, liveLeases: leases.length, token: caller.token.id },
+      data: { spki: row.spki, from: row.state, liveLeases, token: caller.token.id },
     },
     refusal: denial(caller, 'credential:retire', credential, 'at-commit', { version }),
   });
   if (!outcome.committed) throw refused(outcome.rule);
   desk.keys.clear();
-  return { credential, version, liveLeases: leases.length, entry: outcome.index };
+  return { credential, version, liveLeases, entry: outcome.index };
 }
 
-/** `leases`: the one that ends last first. */
-function refuseUsed(row: VersionRow, leases: readonly LeaseRow[]): void {
-  const [last] = leases;
-  if (last === undefined) return;
-  const who = [...new Set(leases.map(({ principal }) => principal))].sort().join(', ');
-  throw new KeyturnError('conflict', `Version ${row.version} of ${row.credential} is in use by ${who}.`, {
-    fix: `Wait until ${timestamp(last.expires_at)}, when the last lease ends, or give --force: leases go on until they end.`,
-    facts: { leases: leases.length, until: timestamp(last.expires_at) },
+/** Names those whose leases end last, and when the last one does. */
+async function inUse({ ledger }: Desk, row: VersionRow, live: Where<'leases'>, count: number): Promise<KeyturnError> {
+  const last = await ledger.find('leases', live, { orderBy: 'expires_at', descending: true, limit: NAMED_LEASES });
+  const who = [...new Set(last.map(({ principal }) => principal))].sort().join(', ');
+  const more = count > last.length ? ' and others' : '';
+  const until = timestamp(last[0]?.expires_at ?? 0);
+  return new KeyturnError('conflict', `Version ${row.version} of ${row.credential} is in use by ${who}${more}.`, {
+    fix: `Wait until ${until}, when the last lease ends, or give --force: leases go on until they end.`,
+    facts: { leases: count, until },
   });
 }

@@ -2,6 +2,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import { isAttesting } from '../../keystore/driver.ts';
 import type { KeyStore } from '../../keystore/keystore.ts';
 import type { Write } from '../../ledger/change.ts';
+import { everyRow } from '../../ledger/pages.ts';
 import type { VersionRow } from '../../ledger/tables.ts';
 import { spkiOfPkcs8 } from '../../x509/private-key.ts';
 import type { Desk } from '../desk.ts';
@@ -114,7 +115,7 @@ function keyOf(row: VersionRow) {
 export async function attested(desk: Desk, name: string, leaving: readonly string[] = []): Promise<Write[]> {
   const store = desk.stores.get(name);
   if (store === undefined || !isAttesting(store.driver)) return [];
-  const going = await desk.ledger.find('moves', { source: name, state: 'destroying' }, { limit: 1_000_000 });
+  const going = await everyRow(desk.ledger, 'moves', { source: name, state: 'destroying' }, 'id');
   const state = await store.attest([...leaving, ...going.map(({ record }) => record)]);
   return state === null ? [] : [{ put: 'stores', row: { store: name, ...state } }];
 }

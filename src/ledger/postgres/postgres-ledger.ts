@@ -9,7 +9,7 @@ import type { SignedHead } from '../log/proof.ts';
 import { copyToFile } from '../move/to-file.ts';
 import type { Snapshotting } from '../snapshot.ts';
 import { dollarNumber } from '../sql/statement.ts';
-import { selectStatement } from '../sql/translate.ts';
+import { countStatement, selectStatement } from '../sql/translate.ts';
 import type { TableName, Tables } from '../tables.ts';
 import type { Announcements } from './announcements.ts';
 import type { Committer } from './commit/committer.ts';
@@ -53,6 +53,12 @@ export class PostgresLedger implements Ledger, Snapshotting {
     return (await this.#parts.state.rows(
       selectStatement(table, where, options, dollarNumber),
     )) as unknown as Tables[T][];
+  }
+
+  async count<T extends TableName>(table: T, where: Where<T>): Promise<number> {
+    this.#parts.health.assertReady();
+    const [row] = await this.#parts.state.rows(countStatement(table, where, dollarNumber));
+    return Number(row?.['n']);
   }
 
   /** Of all replicas. */

@@ -29,6 +29,13 @@ export function selectStatement(table: string, where: object, options: RowOrder,
   return values.statement(`${text}${order(name, options)} LIMIT ${values.add(options.limit ?? DEFAULT_ROWS)}`);
 }
 
+/** One row with the column `n`. @throws KeyturnError `invalid_input` as above. */
+export function countStatement(table: string, where: object, placeholder: Placeholder): Statement {
+  const name = tableName(table);
+  const values = new Values(placeholder);
+  return values.statement(`SELECT count(*) AS n FROM ${name} WHERE ${conjunction(name, where, values)}`);
+}
+
 /** @throws KeyturnError `invalid_input` as above, and for a row that lacks a column. */
 export function writeStatement(write: Write, placeholder: Placeholder): Statement {
   const values = new Values(placeholder);

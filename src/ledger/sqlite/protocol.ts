@@ -32,6 +32,7 @@ export type FromWriter =
 
 export type ReadQuery =
   | { readonly op: 'find'; readonly table: TableName; readonly where: object; readonly options: RowOrder }
+  | { readonly op: 'count'; readonly table: TableName; readonly where: object }
   | { readonly op: 'entries'; readonly query: EntryQuery }
   | { readonly op: 'checkpoints'; readonly after: number; readonly limit: number }
   | { readonly op: 'receipt'; readonly index: number; readonly seen: number };

@@ -50,6 +50,10 @@ export class SqliteLedger implements Ledger, Snapshotting {
     return rows.find(table, JSON.stringify([where, options]), () => state.ask({ op: 'find', table, where, options }));
   }
 
+  async count<T extends TableName>(table: T, where: Where<T>): Promise<number> {
+    return this.#parts.state.ask({ op: 'count', table, where });
+  }
+
   async head(): Promise<SignedHead> {
     this.#parts.health.assertReady();
     return this.#parts.head();

@@ -5,7 +5,7 @@ import type { HoldJournal } from '../../credential/hold/hold-journal.ts';
 import { thaw } from '../../credential/hold/thaw.ts';
 import { listHolds } from '../../credential/inventory.ts';
 import { ok, type Route, route } from '../http/route.ts';
-import { freezeOf, freezeRequest, idParam } from '../schemas.ts';
+import { freezeOf, freezeRequest, idParam, PAGED, pageAsked, pageQuery } from '../schemas.ts';
 
 /** Freeze, thaw and list. */
 export function holdRoutes(desk: Desk, journal: HoldJournal): Route[] {
@@ -27,11 +27,14 @@ export function holdRoutes(desk: Desk, journal: HoldJournal): Route[] {
       method: 'get',
       path: '/v1/holds',
       summary: 'Holds in force that you may see',
-      success: { status: 200, description: 'Oldest first' },
-      problems: ['unauthenticated', 'ledger_unavailable'],
-      handle: async (_input, caller) =>
-        ok({
-          items: (await listHolds(desk, caller)).map((hold) => ({
+      query: pageQuery,
+      success: { status: 200, description: PAGED },
+      problems: ['unauthenticated', 'invalid_input', 'ledger_unavailable'],
+      handle: async ({ query }, caller) => {
+        const { items, next } = await listHolds(desk, caller, pageAsked(query));
+        return ok({
+          next,
+          items: items.map((hold) => ({
             id: hold.id,
             target: hold.target,
             subject: hold.subject,
@@ -40,7 +43,8 @@ export function holdRoutes(desk: Desk, journal: HoldJournal): Route[] {
             placedAt: timestamp(hold.placed_at),
             thawAskedBy: hold.thaw_asked_by,
           })),
-        }),
+        });
+      },
     }),
     route({
       id: 'thaw',

@@ -3,7 +3,7 @@ import type { Desk } from '../../credential/desk.ts';
 import { createToken, listTokens, revokeToken } from '../../credential/token.ts';
 import type { TokenBook } from '../../credential/token-book.ts';
 import { ok, type Route, route } from '../http/route.ts';
-import { idParam, tokenRequest } from '../schemas.ts';
+import { idParam, PAGED, pageAsked, pageQuery, tokenRequest } from '../schemas.ts';
 
 /** What a client needs beside its token: where the servers are and what to trust. Written by `token create`. */
 export interface ConnectionFacts {
@@ -44,11 +44,14 @@ export function tokenRoutes(desk: Desk, book: TokenBook, connection: () => Conne
       method: 'get',
       path: '/v1/tokens',
       summary: 'Tokens that have not been revoked, without their text or hash',
-      success: { status: 200, description: 'Oldest first' },
-      problems: ['permission_denied', 'ledger_unavailable'],
-      handle: async (_input, caller) =>
-        ok({
-          items: (await listTokens(desk, caller)).map((row) => ({
+      query: pageQuery,
+      success: { status: 200, description: PAGED },
+      problems: ['permission_denied', 'invalid_input', 'ledger_unavailable'],
+      handle: async ({ query }, caller) => {
+        const { items, next } = await listTokens(desk, caller, pageAsked(query));
+        return ok({
+          next,
+          items: items.map((row) => ({
             id: row.id,
             principal: row.principal,
             comment: row.comment,
@@ -56,7 +59,8 @@ export function tokenRoutes(desk: Desk, book: TokenBook, connection: () => Conne
             createdAt: timestamp(row.created_at),
             expiresAt: timestamp(row.expires_at),
           })),
-        }),
+        });
+      },
     }),
     route({
       id: 'revokeToken',

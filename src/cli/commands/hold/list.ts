@@ -1,3 +1,4 @@
+import { everyPage } from '../../api/every-page.ts';
 import type { Context } from '../../context.ts';
 import { table } from '../../terminal/terminal.ts';
 
@@ -12,7 +13,7 @@ interface Hold {
 }
 
 export default async function holdList({ terminal, api }: Context): Promise<void> {
-  const { items } = (await (await api()).call({ method: 'GET', path: '/v1/holds' })) as { items: Hold[] };
+  const items = await everyPage<Hold>(await api(), '/v1/holds', 1_000);
   const rows = items.map((hold) => [
     hold.id,
     hold.target,

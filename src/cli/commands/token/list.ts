@@ -1,3 +1,4 @@
+import { everyPage } from '../../api/every-page.ts';
 import type { Context } from '../../context.ts';
 import { table } from '../../terminal/terminal.ts';
 
@@ -10,7 +11,7 @@ interface Token {
 }
 
 export default async function tokenList({ terminal, api }: Context): Promise<void> {
-  const { items } = (await (await api()).call({ method: 'GET', path: '/v1/tokens' })) as { items: Token[] };
+  const items = await everyPage<Token>(await api(), '/v1/tokens', 1_000);
   const rows = items.map((token) => [token.id, token.principal, token.expiresAt, token.createdBy, token.comment]);
   terminal.result({ items }, table(['token', 'principal', 'expires', 'made by', 'comment'], rows, 'No tokens.'));
 }

@@ -36,6 +36,16 @@ export const MIGRATIONS: readonly Migration[] = [
   { compatible: true, statements: rotationsSchema },
   // An older program has no authority of its own, and looks at none.
   { compatible: true, statements: authoritiesSchema },
+  // What ends soonest is asked for at every scrape of the metrics, and how many there are of each state.
+  {
+    compatible: true,
+    statements: (db) => [
+      db.schema.createIndex('versions_ending').on('versions').columns(['state', 'not_after']),
+      db.schema.dropIndex('versions_by_state'),
+      db.schema.createIndex('versions_store').on('versions').columns(['store', 'credential']),
+      db.schema.createIndex('companions_store').on('companions').columns(['store', 'credential']),
+    ],
+  },
 ];
 
 /**

@@ -242,6 +242,13 @@ export const MIGRATIONS: readonly string[] = [
   -- What a revocation list is made from.
   CREATE INDEX issued_revoked ON issued (issuer, not_after) WHERE revoked_at IS NOT NULL;
   `,
+  // What ends soonest is asked for at every scrape of the metrics, and how many there are of each state.
+  `
+  CREATE INDEX versions_ending ON versions (state, not_after);
+  DROP INDEX versions_state;
+  CREATE INDEX versions_store ON versions (store, credential);
+  CREATE INDEX companions_store ON companions (store, credential);
+  `,
 ];
 
 /**

@@ -5,7 +5,7 @@ import { proveEntry, type SignedHead } from '../../log/proof.ts';
 import { noEntry, signedHead, storedEntry } from '../../log/rows.ts';
 import { checkpointsStatement, entriesStatement, NEWEST_CHECKPOINT } from '../../sql/log.ts';
 import { cell, questionMark } from '../../sql/statement.ts';
-import { selectStatement } from '../../sql/translate.ts';
+import { countStatement, selectStatement } from '../../sql/translate.ts';
 import type { Statements } from '../database/connection.ts';
 import type { TreeRows } from '../database/tree-rows.ts';
 import type { ReadQuery } from '../protocol.ts';
@@ -25,6 +25,8 @@ export class Queries {
     switch (query.op) {
       case 'find':
         return this.#statements.all(selectStatement(query.table, query.where, query.options, questionMark));
+      case 'count':
+        return Number(this.#statements.all(countStatement(query.table, query.where, questionMark))[0]?.['n']);
       case 'entries':
         return this.#entries(query.query);
       case 'checkpoints':
