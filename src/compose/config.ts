@@ -188,7 +188,7 @@ function absolute(home: string, data: z.infer<typeof schema>): Config {
     cacheSeconds: data.cache === 'off' ? null : data.cache.seconds,
     stores: storeSettings(data.stores, data.log.origin, at),
     defaultStore: data['default-store'],
-    issuers: issuerSettings(data.issuers),
+    issuers: issuerSettings(data.issuers, at),
     backupRecipients: data.backup.recipients,
     accessPolicies: at(data.policies.access),
     partnerProfiles: at(data.policies.partners),

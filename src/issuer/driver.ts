@@ -16,7 +16,7 @@ export interface IssuerDriver {
   readonly description: string;
   readonly can: IssuerCapabilities;
 
-  /** Asks once. Rejects, too, when `signal` fires; what was asked may then have happened. */
+  /** Asks once. When `signal` fires nobody waits for the answer any more. */
   issue(request: IssueRequest, signal: AbortSignal): Promise<DriverIssued | Awaited>;
 
   /** Every certificate that it knows to have issued for this key, revoked or not; null when it can't say. */

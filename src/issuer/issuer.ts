@@ -81,8 +81,8 @@ export class Issuer {
       try {
         return this.#judged(await this.#inTime('issue', signal, (each) => this.driver.issue(request, each)), request);
       } catch (error) {
-        const found = mayHaveHappened(error) ? await this.#search(request).catch(() => null) : null;
-        if (found === null) throw error;
+        const found = mayHaveHappened(error) ? await this.#search(request).catch(() => 'unknown' as const) : 'nothing';
+        if (found === 'nothing' || found === 'unknown') throw error;
         return found;
       }
     });
@@ -97,13 +97,14 @@ export class Issuer {
     if (this.can.answers === 'awaited' || this.can.sameAnswerSeconds === Number.POSITIVE_INFINITY) {
       return this.issue(request, signal);
     }
-    if (!this.can.finds) {
+    const found = await this.#search(request, signal);
+    if (found === 'unknown') {
       throw issuerRefused(
         `The issuer ${this.name} can't say whether it has issued a certificate for this key.`,
         'Look there by hand; revoke what is found, and start again with a new key.',
       );
     }
-    return (await this.#search(request, signal)) ?? this.issue(request, signal);
+    return found === 'nothing' ? this.issue(request, signal) : found;
   }
 
   /** What it knows to have issued for a key, revoked or not; null when it can't say, which is not "nothing". */
@@ -152,13 +153,13 @@ export class Issuer {
     });
   }
 
-  async #search(request: IssueRequest, signal?: AbortSignal): Promise<Issued | null> {
-    if (request.request === null || !this.can.finds) return null;
-    const all = (await this.find(request.request.spki, signal)) ?? [];
-    const [live] = all
-      .filter(({ revoked }) => !revoked)
-      .toSorted((a, b) => b.certificate.notAfter - a.certificate.notAfter);
-    if (live === undefined) return null;
+  /** What it has issued for the request's key and not revoked. */
+  async #search(request: IssueRequest, signal?: AbortSignal): Promise<Issued | 'nothing' | 'unknown'> {
+    const all = request.request === null ? null : await this.find(request.request.spki, signal);
+    if (all === null) return 'unknown';
+    const alive = all.filter(({ revoked }) => !revoked);
+    const [live] = alive.toSorted((a, b) => b.certificate.notAfter - a.certificate.notAfter);
+    if (live === undefined) return 'nothing';
     return this.#judge(live.certificate, certificatesIn(live.chain), request);
   }
 

@@ -1,6 +1,7 @@
 import type { IssuerDriver } from './driver.ts';
 import type { LocalIssuerOptions } from './local/options.ts';
 import { openManualIssuer } from './manual/manual-issuer.ts';
+import type { VaultPkiOptions } from './vault-pki/options.ts';
 
 /** Every adapter, by the kind that configuration names, with what opens it. */
 export const issuerAdapters = {
@@ -8,6 +9,9 @@ export const issuerAdapters = {
   local: async (options: LocalIssuerOptions): Promise<IssuerDriver> =>
     (await import('./local/local-issuer.ts')).openLocalIssuer(options),
   manual: async (): Promise<IssuerDriver> => openManualIssuer(),
+  // Loaded when it is used: who has no Vault needs no client of it.
+  'vault-pki': async (options: VaultPkiOptions): Promise<IssuerDriver> =>
+    (await import('./vault-pki/vault-pki-issuer.ts')).openVaultPkiIssuer(options),
 } as const;
 
 export type IssuerKind = keyof typeof issuerAdapters;

@@ -129,6 +129,7 @@ test('resumed, it looks first and asks only when there is nothing', async () => 
   expect(await over({ find: async () => [standing] }).resume(asked)).toMatchObject({ kind: 'issued' });
   expect(await over({ find: async () => [], issue: signed }).resume(asked)).toMatchObject({ kind: 'issued' });
   await expect(over({ find: lost }).resume(asked)).rejects.toMatchObject({ code: 'issuer_unavailable' });
+  await expect(over({ find: async () => null }).resume(asked)).rejects.toMatchObject({ code: 'issuer_refused' });
 });
 
 test.each([{ id: 'with space' }, { id: '' }, { lifetimeSeconds: 0 }, { lifetimeSeconds: 1.5 }, { request: null }])(

@@ -1,3 +1,4 @@
+import { KeyturnError } from '../../core/errors.ts';
 import type { Desk } from '../../credential/desk.ts';
 import { storePlace } from '../../credential/store/store-queue.ts';
 import { attested } from '../../credential/version/settle.ts';
@@ -32,8 +33,18 @@ export async function openIssuers(settings: readonly IssuerSetting[], around: Is
   return opened;
 }
 
-function openDriver({ name, store, options }: IssuerSetting, around: IssuerSurroundings): Promise<IssuerDriver> {
-  return issuerAdapters.local({ name, home: homeIn(around, store), ...options });
+async function openDriver(setting: IssuerSetting, around: IssuerSurroundings): Promise<IssuerDriver> {
+  const { name } = setting;
+  if (setting.kind === 'local') {
+    return issuerAdapters.local({ name, home: homeIn(around, setting.store), ...setting.options });
+  }
+  try {
+    return await issuerAdapters['vault-pki'](setting.options);
+  } catch (error) {
+    if (!(error instanceof KeyturnError)) throw error;
+    const { code, message, fix, facts } = error;
+    throw new KeyturnError(code, `Issuer ${name}: ${message}`, { ...(fix === undefined ? {} : { fix }), facts });
+  }
 }
 
 /** The authority's key is written in turn with every other record, and known to the ledger with its certificate. */

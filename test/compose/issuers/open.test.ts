@@ -54,6 +54,26 @@ test('without any configuration there is the issuer that is a person', async () 
   expect(named(instance, 'manual').can.answers).toBe('awaited');
 });
 
+test('an issuer that is down does not keep the instance from starting, and says so when it is asked', async () => {
+  const vault = {
+    kind: 'vault-pki',
+    address: 'http://127.0.0.1:1',
+    login: { method: 'token-file', file: 'admin/token' },
+  };
+  await configure({ issuers: { vault } });
+  const issuer = named(await open(), 'vault');
+  expect(await issuer.check()).toMatchObject({ ready: false });
+  await expect(issuer.issue(await anIssuance())).rejects.toMatchObject({
+    code: 'issuer_unavailable',
+    facts: { certain: true },
+  });
+});
+
+test('what makes no issuer refuses the start, and names it', async () => {
+  await configure({ issuers: { vault: { kind: 'vault-pki', address: 'https://vault.internal:8200', role: 'a/b' } } });
+  await expect(open()).rejects.toMatchObject({ code: 'config_invalid', message: expect.stringContaining('vault') });
+});
+
 test('an authority is the same after a restart, and so is what it has issued', async () => {
   await configure({ issuers: { internal: { kind: 'local', 'common-name': 'Acme clients' } } });
   const first = await open();

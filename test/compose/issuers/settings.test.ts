@@ -56,12 +56,42 @@ test('an authority of our own: every member reaches the adapter, in seconds', ()
   ]);
 });
 
+test('Vault: every member reaches the adapter, paths from the home', () => {
+  const vault = {
+    kind: 'vault-pki',
+    address: 'https://vault.internal:8200',
+    mount: 'pki-clients',
+    role: 'payments',
+    tls: { ca: 'vault-ca.pem' },
+    login: { method: 'token-file', file: 'token' },
+    'timeout-ms': 900,
+    'find-limit': 500,
+  };
+  expect(read({ vault })).toEqual([
+    {
+      name: 'vault',
+      kind: 'vault-pki',
+      options: {
+        address: 'https://vault.internal:8200',
+        tls: { caFile: '/home/kt/vault-ca.pem' },
+        login: { method: 'token_file', file: '/home/kt/token' },
+        timeoutMs: 900,
+        mount: 'pki-clients',
+        role: 'payments',
+        findLimit: 500,
+      },
+    },
+  ]);
+});
+
 test.each([
   ['issuers.internal.store', { internal: { kind: 'local', store: 'nowhere' } }],
   ['issuers.internal.kind', { internal: { kind: 'acme' } }],
   ['issuers.internal', { internal: { kind: 'local', key: 'x' } }],
   ['issuers.internal.maximum', { internal: { kind: 'local', maximum: 'long' } }],
   ['issuers.internal.list-url', { internal: { kind: 'local', 'list-url': 'file:///etc/passwd' } }],
+  ['issuers.vault', { vault: { kind: 'vault-pki', token: 'hvs.secret' } }],
+  ['issuers.vault.find-limit', { vault: { kind: 'vault-pki', 'find-limit': 0 } }],
   ['manual', { manual: { kind: 'local' } }],
   ['Internal', { Internal: { kind: 'local' } }],
 ])('what is wrong with %s is told', (where, issuers) => {

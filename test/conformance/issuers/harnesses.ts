@@ -1,6 +1,7 @@
 import { type IssuerKind, issuerAdapters } from '../../../src/issuer/registry.ts';
 import type { IssuerHarness } from './issuer.ts';
 import { localHarness } from './local.ts';
+import { vaultPkiHarness } from './vault-pki.ts';
 
 const manualHarness: IssuerHarness = {
   makePlace: async () => ({
@@ -16,4 +17,5 @@ const manualHarness: IssuerHarness = {
 export const issuerHarnesses: Readonly<Record<IssuerKind, IssuerHarness>> = {
   local: localHarness,
   manual: manualHarness,
+  'vault-pki': vaultPkiHarness,
 };
