@@ -1,4 +1,5 @@
-import type { LeaseAnswer } from '../client/wire.ts';
+import type { Receipt } from '../audit/receipt.ts';
+import type { LeaseAnswer, SealedAnswer } from '../client/wire.ts';
 import { timestamp } from '../core/clock.ts';
 import type { Lease } from '../credential/lease/lease.ts';
 import type { VersionRow } from '../ledger/tables.ts';
@@ -6,12 +7,12 @@ import type { Profiles } from '../partner/profile.ts';
 import { partnerTerms } from './partner-terms.ts';
 
 type Standing = Pick<LeaseAnswer, 'spki' | 'certificate' | 'chain' | 'endpoints' | 'trust' | 'refusals'>;
-type Own = Omit<LeaseAnswer, keyof Standing | 'receipt'>;
-type Proof = Omit<LeaseAnswer['receipt'], 'checkpoint'>;
+type Own = Omit<LeaseAnswer, keyof Standing | 'sealed' | 'receipt'>;
 
 /**
  * The JSON text of a lease's answer. Most of it (certificate, chains, terms) is the same for all leases of a version,
- * and is written once; all of it is ASCII where the parts are, so that nothing has to be encoded on its way out.
+ * and is written once; what is base64 stands in it as it is. All of it is ASCII where the parts are, so that nothing has
+ * to be encoded on its way out.
  */
 export function leaseText(profiles: Profiles, lease: Lease, statements: readonly string[]): string {
   const { row, version, secondsLeft, sealed, receipt } = lease;
@@ -21,12 +22,30 @@ export function leaseText(profiles: Profiles, lease: Lease, statements: readonly
     version: row.version,
     secondsLeft,
     expiresAt: timestamp(row.expires_at),
-    sealed,
   };
-  const { checkpoint, ...rest } = receipt;
-  const proof: Proof = statements.length === 0 ? rest : { ...rest, generations: statements };
-  const checkpointText = `"checkpoint":${checkpointJson(checkpoint)}`;
-  return `{${members(own)},${standing(profiles, version)},"receipt":{${members(proof)},${checkpointText}}}`;
+  const parts = `${standing(profiles, version)},"sealed":${sealedJson(sealed)}`;
+  return `{${members(own)},${parts},"receipt":{${receiptMembers(receipt, statements)}}}`;
+}
+
+function sealedJson(sealed: SealedAnswer | null): string {
+  return sealed === null ? 'null' : `{"enc":"${sealed.enc}","seq":${sealed.seq},"ct":"${sealed.ct}"}`;
+}
+
+function receiptMembers(receipt: Receipt, statements: readonly string[]): string {
+  const { index, entry, inclusion, checkpoint, consistency } = receipt;
+  const proof = `"index":${index},"entry":${JSON.stringify(entry)},"inclusion":${hashesJson(inclusion)}`;
+  const further = statements.length === 0 ? '' : `,"generations":${JSON.stringify(statements)}`;
+  return `${proof}${consistencyMember(consistency)}${further},"checkpoint":${checkpointJson(checkpoint)}`;
+}
+
+function consistencyMember(consistency: Receipt['consistency']): string {
+  if (consistency === undefined) return '';
+  return `,"consistency":{"from":${consistency.from},"path":${hashesJson(consistency.path)}}`;
+}
+
+/** Base64 needs no escape. */
+function hashesJson(hashes: readonly string[]): string {
+  return hashes.length === 0 ? '[]' : `["${hashes.join('","')}"]`;
 }
 
 const kept = new WeakMap<VersionRow, { readonly profiles: Profiles; readonly text: string }>();
@@ -55,7 +74,11 @@ function members(object: object): string {
   return JSON.stringify(object).slice(1, -1);
 }
 
-/** The same JSON, with an escape for each unit that is not ASCII (RFC 8259 section 7). */
+/**
+ * The same JSON, with an escape for each unit that is not ASCII (RFC 8259 section 7). Made by way of its octets, since V8
+ * keeps what it replaces something in with two octets for each character, and all that it becomes a part of as well.
+ */
 function ascii(json: string): string {
-  return json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const escaped = json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return Buffer.from(escaped, 'latin1').toString('latin1');
 }

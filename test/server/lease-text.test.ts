@@ -1,3 +1,4 @@
+import { serialize } from 'node:v8';
 import { expect, test } from 'vitest';
 import type { Lease } from '../../src/credential/lease/lease.ts';
 import type { VersionRow } from '../../src/ledger/tables.ts';
@@ -62,6 +63,18 @@ test('is the JSON of the whole answer, with what comes from the version, the pro
   });
 });
 
+test('has all of a receipt, with and without a proof that the log goes on', () => {
+  for (const consistency of [
+    { from: 3, path: ['YQ==', 'Yi8r'] },
+    { from: 7, path: [] },
+  ]) {
+    const receipt = { ...leaseOf(VERSION).receipt, inclusion: [], consistency };
+    expect(JSON.parse(leaseText(profilesWith('api.example'), leaseOf(VERSION, { receipt }), [])).receipt).toEqual(
+      receipt,
+    );
+  }
+});
+
 test('carries the statements of generations when there are some, and no sealed part when there is none', () => {
   const text = leaseText(profilesWith('api.example'), leaseOf(VERSION, { sealed: null }), ['statement — 2']);
   expect(JSON.parse(text)).toMatchObject({
@@ -84,5 +97,8 @@ test('what is kept of a version is made anew for other profiles, another row and
 
 test('what rests is ASCII, whatever the certificate and the note hold', () => {
   const receipt = { ...leaseOf(VERSION).receipt, entry: '{}' };
-  expect(leaseText(profilesWith('api.example'), leaseOf(VERSION, { receipt }), [])).toMatch(/^[ -~]*$/);
+  const text = leaseText(profilesWith('api.example'), leaseOf(VERSION, { receipt }), []);
+  expect(text).toMatch(/^[ -~]*$/);
+  // V8 writes a string of one octet a character under the tag ", one of two under c (value-serializer.cc).
+  expect(String.fromCharCode(serialize(text)[2] ?? 0)).toBe('"');
 });

@@ -1,5 +1,7 @@
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
+import type { Wanted } from '../../keystore/cache/key-cache.ts';
+import type { KeyStore } from '../../keystore/keystore.ts';
 import type { CompanionRow, VersionRow } from '../../ledger/tables.ts';
 import type { NamedSecret } from '../../sealed/answer.ts';
 import type { Desk } from '../desk.ts';
@@ -21,28 +23,41 @@ export async function readMaterial(
   version: VersionRow | null,
   companions: readonly CompanionRow[],
 ): Promise<NamedSecret[]> {
-  const secrets: NamedSecret[] = [];
+  const rows = version === null ? companions : [version, ...companions];
+  const names = companions.map(({ name }) => companionSecretName(name));
+  if (version !== null) names.unshift(KEY_NAME);
+  const wanted = rows.map((row) => ({ store: storeOf(desk, row), record: row.record }));
+  const octets = desk.keys.readTogether(wanted) ?? (await readEach(desk, rows, wanted));
+  return octets.map((each, at) => ({ name: names[at] ?? '', octets: each }));
+}
+
+async function readEach(
+  desk: Desk,
+  rows: readonly (VersionRow | CompanionRow)[],
+  wanted: readonly Wanted[],
+): Promise<SecretBytes[]> {
+  const octets: SecretBytes[] = [];
   try {
-    if (version !== null) secrets.push({ name: KEY_NAME, octets: await readRecord(desk, version) });
-    for (const companion of companions) {
-      secrets.push({ name: companionSecretName(companion.name), octets: await readRecord(desk, companion) });
-    }
-    return secrets;
+    for (const [at, row] of rows.entries()) octets.push(await readRecord(desk, row, wanted[at]!));
+    desk.keys.keepTogether(wanted, octets);
+    return octets;
   } catch (error) {
-    disposeAll(secrets);
+    for (const each of octets) each.dispose();
     throw error;
   }
 }
 
-async function readRecord(desk: Desk, row: VersionRow | CompanionRow): Promise<SecretBytes> {
+function storeOf(desk: Desk, row: VersionRow | CompanionRow): KeyStore {
   const store = desk.stores.get(row.store);
-  if (store === undefined) {
-    throw new KeyturnError('keystore_unavailable', `This server has no key store named ${row.store}.`, {
-      fix: 'Add the store to the configuration of this server.',
-    });
-  }
+  if (store !== undefined) return store;
+  throw new KeyturnError('keystore_unavailable', `This server has no key store named ${row.store}.`, {
+    fix: 'Add the store to the configuration of this server.',
+  });
+}
+
+async function readRecord(desk: Desk, row: VersionRow | CompanionRow, { store, record }: Wanted): Promise<SecretBytes> {
   try {
-    return await desk.keys.read(store, row.record);
+    return await desk.keys.read(store, record);
   } catch (error) {
     if (isKeyturnError(error, 'not_found') && (await hasMoved(desk, row))) throw refused('record-moved');
     throw error;

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import type { SecretBytes } from '../../core/secret-bytes.ts';
+import { SecretBytes } from '../../core/secret-bytes.ts';
 import type { KeyStore } from '../keystore.ts';
 import type { RecordName } from '../record-name.ts';
 import { ProcessSeal, type SealedOctets } from './sealed-octets.ts';
@@ -18,9 +18,17 @@ export interface KeyCacheOptions {
   readonly observe?: (result: 'hit' | 'miss') => void;
 }
 
+/** One record, named by its store. */
+export interface Wanted {
+  readonly store: KeyStore;
+  readonly record: RecordName;
+}
+
 interface Kept {
   readonly sealed: SealedOctets;
   readonly until: number;
+  /** Of each record, for several that are kept as one. */
+  readonly lengths?: readonly number[];
 }
 
 /**
@@ -47,10 +55,38 @@ export class KeyCache implements Disposable {
   /** As `store.read`: the octets, owned by the caller. */
   async read(store: KeyStore, record: RecordName): Promise<SecretBytes> {
     if (!this.#options.stores.has(store.name)) return store.read(record);
-    const name = `${store.name} ${record}`;
+    const name = nameOf({ store, record });
     const kept = this.#fresh(name);
     this.#options.observe?.(kept === undefined ? 'miss' : 'hit');
-    return this.#seal.open(kept ?? (await this.#ask(store, record, name)), name);
+    return this.#seal.open(kept?.sealed ?? (await this.#ask(store, record, name)), name);
+  }
+
+  /** What `keepTogether` was given of the same records in the same order, owned by the caller; null when it is not kept. */
+  readTogether(wanted: readonly Wanted[]): SecretBytes[] | null {
+    const name = nameOfAll(wanted);
+    const kept = this.#fresh(name);
+    if (kept?.lengths === undefined) return null;
+    for (const _ of wanted) this.#options.observe?.('hit');
+    const whole = this.#seal.open(kept.sealed, name).bytes;
+    let at = 0;
+    return kept.lengths.map((length) => {
+      at += length;
+      return SecretBytes.own(whole.subarray(at - length, at));
+    });
+  }
+
+  /**
+   * Keeps what was just read once more as one, for records that are lent together: to open it costs as much as to open
+   * one of them. For as long as each of them is kept by itself, and not at all when one is not. The caller keeps and
+   * wipes `octets`.
+   */
+  keepTogether(wanted: readonly Wanted[], octets: readonly SecretBytes[]): void {
+    const kept = wanted.map((each) => this.#fresh(nameOf(each)));
+    const until = Math.min(...kept.map((each) => each?.until ?? 0));
+    if (wanted.length < 2 || kept.includes(undefined)) return;
+    using whole = SecretBytes.own(Buffer.concat(octets.map(({ bytes }) => bytes)));
+    const name = nameOfAll(wanted);
+    this.#keep(name, { sealed: this.#seal.seal(whole, name), until, lengths: octets.map(({ length }) => length) });
   }
 
   /** Nothing is kept any more, nor what is being asked for now. For whenever a version, companion or hold changed. */
@@ -71,9 +107,9 @@ export class KeyCache implements Disposable {
     return this.#kept.size;
   }
 
-  #fresh(name: string): SealedOctets | undefined {
+  #fresh(name: string): Kept | undefined {
     const kept = this.#kept.get(name);
-    if (kept === undefined || kept.until > this.#options.clock.monotonic()) return kept?.sealed;
+    if (kept === undefined || kept.until > this.#options.clock.monotonic()) return kept;
     this.#drop(name, kept);
     return undefined;
   }
@@ -97,6 +133,8 @@ export class KeyCache implements Disposable {
   }
 
   #keep(name: string, kept: Kept): void {
+    const before = this.#kept.get(name);
+    if (before !== undefined) this.#drop(name, before);
     this.#kept.set(name, kept);
     this.#octets += kept.sealed.ciphertext.length;
     const { maxRecords, maxOctets } = this.#options;
@@ -121,4 +159,13 @@ export class KeyCache implements Disposable {
     this.#kept.delete(name);
     this.#octets -= sealed.ciphertext.length;
   }
+}
+
+function nameOf({ store, record }: Wanted): string {
+  return `${store.name} ${record}`;
+}
+
+/** Names of stores and records have no line feed, so no one record is called so. */
+function nameOfAll(wanted: readonly Wanted[]): string {
+  return wanted.map(nameOf).join('\n');
 }

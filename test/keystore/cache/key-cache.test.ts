@@ -191,3 +191,76 @@ describe('the cache of key records', () => {
     expect(results).toEqual([]);
   });
 });
+
+describe('records that are lent together', () => {
+  const OTHER = 'companions/lean/sandbox/token/1';
+
+  function together(options: Partial<KeyCacheOptions> = {}) {
+    const set = setUp(options);
+    const wanted = [RECORD, OTHER].map((record) => ({ store: set.store, record }));
+    const keep = async (): Promise<void> => {
+      const octets = [await set.cache.read(set.store, RECORD), await set.cache.read(set.store, OTHER)];
+      set.cache.keepTogether(wanted, octets);
+      for (const each of octets) each.dispose();
+    };
+    const read = (order = wanted): string[] | null =>
+      set.cache.readTogether(order)?.map((octets) => {
+        using own = octets;
+        return own.bytes.toString();
+      }) ?? null;
+    return { ...set, wanted, keep, readAll: read };
+  }
+
+  it('are read as one, again and again, each a hit', async () => {
+    const { keep, readAll, driver, results } = together();
+    expect(readAll()).toBeNull();
+    await keep();
+    const both = [`key of ${RECORD}`, `key of ${OTHER}`];
+    expect([readAll(), readAll()]).toEqual([both, both]);
+    expect(driver.asked).toBe(2);
+    expect(results).toEqual(['miss', 'miss', 'hit', 'hit', 'hit', 'hit']);
+  });
+
+  it('are not taken for others, for one of them, or for the same in another order', async () => {
+    const { keep, readAll, wanted } = together();
+    await keep();
+    expect([readAll(wanted.toReversed()), readAll(wanted.slice(0, 1)), readAll([])]).toEqual([null, null, null]);
+  });
+
+  it('are kept no longer than the one that was read first', async () => {
+    const { cache, store, keep, readAll, pass } = together();
+    (await cache.read(store, RECORD)).dispose();
+    pass(3_000);
+    await keep();
+    pass(1_999);
+    expect(readAll()).not.toBeNull();
+    pass(1);
+    expect(readAll()).toBeNull();
+  });
+
+  it('are forgotten with all else, and not kept when one of them was forgotten meanwhile', async () => {
+    const { cache, store, keep, readAll, wanted } = together();
+    await keep();
+    cache.clear();
+    expect(readAll()).toBeNull();
+    const octets = [await cache.read(store, RECORD), await cache.read(store, OTHER)];
+    cache.clear();
+    (await cache.read(store, RECORD)).dispose();
+    cache.keepTogether(wanted, octets);
+    expect(readAll()).toBeNull();
+  });
+
+  it('count towards what may be kept, once', async () => {
+    const { cache, keep, readAll } = together({ maxRecords: 3 });
+    await keep();
+    await keep();
+    expect(cache.size).toBe(3);
+    expect(readAll()).not.toBeNull();
+  });
+
+  it('are not kept of a store whose records are not', async () => {
+    const { keep, readAll } = together({ stores: new Set() });
+    await keep();
+    expect(readAll()).toBeNull();
+  });
+});
