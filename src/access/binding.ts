@@ -43,7 +43,7 @@ function covers(binding: Binding, permission: Permission, credential: string | n
 }
 
 /** False at the very instant of `expiresAt`, as the ledger's own check of the same instant at the commit. */
-function isExpired({ expiresAt }: Binding, now: number): boolean {
+export function isExpired({ expiresAt }: Binding, now: number): boolean {
   // Written so that a time that is not a number expires the binding.
   return expiresAt !== null && !(now <= expiresAt);
 }

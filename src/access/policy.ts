@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { timestamp } from '../core/clock.ts';
-import { type Binding, longestFirst, mismatches, type Role } from './binding.ts';
+import { type Binding, isExpired, longestFirst, mismatches, type Role } from './binding.ts';
 import { isCredentialName } from './credential-name.ts';
 import type { AccessRequest, Decision } from './decision.ts';
 import { type Explanation, explain } from './explanation.ts';
@@ -25,8 +25,14 @@ export interface PolicyContent {
   readonly expectations: readonly Expectation[];
 }
 
-/** Questions whose fitting bindings are kept: a few for each service. */
-const MAX_FITS = 4_096;
+/** Questions whose grants are kept: a few for each service. */
+const MAX_QUESTIONS = 4_096;
+
+/** A binding, and the decision that it leads to while it lasts. */
+interface Grant {
+  readonly binding: Binding;
+  readonly decision: Decision;
+}
 
 /**
  * Who may do what: pure and immutable. Denies by default; a binding can only add, so the order and the split into
@@ -38,7 +44,7 @@ export class Policy {
   readonly expectations: readonly Expectation[];
   /** SHA-256 over the content in canonical form, lower-case hex: equal for equal rules, however they are filed. */
   readonly digest: string;
-  readonly #fits = new Map<string, readonly Binding[]>();
+  readonly #grants = new Map<string, readonly Grant[]>();
 
   private constructor({ roles, bindings, expectations }: PolicyContent) {
     this.roles = roles;
@@ -52,7 +58,10 @@ export class Policy {
   }
 
   decide(request: AccessRequest): Decision {
-    return refuseOutright(request) ?? this.#weigh(request);
+    const question = questionOf(request);
+    const known = this.#grants.get(question);
+    if (known !== undefined) return weigh(known, request);
+    return refuseOutright(request) ?? weigh(this.#fitting(question, request), request);
   }
 
   /**
@@ -64,31 +73,34 @@ export class Policy {
     return explain(this.bindings, request, this.decide(request), view);
   }
 
-  #weigh(request: AccessRequest): Decision {
-    const fitting = this.#fitting(request);
-    const grant = fitting.find((binding) => mismatches(binding, request).length === 0);
-    if (grant !== undefined) return allowed(request, grant);
-    const [expired] = fitting;
-    if (expired === undefined) return denied('default-deny', `No binding grants ${request.permission}.`);
-    return denied('binding-expired', `Binding ${expired.id} ended at ${timestamp(expired.expiresAt ?? 0)}.`);
-  }
-
   /**
-   * Bindings that grant this at some time, the one that lasts longest first. Which these are depends on nothing but
-   * the request and the rules, which never change, so it is kept; whether they grant it now is not.
+   * What grants this at some time, the one that lasts longest first. Which these are depends on nothing but the request
+   * and the rules, which never change, so it is kept; whether they grant it now is not.
    */
-  #fitting(request: AccessRequest): readonly Binding[] {
-    const { principal, permission, credential } = request;
-    const question = JSON.stringify([principal.id, permission, credential]);
-    const known = this.#fits.get(question);
-    if (known !== undefined) return known;
-    const fitting = this.bindings
+  #fitting(question: string, request: AccessRequest): readonly Grant[] {
+    const grants = this.bindings
       .filter((binding) => mismatches(binding, request).every((miss) => miss === 'expired'))
-      .sort(longestFirst);
-    if (this.#fits.size >= MAX_FITS) this.#fits.clear();
-    this.#fits.set(question, fitting);
-    return fitting;
+      .sort(longestFirst)
+      .map((binding) => ({ binding, decision: allowed(request, binding) }));
+    if (this.#grants.size >= MAX_QUESTIONS) this.#grants.clear();
+    this.#grants.set(question, grants);
+    return grants;
   }
+}
+
+/** All that a decision depends on but the time. The lengths keep apart what texts of a caller's choice run together. */
+function questionOf({ principal, permission, credential }: AccessRequest): string {
+  const about = credential === null ? '' : `=${credential}`;
+  return `${permission} ${principal.kind} ${principal.id.length} ${principal.id} ${about}`;
+}
+
+function weigh(grants: readonly Grant[], request: AccessRequest): Decision {
+  const grant = grants.find(({ binding }) => !isExpired(binding, request.now));
+  if (grant !== undefined) return grant.decision;
+  const [expired] = grants;
+  if (expired === undefined) return denied('default-deny', `No binding grants ${request.permission}.`);
+  const { id, expiresAt } = expired.binding;
+  return denied('binding-expired', `Binding ${id} ended at ${timestamp(expiresAt ?? 0)}.`);
 }
 
 /** What no binding can grant; null when the bindings decide. */

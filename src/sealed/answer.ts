@@ -129,7 +129,9 @@ export class AnswerOpener {
 /** Canonical JSON of the format's name and the binding's five fields, nothing else that the object may carry. */
 export function associatedData(binding: AnswerBinding): Buffer {
   const { lease, credential, version, spki, expiresAt } = binding;
-  return Buffer.from(canonicalJson({ format: FORMAT, lease, credential, version, spki, expiresAt }), 'utf8');
+  const [first, last] = [`"credential":${canonicalJson(credential)}`, `"version":${canonicalJson(version)}`];
+  const others = `"expiresAt":${canonicalJson(expiresAt)},"format":"${FORMAT}","lease":${canonicalJson(lease)},"spki":${canonicalJson(spki)}`;
+  return Buffer.from(`{${first},${others},${last}}`, 'utf8');
 }
 
 function invalid(): KeyturnError {

@@ -74,16 +74,24 @@ export function requestId(response: ServerResponse): string {
 async function authenticate(gate: Gate, request: IncomingMessage, id: string): Promise<Caller> {
   const host = canonicalHost(request.socket.remoteAddress ?? 'unknown');
   try {
-    const [authorization, another] = request.headersDistinct['authorization'] ?? [];
-    // Of two, a proxy could have judged the other one (RFC 9110 section 5.3: the header may not be given twice).
-    const only = another === undefined ? authorization : undefined;
-    const bearer = await gate.book.authenticate(only, gate.clock.now());
+    const bearer = await gate.book.authenticate(onlyAuthorization(request), gate.clock.now());
     return { ...bearer, request: id, host };
   } catch (error) {
     const reason = request.headers.authorization === undefined ? 'no-token' : 'bad-token';
     if (error instanceof KeyturnError && error.code === 'unauthenticated') gate.strangers.failed(reason, host, id);
     throw error;
   }
+}
+
+/** Of two, a proxy could have judged the other one (RFC 9110 section 5.3: the header may not be given twice). */
+function onlyAuthorization({ headers, rawHeaders }: IncomingMessage): string | undefined {
+  let given = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (isAuthorization(rawHeaders[at] ?? '')) given += 1;
+  return given === 1 ? headers.authorization : undefined;
+}
+
+function isAuthorization(name: string): boolean {
+  return name.length === 'authorization'.length && name.toLowerCase() === 'authorization';
 }
 
 function parse(
