@@ -12,6 +12,8 @@ export const MAX_ENTRY_DEPTH = 32;
 const KIND = /^[a-z][a-z0-9-]{0,63}\.[a-z][a-z0-9-]{0,63}$/;
 const NAME = /^[^\p{Cc}]{1,512}$/u;
 const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$/;
+const TOO_LONG = 'it is over 64 KiB';
+const [QUOTE, BACKSLASH, BRACKET, BRACKET_END, BRACE, BRACE_END] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
 const REQUIRED = ['actor', 'data', 'index', 'kind', 'time', 'v'];
 const OPTIONAL = ['credential', 'request', 'version'];
 
@@ -40,9 +42,10 @@ export function recordEntry(draft: EntryDraft, index: number, epochMs: number): 
     data: draft.data,
   };
   const json = canonicalJson({ ...entry });
-  const fault = boundsFault(json) ?? envelopeFault({ ...entry });
+  const octets = Buffer.from(json, 'utf8');
+  const fault = boundsFault(octets) ?? envelopeFault({ ...entry });
   if (fault !== null) throw new KeyturnError('invalid_input', `An audit entry cannot be recorded: ${fault}.`);
-  return { entry, json, leafHash: leafHash(Buffer.from(json, 'utf8')) };
+  return { entry, json, leafHash: leafHash(octets) };
 }
 
 /**
@@ -51,7 +54,8 @@ export function recordEntry(draft: EntryDraft, index: number, epochMs: number): 
  * @throws KeyturnError `audit_invalid`; the message never quotes the text.
  */
 export function parseEntry(json: string): AuditEntry {
-  const fault = boundsFault(json);
+  // Its octets are at least as many as its units.
+  const fault = json.length > MAX_ENTRY_BYTES ? TOO_LONG : boundsFault(Buffer.from(json, 'utf8'));
   if (fault !== null) throw invalid(fault);
   const value = parseCanonical(json);
   if (!isObject(value)) throw invalid('it is not an object');
@@ -71,34 +75,40 @@ function parseCanonical(json: string): JsonValue {
   throw invalid('it is not canonical JSON');
 }
 
-function boundsFault(json: string): string | null {
-  if (json.length > MAX_ENTRY_BYTES || Buffer.byteLength(json, 'utf8') > MAX_ENTRY_BYTES) return 'it is over 64 KiB';
+function boundsFault(json: Buffer): string | null {
+  if (json.length > MAX_ENTRY_BYTES) return TOO_LONG;
   return depthOf(json) > MAX_ENTRY_DEPTH ? `it is nested deeper than ${MAX_ENTRY_DEPTH}` : null;
 }
 
-/** Counts brackets outside strings, before a recursive function sees the text. */
-function depthOf(json: string): number {
-  let [depth, deepest] = [0, 0];
+/** Counts brackets outside strings, before a recursive function sees the text. All that counts is ASCII. */
+function depthOf(json: Buffer): number {
+  let [depth, deepest, inString] = [0, 0, false];
   for (let at = 0; at < json.length; at += 1) {
-    const unit = json[at];
-    if (unit === '"') at = endOfString(json, at);
-    else if (unit === '[' || unit === '{') deepest = Math.max(deepest, ++depth);
-    else if (unit === ']' || unit === '}') depth -= 1;
+    const octet = json[at];
+    if (octet === QUOTE) inString = !inString;
+    else if (octet === BACKSLASH && inString) at += 1;
+    else if (inString) continue;
+    else if (octet === BRACKET || octet === BRACE) deepest = Math.max(deepest, ++depth);
+    else if (octet === BRACKET_END || octet === BRACE_END) depth -= 1;
   }
   return deepest;
 }
 
-/** Where the string that begins at `start` is closed; the end of the text if nowhere. */
-function endOfString(json: string, start: number): number {
-  for (let end = json.indexOf('"', start + 1); end >= 0; end = json.indexOf('"', end + 1)) {
-    let slashes = 0;
-    while (json[end - 1 - slashes] === '\\') slashes += 1;
-    if (slashes % 2 === 0) return end;
-  }
-  return json.length;
+function envelopeFault(entry: JsonObject): string | null {
+  return isSound(entry) ? null : namedFault(entry);
 }
 
-function envelopeFault(entry: JsonObject): string | null {
+function isSound(entry: JsonObject): boolean {
+  let required = 0;
+  for (const name of Object.keys(entry)) {
+    if (REQUIRED.includes(name)) required += 1;
+    else if (!OPTIONAL.includes(name)) return false;
+    if (!isValid(name, entry[name] as JsonValue)) return false;
+  }
+  return required === REQUIRED.length;
+}
+
+function namedFault(entry: JsonObject): string | null {
   const members = Object.keys(entry);
   const lacks = REQUIRED.filter((name) => !members.includes(name));
   if (lacks.length > 0) return `it lacks ${lacks.join(', ')}`;
@@ -113,14 +123,19 @@ function isValid(member: string, value: JsonValue): boolean {
   if (member === 'version') return Number.isSafeInteger(value) && Number(value) >= 1;
   if (member === 'data') return isObject(value);
   if (typeof value !== 'string') return false;
-  if (member === 'time') return TIME.test(value) && isInstant(value);
+  if (member === 'time') return value === newestInstant || (TIME.test(value) && isInstant(value));
   return (member === 'kind' ? KIND : NAME).test(value);
 }
+
+/** The entries of one commit have their time in common. */
+let newestInstant = '';
 
 /** Not the 30th of February: what the calendar makes of it is what was written. */
 function isInstant(time: string): boolean {
   const epochMs = Date.parse(time);
-  return Number.isFinite(epochMs) && timestamp(epochMs) === time;
+  if (!Number.isFinite(epochMs) || timestamp(epochMs) !== time) return false;
+  newestInstant = time;
+  return true;
 }
 
 function isObject(value: JsonValue): value is JsonObject {

@@ -30,9 +30,10 @@ function canonicalString(value: string): string {
 }
 
 function canonicalObject(value: JsonObject): string {
-  // RFC 8785 section 3.2.3: sort by UTF-16 code units, which is what < on strings compares.
-  const members = Object.keys(value)
-    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-    .map((key) => `${canonicalString(key)}:${canonicalJson(value[key] as JsonValue)}`);
-  return `{${members.join(',')}}`;
+  // RFC 8785 section 3.2.3: sort by UTF-16 code units, which is what sort() compares by itself.
+  let members = '';
+  for (const key of Object.keys(value).sort()) {
+    members += `${members === '' ? '' : ','}${canonicalString(key)}:${canonicalJson(value[key] as JsonValue)}`;
+  }
+  return `{${members}}`;
 }
