@@ -37,10 +37,8 @@ export type ReadQuery =
   | { readonly op: 'checkpoints'; readonly after: number; readonly limit: number }
   | { readonly op: 'receipt'; readonly index: number; readonly seen: number };
 
-export interface ToReader {
-  readonly id: number;
-  readonly query: ReadQuery;
-}
+/** `close`: after what was asked before it. */
+export type ToReader = { readonly id: number; readonly query: ReadQuery } | 'close';
 
 export type FromReader =
   | { readonly id: number; readonly value: unknown }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { KeyturnError } from '../../core/errors.ts';
 import { fromWire } from '../batch/answer.ts';
@@ -5,6 +6,9 @@ import { busy, type Health } from '../batch/health.ts';
 import { Watchdog } from '../batch/watchdog.ts';
 import type { FromReader, ReadQuery, ToReader } from './protocol.ts';
 import { WORKER_LIMITS, workerFile } from './worker-file.ts';
+
+/** How long a thread may take to close, milliseconds. */
+const END_LIMIT_MS = 500;
 
 /** Reads that may wait for one worker. */
 const MAX_WAITING = 10_000;
@@ -97,7 +101,7 @@ export class ReadWorker {
     clearTimeout(this.#idle);
     const worker = this.#worker;
     this.#worker = null;
-    if (worker !== null) this.#ended = Promise.all([this.#ended, worker.terminate()]);
+    if (worker !== null) this.#ended = Promise.all([this.#ended, closed(worker)]);
   }
 
   #settle(message: FromReader): void {
@@ -128,4 +132,13 @@ function tooSlow(limitMs: number): KeyturnError {
     fix: 'Ask for less at a time; if every read fails, look after the disk of the ledger.',
     facts: { state: 'ready' },
   });
+}
+
+/** Lets the thread close its connection; one that is in the midst of a long read is ended all the same. */
+async function closed(worker: Worker): Promise<void> {
+  const ended = once(worker, 'exit');
+  worker.postMessage('close' satisfies ToReader);
+  const late = setTimeout(() => void worker.terminate(), END_LIMIT_MS);
+  await ended;
+  clearTimeout(late);
 }

@@ -4,19 +4,25 @@ import { toWire } from '../../batch/answer.ts';
 import { openForReading, Statements } from '../database/connection.ts';
 import { describe } from '../database/fault.ts';
 import { TreeRows } from '../database/tree-rows.ts';
-import type { FromReader, ToReader } from '../protocol.ts';
+import type { FromReader, ReadQuery, ToReader } from '../protocol.ts';
 import { Queries } from './queries.ts';
 
 /** Worker: reads on a connection that cannot write. */
 
-const statements = new Statements(openForReading(String(workerData)));
+const database = openForReading(String(workerData));
+const statements = new Statements(database);
 const queries = new Queries(statements, new TreeRows(statements));
 
-parentPort?.on('message', ({ id, query }: ToReader) => {
-  parentPort?.postMessage(answer(id, query));
+parentPort?.on('message', (message: ToReader) => {
+  if (message !== 'close') {
+    parentPort?.postMessage(answer(message.id, message.query));
+    return;
+  }
+  database.close();
+  parentPort?.close();
 });
 
-function answer(id: number, query: ToReader['query']): FromReader {
+function answer(id: number, query: ReadQuery): FromReader {
   try {
     return { id, value: queries.run(query) };
   } catch (error) {
