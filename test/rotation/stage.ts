@@ -18,6 +18,7 @@ export interface RotationStageOptions {
   readonly revocation?: Record<string, unknown>;
   /** Null leaves the test request out. */
   readonly test?: null;
+  readonly testTimeout?: string;
   readonly clock?: Clock;
   readonly rotation?: ServeOptions['rotation'];
 }
@@ -40,8 +41,8 @@ export class RotationStage {
     const partner = await startPartner(options.partner);
     const keyturn = await TestInstance.open(home, options.clock, { pace: QUICK, ...options.rotation });
     const stage = new RotationStage(keyturn, partner);
-    await stage.describe(options);
     await keyturn.meet(partner);
+    await stage.describe(options);
     await stage.companion();
     return stage;
   }
@@ -57,7 +58,7 @@ export class RotationStage {
   }
 
   /** What the profile says of the life of a certificate. */
-  async describe({ issuance = {}, revocation = {}, test }: RotationStageOptions): Promise<void> {
+  async describe({ issuance = {}, revocation = {}, test, testTimeout = '5s' }: RotationStageOptions): Promise<void> {
     await edit(join(this.home, 'policies', 'partners', 'lean.yaml'), (profile) => {
       const environments = profile['environments'] as Record<string, Record<string, Record<string, unknown>>>;
       const { sandbox = {} } = environments;
@@ -66,10 +67,11 @@ export class RotationStage {
         ...rest,
         issuance: { ...sandbox['issuance'], live: 2, ...issuance },
         revocation: { ...sandbox['revocation'], propagation: '1s', ...revocation },
-        ...(test === null ? {} : { test: shipped }),
+        ...(test === null ? {} : { test: { ...shipped, timeout: testTimeout } }),
       };
       return { ...profile, environments: { ...environments, sandbox: changed } };
     });
+    await this.keyturn.reload();
   }
 
   async companion(): Promise<void> {

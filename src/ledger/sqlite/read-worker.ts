@@ -136,6 +136,8 @@ function tooSlow(limitMs: number): KeyturnError {
 
 /** Lets the thread close its connection; one that is in the midst of a long read is ended all the same. */
 async function closed(worker: Worker): Promise<void> {
+  // Of one that is gone already nothing is heard any more.
+  if (worker.threadId === -1) return;
   const ended = once(worker, 'exit');
   worker.postMessage('close' satisfies ToReader);
   const late = setTimeout(() => void worker.terminate(), END_LIMIT_MS);
