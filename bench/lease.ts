@@ -17,7 +17,8 @@ import { load } from './lease/wrk.ts';
 /**
  * `npm run bench:lease -- [options]`: a lease of Keyturn (policy, token, checks, durable entry with receipt, sealed
  * answer) beside a KV read of OpenBao with a file audit device, same secret, same load generator, TLS; once with the
- * key in the instance's own file, and once in another OpenBao behind the cache. Rounds are
+ * key in the instance's own file, and once in another OpenBao behind the cache; with `--postgres 1,2,3` also so many
+ * servers over one PostgreSQL, which share the connections (its CPU counts, its memory does not). Rounds are
  * interleaved; ratios are medians of each round's own ratio. Every answer must have its durable entry, and a sample of
  * answers is verified with the client's code while the load runs.
  */
@@ -35,6 +36,8 @@ const { values: options } = parseArgs({
     leases: { type: 'string', default: '100000' },
     /** Run what is shipped (compiled to dist/server) instead of the sources. */
     built: { type: 'boolean', default: false },
+    /** So many servers over one PostgreSQL, each a subject of its own, e.g. 1,2,3; none for no PostgreSQL. */
+    postgres: { type: 'string', default: '' },
     /** Another checkout of Keyturn, compared as well. */
     against: { type: 'string' },
   },
@@ -42,6 +45,8 @@ const { values: options } = parseArgs({
 
 // The set-up puts OpenBao into an environment of the checkout's own.
 process.env['PATH'] = TOOL_PATH;
+// Each server and database that is started listens for the end of this process.
+process.setMaxListeners(50);
 
 const [rounds, seconds, freshRounds, clients, leases] = [
   options.rounds,
@@ -75,6 +80,10 @@ async function startAll(): Promise<{ keyturns: KeyturnContender[]; all: Contende
   for (const subject of [
     { name: 'keyturn' },
     { name: 'keyturn, bao', configure: elsewhere.configure },
+    ...options.postgres
+      .split(',')
+      .filter((text) => text !== '')
+      .map((text) => ({ name: `postgres x ${text}`, replicas: Number(text) })),
     ...(options.against === undefined ? [] : [{ name: 'against', checkout: options.against }]),
   ]) {
     const home = join(folder, `home-${started.length}`);
@@ -104,7 +113,7 @@ async function compareFresh(): Promise<void> {
 /** Not measured, and not counted, since the witness borrows too: answers are verified as a client does. */
 async function warmUp(settings: RoundOptions): Promise<void> {
   for (const contender of all) {
-    const loading = load({ url: contender.url, plan: await contender.plan(), ...settings });
+    const loading = load({ urls: contender.urls, plan: await contender.plan(), ...settings });
     if (contender instanceof KeyturnContender) await contender.witness.verify(20);
     await loading;
   }
@@ -113,7 +122,7 @@ async function warmUp(settings: RoundOptions): Promise<void> {
 async function lendMany(): Promise<void> {
   for (const keyturn of keyturns) {
     const settings = { connections: 64, seconds: 5, fresh: false, planFile };
-    while (keyturn.witness.granted() < leases) await round(keyturn, settings);
+    while ((await keyturn.witness.granted()) < leases) await round(keyturn, settings);
   }
   await showMemory(`after ${leases} leases each`);
 }
@@ -121,8 +130,10 @@ async function lendMany(): Promise<void> {
 async function showMemory(when: string): Promise<void> {
   console.log(`\nMemory ${when}, MiB`);
   for (const contender of all) {
-    const { now, peak } = await memoryMiB(contender.pid);
-    const granted = contender instanceof KeyturnContender ? `, ${contender.witness.granted()} leases` : '';
+    const each = await Promise.all(contender.pids.map(memoryMiB));
+    const now = each.reduce((sum, one) => sum + one.now, 0);
+    const peak = each.reduce((sum, one) => sum + one.peak, 0);
+    const granted = contender instanceof KeyturnContender ? `, ${await contender.witness.granted()} leases` : '';
     console.log(`${contender.name.padEnd(16)} ${now.toFixed(0).padStart(6)}  (highest ${peak.toFixed(0)})${granted}`);
   }
 }

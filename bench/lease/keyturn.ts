@@ -1,13 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { multipart } from '../../src/cli/api/form.ts';
+import type { PostgresPlace } from '../../src/ledger/postgres/connection/place.ts';
+import { freePort } from '../../test/fakes/openbao/free-port.ts';
+import { PostgresCluster } from '../../test/fakes/postgres/cluster.ts';
 import { run } from '../../test/fakes/programs.ts';
 import type { Contender } from './contender.ts';
+import { type LogRows, rowsOfDatabase, rowsOfFile } from './log-rows.ts';
 import { type Access, Witness } from './witness.ts';
 import type { LoadResult, Plan } from './wrk.ts';
 
@@ -28,6 +32,8 @@ export interface KeyturnOptions {
   readonly pem: string;
   /** How many client processes the requests come from, each with an HPKE key of its own. */
   readonly clients: number;
+  /** So many servers over one PostgreSQL. Default: one, over a file. */
+  readonly replicas?: number;
   /** Changes the configuration after init. */
   readonly configure?: (config: Record<string, unknown>) => Record<string, unknown>;
 }
@@ -38,51 +44,59 @@ export interface KeyturnOptions {
  */
 export class KeyturnContender implements Contender {
   readonly name: string;
-  readonly url: string;
-  readonly #options: KeyturnOptions;
-  readonly #server: ChildProcess;
+  readonly urls: readonly string[];
+  readonly database: number | null;
+  readonly #clients: number;
+  readonly #servers: readonly ChildProcess[];
   readonly #token: string;
   readonly witness: Witness;
+  readonly #undo: AsyncDisposableStack;
   #granted = 0;
 
-  private constructor(options: KeyturnOptions, server: ChildProcess, access: Access) {
+  private constructor(options: KeyturnOptions, parts: Parts) {
     this.name = options.name;
-    this.url = access.url;
-    this.#options = options;
-    this.#server = server;
-    this.#token = access.token;
-    this.witness = new Witness(join(options.home, 'ledger', 'ledger.db'), access);
+    this.urls = parts.servers.map(({ url }) => url);
+    this.database = parts.cluster?.pid ?? null;
+    this.#clients = options.clients;
+    this.#servers = parts.servers.map(({ server }) => server);
+    this.#token = parts.access.token;
+    this.witness = new Witness(parts.log, parts.access);
+    this.#undo = parts.undo;
   }
 
   static async start(options: KeyturnOptions): Promise<KeyturnContender> {
-    const { home } = options;
-    await keyturn(options, ['init', '--admin', 'alice', '--port', '0']);
+    const { home, replicas = 0 } = options;
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => rm(home, { recursive: true, force: true }));
+    const cluster = replicas > 0 ? undo.use(await PostgresCluster.start(AS_SHIPPED)) : null;
+    const place = (await cluster?.database()) ?? null;
+    await keyturn(options, ['init', '--admin', 'alice', '--port', '0', ...(place === null ? [] : initOptions(place))]);
     await edit(join(home, 'policies', 'access', 'bindings.yaml'), bind);
     if (options.configure !== undefined) await edit(join(home, 'keyturn.yaml'), options.configure);
-    const { server, url } = await serve(options);
-    try {
-      return new KeyturnContender(options, server, await fill(options, url));
-    } catch (error) {
-      server.kill('SIGKILL');
-      throw error;
+    const servers = [await startServer(options, undo)];
+    const access = await fill(options, servers[0]?.url ?? '');
+    for (let at = 1; at < replicas; at += 1) {
+      const copy = await copyOf(home, at, undo);
+      servers.push(await startServer({ ...options, home: copy }, undo));
     }
+    const log = place === null ? rowsOfFile(join(home, 'ledger', 'ledger.db')) : await rowsOfDatabase(place);
+    undo.defer(() => log.close());
+    return new KeyturnContender(options, { servers, access, cluster, log, undo: undo.move() });
   }
 
-  get pid(): number {
-    return this.#server.pid ?? 0;
+  get pids(): readonly number[] {
+    return this.#servers.map(({ pid }) => pid ?? 0);
   }
 
   /** Each client has seen the log as it is now, so that every answer carries both proofs. */
   async plan(): Promise<Plan> {
-    this.#granted = this.witness.granted();
-    const seen = this.witness.size();
+    this.#granted = await this.witness.granted();
+    const seen = await this.witness.size();
     return {
       method: 'POST',
       path: `/v1/credentials/${encodeURIComponent(CREDENTIAL)}/leases`,
       headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
-      bodies: this.witness
-        .clients(this.#options.clients)
-        .map((hpkePublicKey) => JSON.stringify({ hpkePublicKey, seen })),
+      bodies: this.witness.clients(this.#clients).map((hpkePublicKey) => JSON.stringify({ hpkePublicKey, seen })),
     };
   }
 
@@ -95,13 +109,53 @@ export class KeyturnContender implements Contender {
     throw new Error(`${this.name}: ${answered} leases were answered, ${durable} stand on the log`);
   }
 
-  async stop(): Promise<void> {
-    this.witness.close();
-    const ended = once(this.#server, 'exit');
-    this.#server.kill('SIGTERM');
-    await ended;
-    await rm(this.#options.home, { recursive: true, force: true });
+  stop(): Promise<void> {
+    return this.#undo.disposeAsync();
   }
+}
+
+interface Served {
+  readonly server: ChildProcess;
+  readonly url: string;
+}
+
+interface Parts {
+  readonly servers: readonly Served[];
+  readonly access: Access;
+  readonly cluster: PostgresCluster | null;
+  readonly log: LogRows;
+  readonly undo: AsyncDisposableStack;
+}
+
+/** As Debian's packages set a server up, where the tests' own clusters have less. */
+const AS_SHIPPED = { settings: { shared_buffers: '128MB', max_connections: '100' } };
+
+function initOptions({ host, port, database, user, passwordFile = '' }: PostgresPlace): string[] {
+  const named = { host, port, database, user, 'password-file': passwordFile };
+  return Object.entries(named).flatMap(([name, value]) => [`--postgres-${name}`, String(value)]);
+}
+
+async function startServer(options: KeyturnOptions, undo: AsyncDisposableStack): Promise<Served> {
+  const served = await serve(options);
+  undo.defer(async () => {
+    const ended = once(served.server, 'exit');
+    served.server.kill('SIGTERM');
+    await ended;
+  });
+  return served;
+}
+
+/** The folder of a further server, with a port of its own. */
+async function copyOf(home: string, at: number, undo: AsyncDisposableStack): Promise<string> {
+  const copy = `${home}-${at}`;
+  undo.defer(() => rm(copy, { recursive: true, force: true }));
+  await cp(home, copy, { recursive: true, filter: (path) => !/\.(?:lock|sock|log)$/.test(path) });
+  const port = await freePort();
+  await edit(join(copy, 'keyturn.yaml'), (config) => ({
+    ...config,
+    listen: { ...(config['listen'] as object), port },
+  }));
+  return copy;
 }
 
 function command({ checkout = OWN_CHECKOUT, built = false, home }: KeyturnOptions, args: readonly string[]): string[] {

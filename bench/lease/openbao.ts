@@ -19,8 +19,9 @@ export async function startOpenBao(secret: string): Promise<Contender> {
     } as const;
     return {
       name: 'openbao',
-      url: bao.url,
-      pid: bao.process.pid,
+      urls: [bao.url],
+      pids: [bao.process.pid],
+      database: null,
       plan: async () => plan,
       settle: async () => {},
       stop: () => bao[Symbol.asyncDispose](),

@@ -13,6 +13,18 @@ export async function cpuSeconds(pid: number): Promise<number> {
   return ((utime ?? 0) + (stime ?? 0) + (cutime ?? 0) + (cstime ?? 0)) / TICKS_A_SECOND;
 }
 
+/** The same of a process and all that it has started and that still runs. */
+export async function cpuSecondsOfAll(pid: number): Promise<number> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const each = children
+    .trim()
+    .split(' ')
+    .filter((text) => text !== '');
+  const spent = await Promise.all(each.map((child) => cpuSecondsOfAll(Number(child))));
+  // One that ended since it was listed counts with its parent.
+  return spent.reduce((sum, one) => sum + one, await cpuSeconds(pid).catch(() => 0));
+}
+
 /** Resident memory now and at its highest, MiB. */
 export async function memoryMiB(pid: number): Promise<{ now: number; peak: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');

@@ -1,12 +1,12 @@
 import type { Contender } from './contender.ts';
-import { cpuSeconds } from './process.ts';
+import { cpuSeconds, cpuSecondsOfAll } from './process.ts';
 import { type LoadResult, load } from './wrk.ts';
 
 export interface Figures {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** CPU of the server, of all its threads. */
+  /** CPU of all servers, of all their threads, and of the database behind them. */
   readonly cpuMicros: number;
 }
 
@@ -20,11 +20,16 @@ export interface RoundOptions {
 /** One contender under load for a while; throws when an answer has no durable entry. */
 export async function round(contender: Contender, options: RoundOptions): Promise<Figures> {
   const plan = await contender.plan();
-  const before = await cpuSeconds(contender.pid);
-  const result = await load({ url: contender.url, plan, ...options });
-  const cpu = (await cpuSeconds(contender.pid)) - before;
+  const before = await cpuOf(contender);
+  const result = await load({ urls: contender.urls, plan, ...options });
+  const cpu = (await cpuOf(contender)) - before;
   await contender.settle(result, options.connections);
   return figuresOf(result, cpu);
+}
+
+async function cpuOf({ pids, database }: Contender): Promise<number> {
+  const spent = [...pids.map(cpuSeconds), ...(database === null ? [] : [cpuSecondsOfAll(database)])];
+  return (await Promise.all(spent)).reduce((sum, one) => sum + one, 0);
 }
 
 function figuresOf({ requests, microseconds, p50, p99 }: LoadResult, cpu: number): Figures {

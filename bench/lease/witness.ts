@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:https';
-import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionFile, parseConnection } from '../../src/client/connection-file.ts';
 import { acceptAnswer } from '../../src/client/lease/accept.ts';
 import { SeenLog } from '../../src/client/lease/seen-log.ts';
 import { AnswerOpener } from '../../src/sealed/answer.ts';
+import type { LogRows } from './log-rows.ts';
 
 /** Longer than any commit takes on a machine that can be measured. */
 const AT_REST_MS = 200;
@@ -17,34 +17,36 @@ export interface Access {
   readonly credential: string;
 }
 
-/** Looks from outside whether what a server answered is true: at the ledger's file, and as a client would. */
+/** Looks from outside whether what a server answered is true: at the ledger's rows, and as a client would. */
 export class Witness {
-  readonly #ledger: DatabaseSync;
+  readonly #log: LogRows;
   readonly #access: Access;
   readonly #openers: AnswerOpener[] = [];
   readonly #seen: SeenLog;
 
-  constructor(ledger: string, access: Access) {
-    this.#ledger = new DatabaseSync(ledger, { readOnly: true });
+  constructor(log: LogRows, access: Access) {
+    this.#log = log;
     this.#access = access;
     this.#seen = new SeenLog(parseConnection(access.connection).log);
   }
 
   /** Entries of granted leases. */
-  granted(): number {
-    return Number(this.#ledger.prepare("SELECT count(*) AS n FROM entries WHERE kind = 'lease.granted'").get()?.['n']);
+  granted(): Promise<number> {
+    return this.#log.number("SELECT count(*) AS n FROM entries WHERE kind = 'lease.granted'");
   }
 
   /** The same, when what was under way as the load ended is done: no more came for a while. */
   async grantedAtRest(): Promise<number> {
-    for (let [last, now] = [-1, this.granted()]; ; [last, now] = [now, this.granted()]) {
+    for (let last = -1; ; ) {
+      const now = await this.granted();
       if (now === last) return now;
+      last = now;
       await sleep(AT_REST_MS);
     }
   }
 
-  size(): number {
-    return Number(this.#ledger.prepare('SELECT size FROM head').get()?.['size']);
+  size(): Promise<number> {
+    return this.#log.number('SELECT size AS n FROM head');
   }
 
   /** HPKE public keys of so many client processes, the same ones each time. */
@@ -83,7 +85,7 @@ export class Witness {
     if (material === null || companions.size === 0) throw new Error('A lease brought no key or no companion.');
   }
 
-  close(): void {
-    this.#ledger.close();
+  async close(): Promise<void> {
+    await this.#log.close();
   }
 }

@@ -1,8 +1,18 @@
 -- The load of the lease benchmark. WRK_PLAN names a file: lines "name: value" (method, path, headers), a line "--",
--- then one body a line, sent in turn; without bodies the request has none.
+-- then one body a line, sent in turn; without bodies the request has none. WRK_PORTS has the ports of the servers, one
+-- for each thread.
 local bodies = {}
 local at = 0
 local method, path, headers = 'GET', '/', {}
+
+local ports = {}
+for port in os.getenv('WRK_PORTS'):gmatch('%d+') do ports[#ports + 1] = port end
+local threads = 0
+
+function setup(thread)
+  threads = threads + 1
+  thread.addr = wrk.lookup('127.0.0.1', ports[threads])[1]
+end
 
 function init(args)
   local section = 'request'

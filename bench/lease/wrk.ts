@@ -17,7 +17,8 @@ export interface Plan {
 }
 
 export interface Load {
-  readonly url: string;
+  /** Of servers on 127.0.0.1 that share the connections. */
+  readonly urls: readonly string[];
   readonly plan: Plan;
   readonly connections: number;
   readonly seconds: number;
@@ -42,16 +43,19 @@ const resultSchema = z.object({
 
 export type LoadResult = z.infer<typeof resultSchema>;
 
-/** Runs wrk with one thread; each connection sends its next request as soon as its last is answered. */
-export async function load({ url, plan, connections, seconds, fresh, planFile }: Load): Promise<LoadResult> {
+/** Runs wrk with one thread for each server; each connection sends its next request as soon as its last is answered. */
+export async function load({ urls, plan, connections, seconds, fresh, planFile }: Load): Promise<LoadResult> {
   const headers = { ...plan.headers, ...(fresh ? { connection: 'close' } : {}) };
   const lines = Object.entries({ method: plan.method, path: plan.path, ...headers }).map(
     ([name, value]) => `${name}: ${value}`,
   );
   await writeFile(planFile, `${[...lines, '--', ...plan.bodies].join('\n')}\n`, { mode: 0o600 });
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', SCRIPT, url];
+  const [url = ''] = urls;
+  const threads = Math.min(urls.length, connections);
+  const ports = urls.map((each) => new URL(each).port).join(' ');
+  const args = [`-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', SCRIPT, url];
   const child = spawn('wrk', args, {
-    env: { ...process.env, PATH: TOOL_PATH, WRK_PLAN: planFile },
+    env: { ...process.env, PATH: TOOL_PATH, WRK_PLAN: planFile, WRK_PORTS: ports },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close');

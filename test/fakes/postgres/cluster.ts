@@ -52,6 +52,11 @@ export class PostgresCluster implements AsyncDisposable {
     }
   }
 
+  /** Of the server itself; those that it starts are its children. */
+  get pid(): number {
+    return this.#server?.pid ?? 0;
+  }
+
   /** The password alone, mode 0600. */
   get passwordFile(): string {
     return join(this.#folder, 'password');
