@@ -6,6 +6,7 @@ import { parseDuration } from '../core/duration.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { subjectAlternativeNames } from '../tls/names.ts';
 import { type IssuerSetting, issuerSettings, issuers } from './issuers/settings.ts';
+import { type RotationSetting, rotation, rotationSetting } from './rotation/settings.ts';
 import { recipients } from './settings/backup.ts';
 import { type LedgerSetting, ledger, ledgerSetting } from './settings/ledger.ts';
 import { type MasterKey, masterKey, parseMasterKey } from './settings/master-key.ts';
@@ -75,6 +76,7 @@ const schema = z
     /** Where new keys go. */
     'default-store': z.string().default(OWN_STORE),
     issuers: issuers.default({}),
+    rotation: rotation.default({}),
     policies: z.strictObject({ access: path, partners: path }),
     backup: z.strictObject({ recipients: recipients.default([]) }).default({ recipients: [] }),
     socket: z.strictObject({ path }),
@@ -118,6 +120,8 @@ export interface Config {
   readonly defaultStore: string;
   /** Where certificates come from, beside a person at the partner. */
   readonly issuers: readonly IssuerSetting[];
+  /** When versions are replaced, and at which pace. */
+  readonly rotation: RotationSetting;
   readonly accessPolicies: string;
   /** Whom a backup may be encrypted to. */
   readonly backupRecipients: readonly string[];
@@ -189,6 +193,7 @@ function absolute(home: string, data: z.infer<typeof schema>): Config {
     stores: storeSettings(data.stores, data.log.origin, at),
     defaultStore: data['default-store'],
     issuers: issuerSettings(data.issuers, at),
+    rotation: rotationSetting(data.rotation),
     backupRecipients: data.backup.recipients,
     accessPolicies: at(data.policies.access),
     partnerProfiles: at(data.policies.partners),

@@ -26,6 +26,8 @@ import { LogGenerations } from '../ledger/generations.ts';
 import { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { loadProfiles, type Profiles } from '../partner/profile.ts';
+import { DueBook } from '../rotation/due/book.ts';
+import { DueStarter, type StarterOptions } from '../rotation/due/starter.ts';
 import { Rotator, type RotatorOptions } from '../rotation/workflow/rotator.ts';
 import { AnswerSealers } from '../sealed/sealers.ts';
 import type { Config } from './config.ts';
@@ -47,7 +49,9 @@ export interface OpenOptions {
 }
 
 /** How rotations go; the configuration says the rest. */
-export type RotationOptions = Pick<RotatorOptions, 'pace' | 'resolve' | 'onPoint' | 'onError'>;
+export type RotationOptions = Pick<RotatorOptions, 'pace' | 'resolve' | 'onPoint' | 'onError'> & {
+  readonly onStartFailure?: NonNullable<StarterOptions['onFailure']>;
+};
 
 /** Who asks for the rules to be loaded anew, and what must still hold of them at the commit. */
 export interface Reloader {
@@ -68,6 +72,8 @@ export interface Instance {
   readonly holdJournal: HoldJournal;
   /** Goes on with rotations when it is told to. */
   readonly rotator: Rotator;
+  /** What is due and when; and begins it when it is told to. */
+  readonly due: { readonly book: DueBook; readonly starter: DueStarter };
   readonly signer: LogSigner;
   readonly logKey: KeyObject;
   /** The instance's own encrypted file. */
@@ -169,8 +175,15 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   desk.holds.onPlaced = (target, subject) => watchers.frozen(target, subject);
   // A file has this one server alone.
   if ('postgres' in config.ledger) others = opened.use(new ReplicaNews({ desk, book, takeUp }, loadedFrom));
-  const rotator = new Rotator({ desk, issuers, ...options.rotation });
+  const { onStartFailure, ...going } = options.rotation ?? {};
+  const pace = { longestRequestMs: config.rotation.longestRequestMs, ...going.pace };
+  const rotator = new Rotator({ desk, issuers, ...going, pace });
   opened.defer(() => rotator.stop());
+  const plan = config.rotation.due;
+  const dueBook = new DueBook(desk, plan);
+  const onFailure = onStartFailure === undefined ? {} : { onFailure: onStartFailure };
+  const starter = new DueStarter({ desk, issuers, book: dueBook, plan, ...onFailure });
+  opened.defer(() => starter.stop());
   const parts = opened.move();
   return {
     config,
@@ -180,6 +193,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     journal,
     holdJournal: new HoldJournal(ledger, journal),
     rotator,
+    due: { book: dueBook, starter },
     signer,
     logKey,
     store,

@@ -34,7 +34,12 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
     ...leaseRoutes(desk),
     ...credentialRoutes(desk),
     ...versionRoutes(desk),
-    ...rotationRoutes({ desk, issuers: instance.issuers, nudge }),
+    ...rotationRoutes({
+      desk,
+      issuers: instance.issuers,
+      nudge,
+      due: { book: instance.due.book, automatic: config.rotation.due.automatic },
+    }),
     ...storeRoutes(desk),
     ...copyRoutes(desk),
     ...adoptionRoutes(desk),

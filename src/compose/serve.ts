@@ -30,6 +30,8 @@ import { allRoutes } from './routes.ts';
 const CHORES_EVERY_MS = 10_000;
 /** How often rotations are looked after, milliseconds: what waits for somebody is then soon gone on with. */
 const ROTATIONS_EVERY_MS = 1_000;
+/** How often it is looked whether a rotation is due, milliseconds. */
+const DUE_EVERY_MS = 60_000;
 
 export interface Serving {
   /** `https://…`, as in connection files. */
@@ -72,6 +74,10 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
         const code = error instanceof KeyturnError ? error.code : 'internal';
         log.warning('rotation-failed', { rotation: row.id, step: row.step, code });
       },
+      onStartFailure: (credential, error) => {
+        const code = error instanceof KeyturnError ? error.code : 'internal';
+        log.warning('rotation-cannot-begin', { credential, code });
+      },
     },
     observer: {
       call: (store, verb, ok, seconds) =>
@@ -101,8 +107,14 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   opened.defer(() => socketDrain.stop());
   const chores = setInterval(choresOf(instance, strangers, log), CHORES_EVERY_MS).unref();
   opened.defer(() => clearInterval(chores));
-  const rotations = setInterval(rotationsOf(instance, log), ROTATIONS_EVERY_MS).unref();
-  opened.defer(() => clearInterval(rotations));
+  const rounds: [string, number, () => Promise<unknown>][] = [
+    ['rotations', ROTATIONS_EVERY_MS, () => instance.rotator.tick()],
+    ['rotations-due', DUE_EVERY_MS, () => instance.due.starter.tick()],
+  ];
+  for (const [name, everyMs, round] of rounds) {
+    const timer = setInterval(roundsOf(instance, log, name, round), everyMs).unref();
+    opened.defer(() => clearInterval(timer));
+  }
   const drain = new Drain(listener);
   const port = await listen(listener, config);
   opened.defer(() => drain.stop());
@@ -154,11 +166,11 @@ function choresOf(instance: Instance, strangers: StrangerLog, log: ServerLog): (
   };
 }
 
-function rotationsOf({ desk, rotator }: Instance, log: ServerLog): () => void {
+function roundsOf({ desk }: Instance, log: ServerLog, name: string, round: () => Promise<unknown>): () => void {
   return () => {
     if (desk.ledger.status().state !== 'ready') return;
-    rotator.tick().catch((error: unknown) => {
-      log.warning('rotations-failed', { code: error instanceof KeyturnError ? error.code : 'internal' });
+    round().catch((error: unknown) => {
+      log.warning(`${name}-failed`, { code: error instanceof KeyturnError ? error.code : 'internal' });
     });
   };
 }

@@ -67,6 +67,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     may: ['operator', 'responder', 'approver', 'auditor', 'administrator', 'revealer'],
   },
   listRotations: { method: 'GET', path: '/v1/rotations', may: EVERYBODY },
+  forecastRotations: { method: 'GET', path: '/v1/rotations/forecast', may: EVERYBODY },
   attachCertificate: { method: 'POST', path: `${CREDENTIAL}/rotation/certificate`, may: ['operator'], form: true },
   abortRotation: {
     method: 'POST',

@@ -28,6 +28,13 @@ export const rotationGroup: Group = [
       options: [['--all', 'also those that have ended, the newest 100']],
     },
     {
+      name: 'forecast',
+      about: 'What falls due, why, from when on, and when it begins',
+      example: 'keyturn rotation forecast --days 30',
+      load: () => import('../commands/rotation/due/forecast.ts'),
+      options: [['--days <number>', 'how far ahead (default 90)']],
+    },
+    {
       name: 'attach <credential>',
       about: 'Upload the certificate that was signed for the rotation’s own key',
       example: 'keyturn rotation attach bank/live --pem certificate.pem --chain chain.pem',

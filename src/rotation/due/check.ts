@@ -68,7 +68,7 @@ export const DUE_CHECKS: Readonly<Record<DueReason, (facts: DueFacts, rules: Due
     issuerEndsAt === null ? null : issuerEndsAt - leadMs(lifecycle, margin),
 
   /** So that the partner's lead time and the margin still fit before the end. */
-  expiry: ({ notAfter, lifecycle }, { margin }) => notAfter - leadMs(lifecycle, margin),
+  expiry: (facts, rules) => facts.notAfter - expiryLeadMs(facts, rules),
 
   /** So that a short certificate is not replaced in its last hours, nor a long one years before. */
   'lifetime-share': ({ notBefore, notAfter }, { lifetimeShare }) => notBefore + (notAfter - notBefore) * lifetimeShare,
@@ -76,6 +76,18 @@ export const DUE_CHECKS: Readonly<Record<DueReason, (facts: DueFacts, rules: Due
   /** Bounds how much is under one key, whatever its certificate says. */
   age: ({ currentSince }, { maxAge }) => (maxAge === null ? null : currentSince + maxAge * 1000),
 };
+
+/**
+ * How long before a certificate's end its replacement begins at the latest. The margin of a short certificate is a share of
+ * its lifetime: a week before the end of one that lives a day would be due for ever.
+ */
+export function expiryLeadMs(
+  { notBefore, notAfter, lifecycle }: Pick<DueFacts, 'notBefore' | 'notAfter' | 'lifecycle'>,
+  { margin, lifetimeShare }: DueRules,
+): number {
+  const most = ((notAfter - notBefore) / 1000) * (1 - lifetimeShare);
+  return leadMs(lifecycle, Math.min(margin, most));
+}
 
 /** How long a replacement takes at most, with room to go wrong once. */
 export function leadMs({ issuance }: DueFacts['lifecycle'], marginSeconds: number): number {

@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
 import { nextWithin } from '../../partner/profile.ts';
-import { DUE_CHECKS, DUE_REASONS, type DueFacts, type DueReason, type DueRules, isUrgent, leadMs } from './check.ts';
+import {
+  DUE_CHECKS,
+  DUE_REASONS,
+  type DueFacts,
+  type DueReason,
+  type DueRules,
+  expiryLeadMs,
+  isUrgent,
+} from './check.ts';
 
 /** When a version is to be replaced, and why. */
 export interface Due {
@@ -50,6 +58,18 @@ export function nextDue(facts: DueFacts, now: number, options: DueOptions): Due 
   return dueFor(facts, reason, since, options);
 }
 
+/** When {@link nextDue} may give another answer, the same facts given: as the next reason begins to hold. */
+export function nextChange(facts: DueFacts, now: number, { rules }: DueOptions): number {
+  const begins = DUE_REASONS.map((reason) => DUE_CHECKS[reason](facts, rules) ?? 0);
+  return Math.min(...begins.filter((since) => since > now), Number.POSITIVE_INFINITY);
+}
+
+/** Whether it begins at `now`: its time has come, and hours and freezes allow it at this very moment, or can't any more. */
+export function beginsNow(due: Due, facts: DueFacts, now: number, { freezes }: Pick<DueOptions, 'freezes'>): boolean {
+  if (now < due.at) return false;
+  return isUrgent(due.reason) || now >= due.latest || allowedFrom(facts, now, due.latest, freezes) <= now;
+}
+
 /** Everything that falls due until then, in the order in which it begins. */
 export function forecast(all: readonly DueFacts[], now: number, until: number, options: DueOptions): Due[] {
   return all
@@ -61,7 +81,7 @@ export function forecast(all: readonly DueFacts[], now: number, until: number, o
 function dueFor(facts: DueFacts, reason: DueReason, since: number, { rules, freezes }: DueOptions): Due {
   const { credential, version } = facts;
   if (isUrgent(reason)) return { credential, version, reason, since, at: since, latest: since };
-  const latest = Math.max(since, facts.notAfter - leadMs(facts.lifecycle, rules.margin));
+  const latest = Math.max(since, facts.notAfter - expiryLeadMs(facts, rules));
   const wished = Math.min(latest, since + spreadMs(facts, since, latest));
   return { credential, version, reason, since, at: allowedFrom(facts, wished, latest, freezes), latest };
 }

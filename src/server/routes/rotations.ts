@@ -4,6 +4,8 @@ import { authorise } from '../../credential/authorise.ts';
 import type { Desk } from '../../credential/desk.ts';
 import { mandateOf } from '../../credential/mandate.ts';
 import type { Issuer } from '../../issuer/issuer.ts';
+import type { DueBook } from '../../rotation/due/book.ts';
+import { forecastFor } from '../../rotation/due/forecast.ts';
 import { attachCertificate } from '../../rotation/orders/attach.ts';
 import { groundOf, planOf } from '../../rotation/orders/plan.ts';
 import { startRotation } from '../../rotation/orders/start.ts';
@@ -14,6 +16,7 @@ import { credentialParam, idParam, reasonRequest, taskDoneRequest, waiverRequest
 import { uploadOf } from './credentials.ts';
 
 const openQuery = z.object({ open: z.enum(['true', 'false']).optional() });
+const forecastQuery = z.object({ days: z.coerce.number().int().min(1).max(3_650).default(90) });
 const steering = ['permission_denied', 'not_found', 'rotation_state', 'conflict'] as const;
 
 export interface RotationRoutesOptions {
@@ -21,6 +24,7 @@ export interface RotationRoutesOptions {
   readonly issuers: ReadonlyMap<string, Issuer>;
   /** There is something to go on with. */
   readonly nudge: () => void;
+  readonly due: { readonly book: DueBook; readonly automatic: boolean };
 }
 
 /** Rotations: what one would do, starting, steering and seeing them; and the tasks that people do for them. */
@@ -28,7 +32,7 @@ export function rotationRoutes(options: RotationRoutesOptions): Route[] {
   return [...startRoutes(options), ...steerRoutes(options), ...taskRoutes(options)];
 }
 
-function startRoutes({ desk, issuers, nudge }: RotationRoutesOptions): Route[] {
+function startRoutes({ desk, issuers, nudge, due }: RotationRoutesOptions): Route[] {
   return [
     route({
       id: 'planRotation',
@@ -82,6 +86,16 @@ function startRoutes({ desk, issuers, nudge }: RotationRoutesOptions): Route[] {
       problems: ['unauthenticated'],
       handle: async ({ query }, caller) =>
         ok({ items: await listRotations(desk, caller, { open: query.open === 'true' }) }),
+    }),
+    route({
+      id: 'forecastRotations',
+      method: 'get',
+      path: '/v1/rotations/forecast',
+      summary: 'What falls due, why and when, of credentials that you may list: the next 1,000',
+      query: forecastQuery,
+      success: { status: 200, description: 'In the order in which they begin' },
+      problems: ['unauthenticated', 'held'],
+      handle: async ({ query }, caller) => ok(await forecastFor({ desk, ...due }, caller, query.days)),
     }),
     route({
       id: 'attachCertificate',

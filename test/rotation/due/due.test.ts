@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DUE_REASONS, DUE_RULES, type DueFacts, type DueReason } from '../../../src/rotation/due/check.ts';
-import { type ChangeFreeze, dueNow, forecast, nextDue } from '../../../src/rotation/due/due.ts';
+import { beginsNow, type ChangeFreeze, dueNow, forecast, nextDue } from '../../../src/rotation/due/due.ts';
 import { isWarnedOf, nearnessOf } from '../../../src/rotation/due/expiry-warning.ts';
 
 const DAY = 86_400_000;
@@ -90,6 +90,25 @@ describe('when it begins', () => {
       freezes,
     });
     expect(due?.at).toBe(START + 293 * DAY);
+  });
+
+  test('of a certificate that lives a day the margin is a share of the day: else it were due for ever', () => {
+    const short = facts({ notAfter: START + DAY });
+    expect(dueNow(short, START + 0.6 * DAY, options)).toBeNull();
+    expect(dueNow(short, START + 0.7 * DAY, options)).toMatchObject({
+      reason: 'expiry',
+      latest: START + (2 / 3) * DAY,
+    });
+  });
+
+  test('whoever comes late begins in hours too, until it can’t wait any more', () => {
+    const some = facts({ lifecycle: { issuance: ISSUANCE, hours } });
+    const due = nextDue(some, START, options);
+    const midnight = Math.ceil(due.at / DAY) * DAY;
+    expect(beginsNow(due, some, due.at - 1, options)).toBe(false);
+    expect(beginsNow(due, some, due.at, options)).toBe(true);
+    expect(beginsNow(due, some, midnight, options)).toBe(false);
+    expect(beginsNow(due, some, due.latest, options)).toBe(true);
   });
 
   test('any facts: not before the reason, not after the latest time, the same each time it is asked', () => {
