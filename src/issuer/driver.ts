@@ -37,6 +37,10 @@ export interface IssueRequest {
    * See `sameAnswerSeconds`.
    */
   readonly id: string;
+  /**
+   * When this issuance was first asked for, milliseconds since the epoch; for `Issuer.resume` alone. Default: unknown.
+   */
+  readonly askedAt?: number;
   /** `lean/sandbox`: for the issuer's own records, where it keeps any. */
   readonly credential: string;
   /** Null where the partner makes the key. */

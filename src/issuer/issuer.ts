@@ -94,9 +94,7 @@ export class Issuer {
    */
   async resume(request: IssueRequest, signal?: AbortSignal): Promise<Issued | Awaited> {
     this.#checkRequest(request);
-    if (this.can.answers === 'awaited' || this.can.sameAnswerSeconds === Number.POSITIVE_INFINITY) {
-      return this.issue(request, signal);
-    }
+    if (this.can.answers === 'awaited' || this.#givesTheSame(request)) return this.issue(request, signal);
     const found = await this.#search(request, signal);
     if (found === 'unknown') {
       throw issuerRefused(
@@ -151,6 +149,14 @@ export class Issuer {
     throw new KeyturnError('invalid_input', `The issuer ${this.name} issues nothing for a key that ${maker} makes.`, {
       fix: 'Correct issuance.key in the profile of the partner.',
     });
+  }
+
+  /** Whether asking again is asking once. A tenth is kept back for clocks and the way. */
+  #givesTheSame({ askedAt }: IssueRequest): boolean {
+    const { sameAnswerSeconds } = this.can;
+    if (sameAnswerSeconds === Number.POSITIVE_INFINITY) return true;
+    const since = askedAt === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() - askedAt;
+    return since >= 0 && since < sameAnswerSeconds * 900;
   }
 
   /** What it has issued for the request's key and not revoked. */

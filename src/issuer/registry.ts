@@ -1,3 +1,4 @@
+import type { AwsPcaOptions } from './aws-pca/options.ts';
 import type { IssuerDriver } from './driver.ts';
 import type { LocalIssuerOptions } from './local/options.ts';
 import { openManualIssuer } from './manual/manual-issuer.ts';
@@ -5,6 +6,9 @@ import type { VaultPkiOptions } from './vault-pki/options.ts';
 
 /** Every adapter, by the kind that configuration names, with what opens it. */
 export const issuerAdapters = {
+  // Loaded when it is used: who has another authority needs no SDK of AWS.
+  'aws-pca': async (options: AwsPcaOptions): Promise<IssuerDriver> =>
+    (await import('./aws-pca/aws-pca-issuer.ts')).openAwsPcaIssuer(options),
   // Loaded when it is used: who has another authority builds no certificates here.
   local: async (options: LocalIssuerOptions): Promise<IssuerDriver> =>
     (await import('./local/local-issuer.ts')).openLocalIssuer(options),

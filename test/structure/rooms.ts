@@ -29,7 +29,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   // The built-in authority keeps its key in a key store and its register in the ledger; Vault and AWS are reached by
   // the connections that the stores have.
-  issuer: { rooms: [...DOMAIN, 'keystore', 'ledger'], packages: [] },
+  issuer: { rooms: [...DOMAIN, 'keystore', 'ledger'], packages: ['@aws-sdk/client-acm-pca'] },
   ledger: { rooms: DOMAIN, packages: ['kysely', 'pg'] },
   tls: { rooms: DOMAIN, packages: ['@peculiar/x509', 'reflect-metadata'] },
   credential: { rooms: [...DOMAIN, ...PORTS], packages: [] },

@@ -2,6 +2,7 @@ import { createConnection } from 'node:net';
 import { dirname, relative, sep } from 'node:path';
 import { type Config, loadConfig } from '../../compose/config.ts';
 import { checkRules } from '../../compose/upkeep/check-rules.ts';
+import { examineIssuers } from '../../compose/upkeep/examine/issuers.ts';
 import { examineLedger } from '../../compose/upkeep/examine/ledger.ts';
 import { type Examination, examineStores } from '../../compose/upkeep/examine/stores.ts';
 import { attention, broken, brokenBy, type Check, ok } from '../../core/check.ts';
@@ -17,6 +18,7 @@ export async function checkInstance(home: string, examination: Examination): Pro
   return [
     ok('configuration', config.home),
     ...(await examineStores(config, examination)),
+    ...(await examineIssuers(config)),
     ...('file' in config.masterKey ? [apart(config)] : []),
     ...(await examineLedger(config)),
     await attempt('policies', async () => `access policy ${(await checkRules(config)).digest.slice(0, 16)}`),

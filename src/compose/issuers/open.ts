@@ -39,7 +39,9 @@ async function openDriver(setting: IssuerSetting, around: IssuerSurroundings): P
     return issuerAdapters.local({ name, home: homeIn(around, setting.store), ...setting.options });
   }
   try {
-    return await issuerAdapters['vault-pki'](setting.options);
+    return setting.kind === 'vault-pki'
+      ? await issuerAdapters['vault-pki'](setting.options)
+      : await issuerAdapters['aws-pca'](setting.options);
   } catch (error) {
     if (!(error instanceof KeyturnError)) throw error;
     const { code, message, fix, facts } = error;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { parseDuration } from '../../core/duration.ts';
+import type { AwsPcaOptions } from '../../issuer/aws-pca/options.ts';
 import type { LocalIssuerOptions } from '../../issuer/local/options.ts';
 import type { VaultPkiOptions } from '../../issuer/vault-pki/options.ts';
+import { awsConnection, awsConnectionOptions } from '../settings/aws.ts';
 import { given } from '../settings/given.ts';
 import type { AbsolutePath } from '../settings/path.ts';
 import { vaultConnection, vaultConnectionOptions } from '../settings/vault.ts';
@@ -38,13 +40,23 @@ const vaultPki = z.strictObject({
   'find-limit': z.int().min(1).max(100_000).optional(),
 });
 
+const { region: _region, ...awsConnectionWithoutRegion } = awsConnection;
+
+/** The authority says in which region it is. */
+const awsPca = z.strictObject({
+  kind: z.literal('aws-pca'),
+  ...awsConnectionWithoutRegion,
+  authority: z.string().min(1).max(200),
+  lifetime: duration.optional(),
+});
+
 /** Issuers of certificates, by the names that partner profiles, ledger and log know them by. */
 export const issuers = z
   .record(
     z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, { error: 'an issuer’s name has lower-case letters, digits and dashes' }),
-    z.discriminatedUnion('kind', [local, vaultPki], { error: 'kind is local or vault-pki' }),
+    z.discriminatedUnion('kind', [local, vaultPki, awsPca], { error: 'kind is one of local, vault-pki and aws-pca' }),
   )
   .refine((named) => !(BY_HAND in named), { error: `${BY_HAND} is the issuer that is a person; it is always there` });
 
@@ -57,14 +69,18 @@ export type IssuerSetting = { readonly name: string } & (
       readonly options: Omit<LocalIssuerOptions, 'name' | 'home'>;
     }
   | { readonly kind: 'vault-pki'; readonly options: VaultPkiOptions }
+  | { readonly kind: 'aws-pca'; readonly options: AwsPcaOptions }
 );
 
 export function issuerSettings(named: z.infer<typeof issuers>, at: AbsolutePath): IssuerSetting[] {
-  return Object.entries(named).map(([name, setting]) =>
-    setting.kind === 'local'
-      ? { name, kind: 'local', store: setting.store ?? null, options: localOptions(setting) }
-      : { name, kind: 'vault-pki', options: vaultPkiOptions(setting, at) },
-  );
+  return Object.entries(named).map(([name, setting]) => ({ name, ...settingOf(setting, at) }));
+}
+
+function settingOf(setting: z.infer<typeof issuers>[string], at: AbsolutePath) {
+  const { kind } = setting;
+  if (kind === 'local') return { kind, store: setting.store ?? null, options: localOptions(setting) };
+  if (kind === 'vault-pki') return { kind, options: vaultPkiOptions(setting, at) };
+  return { kind, options: awsPcaOptions(setting) };
 }
 
 function localOptions(setting: z.infer<typeof local>) {
@@ -79,4 +95,9 @@ function localOptions(setting: z.infer<typeof local>) {
 function vaultPkiOptions(setting: z.infer<typeof vaultPki>, at: AbsolutePath): VaultPkiOptions {
   const { mount, role, 'find-limit': findLimit } = setting;
   return { ...vaultConnectionOptions(setting, at), ...given({ mount, role, findLimit }) };
+}
+
+function awsPcaOptions(setting: z.infer<typeof awsPca>): AwsPcaOptions {
+  const { authority, lifetime: lifetimeSeconds } = setting;
+  return { ...awsConnectionOptions(setting), authority, ...given({ lifetimeSeconds }) };
 }

@@ -42,7 +42,8 @@ function read({ status, octets }: VaultAnswer): PkiAnswer {
 async function explained(error: unknown, link: VaultLink, needed: PkiPath): Promise<unknown> {
   if (!(error instanceof KeyturnError) || error.code !== 'keystore_unavailable') return error;
   const { certain = false, ...facts } = error.facts;
-  const more = { certain: certain === true, facts };
+  // Whatever becomes of a look, nothing is issued or revoked by it.
+  const more = { certain: certain === true || needed.capability !== 'update', facts };
   switch (reasonOf(error)) {
     case 'forbidden':
       return issuerUnavailable(await denial(link, needed), { ...more, fix: grant(needed) });

@@ -84,6 +84,18 @@ test('Vault: every member reaches the adapter, paths from the home', () => {
   ]);
 });
 
+test('AWS Private CA: every member reaches the adapter', () => {
+  const authority = 'arn:aws:acm-pca:eu-central-1:123456789012:certificate-authority/0b1c';
+  const aws = { kind: 'aws-pca', authority, lifetime: '30d', endpoint: 'https://pca.internal', 'call-ms': 9_000 };
+  expect(read({ aws })).toEqual([
+    {
+      name: 'aws',
+      kind: 'aws-pca',
+      options: { authority, lifetimeSeconds: 30 * 86_400, endpoint: 'https://pca.internal', callMs: 9_000 },
+    },
+  ]);
+});
+
 test.each([
   ['issuers.internal.store', { internal: { kind: 'local', store: 'nowhere' } }],
   ['issuers.internal.kind', { internal: { kind: 'acme' } }],
@@ -92,6 +104,8 @@ test.each([
   ['issuers.internal.list-url', { internal: { kind: 'local', 'list-url': 'file:///etc/passwd' } }],
   ['issuers.vault', { vault: { kind: 'vault-pki', token: 'hvs.secret' } }],
   ['issuers.vault.find-limit', { vault: { kind: 'vault-pki', 'find-limit': 0 } }],
+  ['issuers.aws.authority', { aws: { kind: 'aws-pca' } }],
+  ['issuers.aws', { aws: { kind: 'aws-pca', authority: 'arn', region: 'eu-central-1' } }],
   ['manual', { manual: { kind: 'local' } }],
   ['Internal', { Internal: { kind: 'local' } }],
 ])('what is wrong with %s is told', (where, issuers) => {

@@ -1,4 +1,5 @@
 import { type IssuerKind, issuerAdapters } from '../../../src/issuer/registry.ts';
+import { awsPcaHarness } from './aws-pca.ts';
 import type { IssuerHarness } from './issuer.ts';
 import { localHarness } from './local.ts';
 import { vaultPkiHarness } from './vault-pki.ts';
@@ -15,6 +16,7 @@ const manualHarness: IssuerHarness = {
 
 /** One a kind that the registry knows: a new adapter does not compile, and fails the suite, until it has its own. */
 export const issuerHarnesses: Readonly<Record<IssuerKind, IssuerHarness>> = {
+  'aws-pca': awsPcaHarness,
   local: localHarness,
   manual: manualHarness,
   'vault-pki': vaultPkiHarness,

@@ -66,6 +66,7 @@ function understood<T>(value: T): T {
 /** IAM actions, resources and condition keys of each call (Service Authorization Reference). */
 async function needsOf(call: AwsCall, ask: Ask): Promise<Need[]> {
   if (call.action.startsWith('kms:')) return [directKeyNeed(call)];
+  if (call.action.startsWith('acm-pca:')) return [authorityNeed(call)];
   if (call.operation === 'ListSecrets') return [{ action: call.action, resource: '*', context: {} }];
   const { input, region } = call;
   const name = String(input['SecretId'] ?? input['Name']);
@@ -126,6 +127,12 @@ function keyNeed(action: string, key: string, region: string, secretArn: string)
     'kms:EncryptionContextKeys': ['SecretARN', 'SecretVersionId'],
   };
   return { action, resource: keyArn(key, region), context };
+}
+
+function authorityNeed({ action, input }: AwsCall): Need {
+  const { CertificateAuthorityArn: resource, TemplateArn: template } = input;
+  const context = typeof template === 'string' ? { 'acm-pca:TemplateArn': template } : {};
+  return { action, resource: String(resource), context };
 }
 
 function directKeyNeed({ action, input, region }: AwsCall): Need {

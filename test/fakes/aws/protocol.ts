@@ -4,11 +4,15 @@ import { buffer } from 'node:stream/consumers';
 /** The account that moto plays. */
 export const ACCOUNT = '123456789012';
 
-const TARGETS: Readonly<Record<string, string>> = { secretsmanager: 'secretsmanager', TrentService: 'kms' };
+const TARGETS: Readonly<Record<string, string>> = {
+  secretsmanager: 'secretsmanager',
+  TrentService: 'kms',
+  ACMPrivateCA: 'acm-pca',
+};
 
 /** A call in the AWS JSON 1.1 protocol. */
 export interface AwsCall {
-  /** As IAM names it: `secretsmanager:GetSecretValue`, `kms:Decrypt`. */
+  /** As IAM names it: `secretsmanager:GetSecretValue`, `kms:Decrypt`, `acm-pca:IssueCertificate`. */
   readonly action: string;
   readonly operation: string;
   readonly region: string;
@@ -76,7 +80,7 @@ export type Json = Readonly<Record<string, unknown>>;
 /** Asks moto itself, past every correction and permission. Null where it refuses; throws where it fails. */
 export async function askMoto(url: string, region: string, action: string, input: Json): Promise<Json | null> {
   const [service = '', operation = ''] = action.split(':');
-  const target = service === 'kms' ? 'TrentService' : service;
+  const target = Object.keys(TARGETS).find((name) => TARGETS[name] === service) ?? service;
   const body = Buffer.from(JSON.stringify(input));
   const headers = {
     'content-type': 'application/x-amz-json-1.1',

@@ -14,3 +14,13 @@ export function shippedPolicy(file: string, fill: { readonly prefix?: string; re
     .replaceAll('secret:keyturn/', `secret:${fill.prefix ?? 'keyturn'}/`);
   return JSON.parse(text) as Policy;
 }
+
+/** The same of the policy for an issuer. */
+export function shippedIssuerPolicy(authorityArn: string): Policy {
+  const path = fileURLToPath(new URL('../../../policies/aws/keyturn-issuer.json', import.meta.url));
+  const text = readFileSync(path, 'utf8').replaceAll(
+    'arn:aws:acm-pca:REGION:ACCOUNT:certificate-authority/AUTHORITY',
+    authorityArn,
+  );
+  return JSON.parse(text) as Policy;
+}

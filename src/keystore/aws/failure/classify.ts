@@ -1,8 +1,8 @@
-import type { Operation } from './operation.ts';
+import { OPERATIONS, type Operation } from './operation.ts';
 import type { Reason } from './reason.ts';
 
 /**
- * Error names of AWS Secrets Manager and AWS KMS (API references, "Errors" of each operation and "Common Errors").
+ * Error names of AWS Secrets Manager, AWS KMS and AWS Private CA (API references, "Errors" of each operation and "Common Errors").
  * Where one means different things for different operations, `classify` decides.
  */
 const NAMES: Readonly<Record<string, Reason>> = {
@@ -43,6 +43,12 @@ const NAMES: Readonly<Record<string, Reason>> = {
   IncorrectKeyException: 'kms',
   InvalidKeyUsageException: 'kms',
   InvalidArnException: 'kms',
+  InvalidArgsException: 'bad_request',
+  MalformedCSRException: 'bad_request',
+  InvalidStateException: 'invalid_state',
+  RequestFailedException: 'server_error',
+  RequestInProgressException: 'not_visible',
+  RequestAlreadyProcessedException: 'exists',
   ExpiredTokenException: 'token_expired',
   ExpiredToken: 'token_expired',
   RequestExpired: 'clock_skew',
@@ -77,6 +83,7 @@ export function classify(error: unknown, operation: Operation): Reason {
   if (LOST.test(code) || message.includes('socket hang up')) return 'lost';
   if (name === 'InvalidSignatureException' && /expired|not yet current/i.test(message)) return 'clock_skew';
   if (name === 'ResourceNotFoundException' && operation === 'CreateSecret') return 'kms';
+  if (name === 'InvalidArnException' && OPERATIONS[operation][0].startsWith('acm-pca:')) return 'bad_request';
   const known = NAMES[name];
   if (known !== undefined) return known;
   if (status >= 500) return 'server_error';

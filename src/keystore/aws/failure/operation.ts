@@ -13,6 +13,10 @@ export const OPERATIONS = {
   GenerateDataKeyWithoutPlaintext: ['kms:GenerateDataKeyWithoutPlaintext'],
   Decrypt: ['kms:Decrypt'],
   DescribeKey: ['kms:DescribeKey'],
+  IssueCertificate: ['acm-pca:IssueCertificate'],
+  GetCertificate: ['acm-pca:GetCertificate'],
+  RevokeCertificate: ['acm-pca:RevokeCertificate'],
+  DescribeCertificateAuthority: ['acm-pca:DescribeCertificateAuthority'],
 } as const satisfies Record<string, readonly [string, ...string[]]>;
 
 export type Operation = keyof typeof OPERATIONS;

@@ -54,8 +54,10 @@ async function requestOf({ desk, row, environment }: StepContext): Promise<Certi
 
 async function questionOf(context: StepContext, request: CertificateRequest): Promise<IssueRequest> {
   const { desk, row, profile, environment } = context;
+  const { requestedAt } = context.facts;
   return {
     id: row.id,
+    ...(requestedAt === undefined ? {} : { askedAt: requestedAt }),
     credential: row.credential,
     request,
     lifetimeSeconds: environment.lifecycle.issuance.lifetime ?? null,

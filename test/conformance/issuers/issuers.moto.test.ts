@@ -1,0 +1,3 @@
+import { describeIssuer } from './describe-issuer.ts';
+
+describeIssuer('aws-pca');
