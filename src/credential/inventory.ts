@@ -9,8 +9,6 @@ import type { Desk } from './desk.ts';
 import { credentialOf } from './hold/credential-of.ts';
 import { versionSubject } from './hold/hold-switch.ts';
 
-/** Past what one credential has: its versions are shown whole, never cut in silence. */
-const EVERY_ROW = 1_000_000;
 /** Subjects in one question. */
 const ASKED_AT_ONCE = 900;
 
@@ -46,7 +44,7 @@ export async function listCredentials(
     keep: mayList(desk, caller, 'credential:list', ({ name }: CredentialRow) => name),
   } as const;
   const { items, next } = await pageOf(desk.ledger, 'credentials', {}, page);
-  return { items: await Promise.all(items.map((credential) => view(desk, credential))), next };
+  return { items: await views(desk, items), next };
 }
 
 /** Whether the policy lets the caller list a row, by the credential that it is about. */
@@ -60,9 +58,51 @@ function mayList<R>(
   return (row) => policy.decide({ principal, permission, credential: about(row), now }).allow;
 }
 
-/** In force, of a credential or of one of its versions. */
-async function holdsOf(desk: Desk, name: string, versions: readonly VersionRow[]): Promise<HoldRow[]> {
-  const subjects = [name, ...versions.map(({ version }) => versionSubject(name, version))];
+/** @throws KeyturnError `permission_denied`, `not_found`. */
+export async function showCredential(desk: Desk, caller: Caller, text: string): Promise<CredentialView> {
+  const name = credentialName(text);
+  await authorise(desk, caller, 'credential:list', name);
+  const [credential] = await desk.ledger.find('credentials', { name });
+  const [found] = credential === undefined ? [] : await views(desk, [credential]);
+  if (found !== undefined) return found;
+  throw new KeyturnError('not_found', `There is no credential ${name}.`, {
+    fix: 'See those there are: keyturn credential list',
+  });
+}
+
+/** Of credentials of one page, in their order: a few questions for all of them together. */
+async function views(desk: Desk, credentials: readonly CredentialRow[]): Promise<CredentialView[]> {
+  const { ledger } = desk;
+  const credential = { in: credentials.map(({ name }) => name) };
+  const live = { credential, state: 'live', expires_at: { gt: desk.clock.now() } } as const;
+  const [versions, companions, leases] = await Promise.all([
+    everyRow(ledger, 'versions', { credential }, 'record'),
+    everyRow(ledger, 'companions', { credential, state: 'current' }, 'record'),
+    everyRow(ledger, 'leases', live, 'id'),
+  ]);
+  const holds = await holdsOn(desk, [
+    ...credential.in,
+    ...versions.map((row) => versionSubject(row.credential, row.version)),
+  ]);
+  const own = {
+    versions: Map.groupBy(versions, (row) => row.credential),
+    companions: Map.groupBy(companions, (row) => row.credential),
+    leases: Map.groupBy(leases, (row) => row.credential),
+    holds: Map.groupBy(holds, credentialOf),
+  };
+  return credentials.map((row) => ({
+    credential: row,
+    versions: (own.versions.get(row.name) ?? []).toSorted((a, b) => a.version - b.version),
+    companions: (own.companions.get(row.name) ?? []).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    holds: own.holds.get(row.name) ?? [],
+    liveLeases: (own.leases.get(row.name) ?? []).map(({ version, principal, expires_at }) => {
+      return { version, principal, expiresAt: expires_at };
+    }),
+  }));
+}
+
+/** In force, of credentials and versions by the names that holds have for them. */
+async function holdsOn(desk: Desk, subjects: readonly string[]): Promise<HoldRow[]> {
   const found: HoldRow[] = [];
   for (let at = 0; at < subjects.length; at += ASKED_AT_ONCE) {
     const subject = { in: subjects.slice(at, at + ASKED_AT_ONCE) };
@@ -70,33 +110,6 @@ async function holdsOf(desk: Desk, name: string, versions: readonly VersionRow[]
     found.push(...(await everyRow(desk.ledger, 'holds', where, 'id')));
   }
   return found;
-}
-
-/** @throws KeyturnError `permission_denied`, `not_found`. */
-export async function showCredential(desk: Desk, caller: Caller, text: string): Promise<CredentialView> {
-  const name = credentialName(text);
-  await authorise(desk, caller, 'credential:list', name);
-  const [credential] = await desk.ledger.find('credentials', { name });
-  if (credential !== undefined) return view(desk, credential);
-  throw new KeyturnError('not_found', `There is no credential ${name}.`, {
-    fix: 'See those there are: keyturn credential list',
-  });
-}
-
-async function view(desk: Desk, credential: CredentialRow): Promise<CredentialView> {
-  const { name } = credential;
-  const [versions, companions, leases] = await Promise.all([
-    desk.ledger.find('versions', { credential: name }, { orderBy: 'version', limit: EVERY_ROW }),
-    desk.ledger.find('companions', { credential: name, state: 'current' }, { orderBy: 'name' }),
-    everyRow(desk.ledger, 'leases', { credential: name, state: 'live', expires_at: { gt: desk.clock.now() } }, 'id'),
-  ]);
-  return {
-    credential,
-    versions,
-    companions,
-    holds: await holdsOf(desk, name, versions),
-    liveLeases: leases.map(({ version, principal, expires_at }) => ({ version, principal, expiresAt: expires_at })),
-  };
 }
 
 export interface HoldPage {

@@ -44,6 +44,8 @@ export const MIGRATIONS: readonly Migration[] = [
       db.schema.dropIndex('versions_by_state'),
       db.schema.createIndex('versions_store').on('versions').columns(['store', 'credential']),
       db.schema.createIndex('companions_store').on('companions').columns(['store', 'credential']),
+      db.schema.createIndex('leases_live').on('leases').columns(['credential', 'state', 'expires_at']),
+      db.schema.dropIndex('leases_version'),
     ],
   },
 ];

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { KeyturnError } from '../../../core/errors.ts';
+import { INDEXES } from './indexes.ts';
 
 /**
  * Migrations, numbered from 1: the place in the list. The number of the last one that ran is the file's
@@ -242,13 +243,7 @@ export const MIGRATIONS: readonly string[] = [
   -- What a revocation list is made from.
   CREATE INDEX issued_revoked ON issued (issuer, not_after) WHERE revoked_at IS NOT NULL;
   `,
-  // What ends soonest is asked for at every scrape of the metrics, and how many there are of each state.
-  `
-  CREATE INDEX versions_ending ON versions (state, not_after);
-  DROP INDEX versions_state;
-  CREATE INDEX versions_store ON versions (store, credential);
-  CREATE INDEX companions_store ON companions (store, credential);
-  `,
+  INDEXES,
 ];
 
 /**
