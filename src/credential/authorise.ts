@@ -33,7 +33,8 @@ export async function authorise(
     await desk.ledger.commit({ entry: denial(caller, permission, credential, decision.rule) });
     throw denied(desk, caller, permission, credential, decision);
   }
-  if (permission !== 'hold:lift') await refuseFrozen(desk, caller, permission, credential);
+  const isFrozen = permission !== 'hold:lift' && desk.holds.isHeld('principal', caller.principal.id);
+  if (isFrozen) await refuseFrozen(desk, caller, permission, credential);
   const checks = standingChecks(caller, policy.digest, decision.expiresAt);
   // A frozen principal changes nothing and gets nothing. Lifting is left to a frozen person: else whoever may freeze could make every freeze last for ever.
   return {

@@ -10,6 +10,7 @@ import { Health } from '../batch/health.ts';
 import type { Ledger, LedgerStatus } from '../ledger.ts';
 import { Followers } from '../log/followers.ts';
 import type { SignedHead } from '../log/proof.ts';
+import { unpack } from './packed-answer.ts';
 import type { FromWriter, ToWriter, WriterData } from './protocol.ts';
 import { ReadWorker } from './read-worker.ts';
 import { RowCache } from './row-cache.ts';
@@ -113,7 +114,7 @@ async function startWriter(options: SqliteLedgerOptions): Promise<{ writer: Work
 
 function listen(writer: Worker, health: Health, settle: (answer: BatchAnswer) => void): void {
   writer.on('message', (message: FromWriter) => {
-    if (message.kind === 'durable') settle(message.answer);
+    if (message.kind === 'durable') settle(unpack(message.answer));
     if (message.kind === 'failed') health.end('failed', message.detail);
   });
   writer.on('error', () => health.end('failed', 'the thread that writes has crashed'));

@@ -1,9 +1,10 @@
 import type { KeyObject } from 'node:crypto';
-import type { BatchAnswer, WireError } from '../batch/answer.ts';
+import type { WireError } from '../batch/answer.ts';
 import type { Change } from '../change.ts';
 import type { EntryQuery } from '../ledger.ts';
 import type { RowOrder } from '../sql/translate.ts';
 import type { TableName } from '../tables.ts';
+import type { PackedAnswer } from './packed-answer.ts';
 
 /** What goes between the main thread and the ledger's workers: our own code on both sides, plain data. */
 
@@ -25,7 +26,7 @@ export type ToWriter =
 export type FromWriter =
   | { readonly kind: 'ready'; readonly size: number; readonly checkpoint: string }
   | { readonly kind: 'refused'; readonly error: WireError }
-  | { readonly kind: 'durable'; readonly answer: BatchAnswer }
+  | { readonly kind: 'durable'; readonly answer: PackedAnswer }
   /** Nothing will be committed any more. */
   | { readonly kind: 'failed'; readonly detail: string }
   | { readonly kind: 'closed' };

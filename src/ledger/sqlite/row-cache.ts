@@ -20,11 +20,17 @@ export class RowCache {
   readonly #underWay = new Set<TableName>();
   #rows = 0;
 
+  /** The rows, if they are known. */
+  known<T extends TableName>(table: T, question: string): Tables[T][] | undefined {
+    const rows = this.#tables.get(table)?.get(question);
+    // What is kept under a table are rows of that table.
+    return rows === undefined ? undefined : ([...rows] as Tables[T][]);
+  }
+
   /** The rows, from `read` unless they are known. `question` tells everything that `read` depends on but the table. */
   async find<T extends TableName>(table: T, question: string, read: () => Promise<Tables[T][]>): Promise<Tables[T][]> {
-    const known = this.#tables.get(table)?.get(question);
-    // What is kept under a table are rows of that table.
-    if (known !== undefined) return [...known] as Tables[T][];
+    const known = this.known(table, question);
+    if (known !== undefined) return known;
     const before = this.#writes.get(table);
     const rows = await read();
     // A write that came meanwhile may or may not be in what was read.

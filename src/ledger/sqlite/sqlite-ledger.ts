@@ -40,14 +40,17 @@ export class SqliteLedger implements Ledger, Snapshotting {
     this.#parts = parts;
   }
 
-  async commit(change: Change): Promise<Outcome> {
+  commit(change: Change): Promise<Outcome> {
     return this.#parts.queue.add(change);
   }
 
   async find<T extends TableName>(table: T, where: Where<T>, options: FindOptions<T> = {}): Promise<Tables[T][]> {
     const { health, rows, state } = this.#parts;
     health.assertReady();
-    return rows.find(table, JSON.stringify([where, options]), () => state.ask({ op: 'find', table, where, options }));
+    const question = JSON.stringify([where, options]);
+    return (
+      rows.known(table, question) ?? rows.find(table, question, () => state.ask({ op: 'find', table, where, options }))
+    );
   }
 
   async count<T extends TableName>(table: T, where: Where<T>): Promise<number> {

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { KeyturnError } from '../../../core/errors.ts';
 import { toWire } from '../../batch/answer.ts';
 import { describe } from '../database/fault.ts';
+import { pack } from '../packed-answer.ts';
 import type { FromWriter, ToWriter, WriterData } from '../protocol.ts';
 import { LogFile } from './log-file.ts';
 
@@ -22,7 +23,7 @@ if (file !== null) {
     }
     if (!sound) return;
     try {
-      answer({ kind: 'durable', answer: file.commit(message) });
+      answer({ kind: 'durable', answer: pack(file.commit(message)) });
       file.tidy();
     } catch (error) {
       // Neither rolled back nor closed: both could sync again what has failed to sync.
