@@ -45,7 +45,7 @@ export function parseToken(authorization: string | undefined): { id: string; sec
   if (parts === null) return null;
   const [, body = '', id = '', encoded = '', check] = parts;
   const secret = decodeBase64url(encoded, SECRET_LENGTH);
-  if (secret === null || checksum(Buffer.from(body, 'ascii')) !== check) return null;
+  if (secret === null || checksum(body) !== check) return null;
   const own = SecretBytes.copyOf(secret);
   secret.fill(0);
   return { id: `token_${id}`, secret: own };
@@ -67,6 +67,7 @@ function digest(secret: Buffer): Buffer {
   return hash('sha256', secret, 'buffer');
 }
 
-function checksum(body: Buffer): string {
+/** A text is one of ASCII. */
+function checksum(body: Buffer | string): string {
   return crc32(body).toString(16).padStart(8, '0');
 }

@@ -8,8 +8,7 @@ export function remembered<A extends readonly (string | number)[], R extends obj
 ): (...args: A) => R {
   const made = new Map<string, R>();
   return (...args) => {
-    // A list of texts and numbers has one JSON form, and no other list has the same.
-    const key = args.length === 1 ? `${typeof args[0]} ${args[0]}` : JSON.stringify(args);
+    const key = keyOf(args);
     const known = made.get(key);
     if (known !== undefined) return known;
     const result = make(...args);
@@ -17,4 +16,11 @@ export function remembered<A extends readonly (string | number)[], R extends obj
     made.set(key, result);
     return result;
   };
+}
+
+/** No other list has the same: a text stands behind its length, a number between marks that no length begins with. */
+function keyOf(args: readonly (string | number)[]): string {
+  let key = '';
+  for (const arg of args) key += typeof arg === 'string' ? `${arg.length}:${arg}` : `#${arg};`;
+  return key;
 }

@@ -4,7 +4,7 @@ import { remembered } from '../../src/ledger/remembered.ts';
 
 describe('a remembered function', () => {
   it('gives the same object for equal arguments, and what it would make anew for any', () => {
-    const argument = fc.oneof(fc.string(), fc.integer(), fc.constantFrom('1', 1, '', ' ', '","', 'number 1'));
+    const argument = fc.oneof(fc.string(), fc.integer(), fc.constantFrom('1', 1, '', ' ', '1:1', '#1;', '#1;1:1'));
     const make = (...args: (string | number)[]) => ({ args });
     fc.assert(
       fc.property(fc.array(fc.array(argument, { maxLength: 3 }), { maxLength: 20 }), (calls) => {
