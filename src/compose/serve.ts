@@ -12,6 +12,7 @@ import { createApp } from '../server/http/app.ts';
 import { openLocalSocket } from '../server/local-socket.ts';
 import { ServerLog } from '../server/log.ts';
 import { Metrics } from '../server/metrics.ts';
+import { watchRotations } from '../server/rotation-metrics.ts';
 import { StrangerLog } from '../server/stranger-log.ts';
 import { openServerCa } from '../tls/ca.ts';
 import { caSource } from '../tls/ca-source.ts';
@@ -101,6 +102,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     checkpointFailures: () => checkpointFailures,
     watchers: () => instance.watchers.count,
   });
+  watchRotations(metrics.registry, desk, () => instance.due.starter.summary());
 
   const socket = await openLocalSocket(config.socket, desk, instance.holdJournal);
   const socketDrain = new Drain(socket);

@@ -6,10 +6,15 @@ const LEFT = { notice: 1 / 3, warning: 0.1, critical: 0.03 } as const;
 
 export function nearnessOf({ notBefore, notAfter }: { notBefore: number; notAfter: number }, now: number): Nearness {
   if (now > notAfter) return 'expired';
-  const left = (notAfter - now) / Math.max(1, notAfter - notBefore);
+  const left = lifetimeLeft({ notBefore, notAfter }, now);
   if (left <= LEFT.critical) return 'critical';
   if (left <= LEFT.warning) return 'warning';
   return left <= LEFT.notice ? 'notice' : 'far';
+}
+
+/** Share of the lifetime that is left; negative after the end. */
+export function lifetimeLeft({ notBefore, notAfter }: { notBefore: number; notAfter: number }, now: number): number {
+  return (notAfter - now) / Math.max(1, notAfter - notBefore);
 }
 
 /** A version that another one follows, or that nobody can use, ends without a warning. */

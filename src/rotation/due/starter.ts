@@ -8,7 +8,9 @@ import type { Fence } from '../../ledger/fence.ts';
 import { groundOf } from '../orders/plan.ts';
 import { startRotation } from '../orders/start.ts';
 import type { Dated, DueBook } from './book.ts';
+import type { DueFacts } from './check.ts';
 import { beginsNow, type DueOptions } from './due.ts';
+import { lifetimeLeft } from './expiry-warning.ts';
 import { restsUntil } from './rest.ts';
 
 /** What `rotation` in the configuration says of when; durations in seconds. */
@@ -36,9 +38,15 @@ export interface DueSummary {
   readonly late: number;
   /** That fall due within so many days from the round on, those that are due already among them. */
   readonly within: Readonly<Record<(typeof SPANS_DAYS)[number], number>>;
+  /** Current versions with the least of their lifetime left, at most 1,000. */
+  readonly nearest: readonly NearVersion[];
 }
 
+/** A current version, by how near its end is. */
+export type NearVersion = Pick<DueFacts, 'credential' | 'version' | 'notBefore' | 'notAfter'>;
+
 export const SPANS_DAYS = [1, 7, 30, 90] as const;
+const NOTHING: DueSummary = { failing: 0, late: 0, within: { 1: 0, 7: 0, 30: 0, 90: 0 }, nearest: [] };
 const DAY_MS = 86_400_000;
 /** Rotations begun in a round: what falls due in masses begins one after the other, the most urgent first. */
 const MOST_STARTS = 100;
@@ -53,15 +61,18 @@ export class DueStarter {
   readonly #resting = new Map<string, number>();
   /** Credentials whose rotation can't begin, with the code that says why. */
   readonly #failing = new Map<string, string>();
-  #summary: DueSummary = { failing: 0, late: 0, within: { 1: 0, 7: 0, 30: 0, 90: 0 } };
+  /** Null before the first look. */
+  #summary: DueSummary | null = null;
   #round: Promise<number> | null = null;
 
   constructor(options: StarterOptions) {
     this.#options = options;
   }
 
-  get summary(): DueSummary {
-    return { ...this.#summary, failing: this.#failing.size };
+  /** As of the last round; looks itself when there was none yet. @throws KeyturnError `ledger_unavailable`. */
+  async summary(): Promise<DueSummary> {
+    if (this.#summary === null) await this.#survey();
+    return { ...(this.#summary ?? NOTHING), failing: this.#failing.size };
   }
 
   /** @returns how many have begun. A call during another joins it. @throws KeyturnError `ledger_unavailable`. */
@@ -78,23 +89,26 @@ export class DueStarter {
   }
 
   async #look(): Promise<number> {
-    const { desk, book, plan } = this.#options;
-    await book.refresh();
-    const candidates = await this.#candidates(await openRotations(desk));
+    const { desk, plan } = this.#options;
+    const candidates = await this.#survey();
     if (!plan.automatic || candidates.length === 0) return 0;
     const round = await desk.ledger.withFence(['rotations-due'], 'try', (fence) => this.#startAll(candidates, fence));
     return round.ran ? round.value : 0;
   }
 
   /** Those whose time has come, the most urgent first; and what is to come is counted. */
-  async #candidates(open: ReadonlySet<string>): Promise<Dated[]> {
+  async #survey(): Promise<Dated[]> {
     const { desk, book, plan } = this.#options;
+    await book.refresh();
+    const open = await openRotations(desk);
     const now = desk.clock.now();
+    const nearest = new Nearest(now);
     const candidates: Dated[] = [];
     const within = { 1: 0, 7: 0, 30: 0, 90: 0 };
     let late = 0;
     for await (const dated of book.dues(now)) {
       const { facts, due } = dated;
+      nearest.offer(facts);
       for (const days of SPANS_DAYS) if (due.at <= now + days * DAY_MS) within[days] += 1;
       if (open.has(facts.credential)) continue;
       if (due.latest < now) late += 1;
@@ -102,7 +116,7 @@ export class DueStarter {
     }
     const wanted = new Set(candidates.map(({ due }) => due.credential));
     for (const name of this.#failing.keys()) if (!wanted.has(name)) this.#failing.delete(name);
-    this.#summary = { failing: this.#failing.size, late, within };
+    this.#summary = { failing: this.#failing.size, late, within, nearest: nearest.items };
     return candidates.toSorted((a, b) => a.due.latest - b.due.latest);
   }
 
@@ -160,6 +174,35 @@ export class DueStarter {
     if (this.#failing.get(credential) === code) return;
     this.#failing.set(credential, code);
     onFailure?.(credential, error);
+  }
+}
+
+/** Those with the least of their lifetime left, however many are offered. */
+class Nearest {
+  static readonly MOST = 1_000;
+  readonly #now: number;
+  #held: [left: number, version: NearVersion][] = [];
+  #bound = Number.POSITIVE_INFINITY;
+
+  constructor(now: number) {
+    this.#now = now;
+  }
+
+  offer(version: NearVersion): void {
+    const left = lifetimeLeft(version, this.#now);
+    if (left >= this.#bound) return;
+    this.#held.push([left, version]);
+    if (this.#held.length >= 2 * Nearest.MOST) this.#cut();
+  }
+
+  get items(): NearVersion[] {
+    this.#cut();
+    return this.#held.map(([, version]) => version);
+  }
+
+  #cut(): void {
+    this.#held = this.#held.toSorted(([a], [b]) => a - b).slice(0, Nearest.MOST);
+    if (this.#held.length === Nearest.MOST) this.#bound = this.#held.at(-1)?.[0] ?? this.#bound;
   }
 }
 
