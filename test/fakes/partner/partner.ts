@@ -20,6 +20,13 @@ export interface PartnerOptions {
   readonly switches?: Partial<Switches>;
 }
 
+/** Somebody else's authority, as the partner knows it; PEM. */
+export interface ForeignAuthority {
+  readonly ca: string;
+  /** One for each of its certificates. */
+  readonly crls: readonly string[];
+}
+
 /** A running stand-in for the open-banking partner: portal, mTLS API and token-only API on loopback. */
 export interface Partner {
   readonly environment: Environment;
@@ -43,6 +50,8 @@ export interface Partner {
   set(changes: Partial<Switches>): Promise<void>;
   /** Kills a certificate: cuts its connections at once, settled when it is on the CRL. False for an unknown serial. */
   revoke(serial: string): Promise<boolean>;
+  /** From now on what this authority issues is accepted too, and what it lists as revoked is not. */
+  trust(others: ForeignAuthority): Promise<void>;
   /** The CRLs of intermediate and root, PEM. */
   crls(): Promise<string[]>;
   /** Cuts every connection; settled when nothing listens any more. */

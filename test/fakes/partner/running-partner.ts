@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { type Api, createApi, pathOf } from './api.ts';
 import type { ClientCertificate, ClientCertificateOptions, Environment, PartnerAuthority } from './authority.ts';
-import type { Partner, PartnerOptions } from './partner.ts';
+import type { ForeignAuthority, Partner, PartnerOptions } from './partner.ts';
 import { createPortal, createPortalServer, type Portal, type PortalDesk } from './portal.ts';
 import { Recent, type Refused, type Seen } from './seen.ts';
 import { FailurePlan, QUIET, type Switches } from './switches.ts';
@@ -46,6 +46,7 @@ export class RunningPartner implements Partner, PortalDesk {
   #switches: Switches;
   #failures: FailurePlan;
   #refreshing: Promise<void> = Promise.resolve();
+  #others: ForeignAuthority | null = null;
 
   constructor(parts: PartnerParts) {
     this.#parts = parts;
@@ -138,6 +139,11 @@ export class RunningPartner implements Partner, PortalDesk {
     await this.#refresh();
   }
 
+  async trust(others: ForeignAuthority): Promise<void> {
+    this.#others = others;
+    await this.#refresh();
+  }
+
   crls(): Promise<string[]> {
     return this.#authority.crls();
   }
@@ -180,8 +186,8 @@ export class RunningPartner implements Partner, PortalDesk {
   #mtlsContext(crls: readonly string[]): SecureContextOptions {
     return serverContext({
       ...this.#tlsOptions(),
-      ca: this.#authority.chainPem,
-      ...(this.#switches.keepAcceptingRevoked ? {} : { crl: crls }),
+      ca: this.#authority.chainPem + (this.#others?.ca ?? ''),
+      ...(this.#switches.keepAcceptingRevoked ? {} : { crl: [...crls, ...(this.#others?.crls ?? [])] }),
     });
   }
 
