@@ -32,7 +32,7 @@ await showWhereTheKeyRests();
 await admitPayments();
 const service = await callThePartner();
 await refuseOutsiders();
-await swapWhileCallsGoOn(service);
+await rotateWhileCallsGoOn(service);
 await freezeTheKey(service);
 await showTheTrail();
 howToGoOn();
@@ -65,9 +65,14 @@ async function makeAnInstance(): Promise<void> {
     ];
     const { sandbox = {} } = environments;
     const test = { ...(sandbox['test'] as object), endpoint: partner.mtlsUrl };
-    return { ...profile, environments: { ...environments, sandbox: { ...sandbox, endpoints, test } } };
+    // This partner lets two certificates live, and a revocation of it holds at once.
+    const issuance = { ...(sandbox['issuance'] as object), live: 2 };
+    const revocation = { ...(sandbox['revocation'] as object), propagation: '1s' };
+    const changed = { ...sandbox, endpoints, test, issuance, revocation };
+    return { ...profile, environments: { ...environments, sandbox: changed } };
   });
-  await edit('keyturn.yaml', (config) => ({ ...config, leases: { default: '6s', maximum: '1h' } }));
+  const quick = { leases: { default: '6s', maximum: '1h' }, rotation: { 'longest-request': '1s' } };
+  await edit('keyturn.yaml', (config) => ({ ...config, ...quick }));
   if (store !== null) await nameTheStore(store.setting);
   const server = await keyturn.server();
   cleanUp.defer(() => {
@@ -170,25 +175,66 @@ function callWithoutCertificate(): Promise<string> {
   });
 }
 
-async function swapWhileCallsGoOn(payments: Service): Promise<void> {
-  narrator.step('A second certificate is imported and promoted while the calls go on');
+async function rotateWhileCallsGoOn(payments: Service): Promise<void> {
+  narrator.step(
+    'The certificate is rotated while the calls go on: tried, swapped in, the old one revoked and proven dead',
+  );
   const before = payments.calls().length;
-  const oldSerial = partner.seen.at(-1)?.serial;
+  const oldSerial = partner.seen.at(-1)?.serial ?? '';
+  await keyturn.run(['rotate', 'lean/sandbox', '--plan'], { lines: 20 });
+  await keyturn.run(['rotate', 'lean/sandbox', '--reason', 'the first one was made by hand'], { lines: 6 });
   await fetchKeyAndCertificate('keycert-2.zip');
   await keyturn.run(
     ['import', 'lean/sandbox', '--zip', 'keycert-2.zip', '--environment', 'sandbox', '--remove-source'],
     { lines: 2 },
   );
-  await keyturn.run(['promote', 'lean/sandbox', '2']);
   await payments.until(() => serialsSince(oldSerial).length > 0);
-  await payments.until((told) => told.length > before + 200);
   const newSerial = serialsSince(oldSerial).at(-1);
+  narrator.say(`the partner saw ${oldSerial}, then ${newSerial}; when the old one is drained, a person has a task:`);
+  const task = await openTask('revoke');
+  await keyturn.run(['task', 'list'], { lines: 24 });
+  await partner.revoke(oldSerial);
+  narrator.say('(the partner does as it was asked)');
+  await keyturn.run(['task', 'done', task, '--note', 'confirmed by the partner']);
+  await rotationIs('completed');
+  await keyturn.run(['rotation', 'show', 'lean/sandbox']);
   const failed = payments
     .calls()
     .slice(before)
     .filter(({ ok }) => !ok);
-  narrator.say(`the partner saw ${oldSerial}, then ${newSerial}`);
-  narrator.check(failed.length === 0, `${payments.calls().length - before} calls during the swap, none failed`);
+  narrator.check(
+    partner.refused.length > 0,
+    'the partner was seen to refuse the old certificate, and took the new one',
+  );
+  narrator.check(failed.length === 0, `${payments.calls().length - before} calls during the rotation, none failed`);
+}
+
+/** The id of the open task of this kind, once there is one. */
+async function openTask(kind: string): Promise<string> {
+  const { tasks } = await rotationWhere(({ tasks }) =>
+    tasks.some((task) => task.kind === kind && task.state === 'open'),
+  );
+  return tasks.find((task) => task.kind === kind && task.state === 'open')?.id ?? '';
+}
+
+function rotationIs(state: string): Promise<Rotation> {
+  return rotationWhere((rotation) => rotation.state === state);
+}
+
+/** Looks until it is so, as a program would. */
+async function rotationWhere(isSo: (rotation: Rotation) => boolean): Promise<Rotation> {
+  for (const end = performance.now() + 60_000; ; ) {
+    const { out } = await keyturn.quietly(['rotation', 'show', 'lean/sandbox', '--json']);
+    const rotation = JSON.parse(out) as Rotation;
+    if (isSo(rotation)) return rotation;
+    if (performance.now() > end) throw new Error(`The rotation stands: ${out}`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
+
+interface Rotation {
+  readonly state: string;
+  readonly tasks: readonly { readonly id: string; readonly kind: string; readonly state: string }[];
 }
 
 /** Serials other than the old one that the partner has seen. */

@@ -25,6 +25,14 @@ export class Keyturn {
   /** @throws Error when the exit code is not the expected one. */
   async run(args: readonly string[], expected: { readonly code?: number; readonly lines?: number } = {}): Promise<Ran> {
     this.#narrator.command(`keyturn ${args.map((arg) => (/[\s"]/.test(arg) ? JSON.stringify(arg) : arg)).join(' ')}`);
+    const { code, out } = await this.quietly(args);
+    this.#narrator.output(out, expected.lines);
+    if (code !== (expected.code ?? 0)) throw new Error(`keyturn ${args[0]} ended with ${code}`);
+    return { code, out };
+  }
+
+  /** Without showing it, whatever its exit code. */
+  async quietly(args: readonly string[]): Promise<Ran> {
     const child = spawn(process.execPath, [KEYTURN, ...args], {
       cwd: this.#home,
       env: { ...process.env, KEYTURN_HOME: this.#home, NO_COLOR: '1' },
@@ -37,8 +45,6 @@ export class Keyturn {
       });
     }
     const [code] = (await once(child, 'close')) as [number];
-    this.#narrator.output(out, expected.lines);
-    if (code !== (expected.code ?? 0)) throw new Error(`keyturn ${args[0]} ended with ${code}`);
     return { code, out };
   }
 
