@@ -3,7 +3,7 @@ import { fixturePartner, nginxPartner } from '../test/e2e/rotations/partners.ts'
 import { rotateUnderLoad } from '../test/e2e/rotations/run.ts';
 
 /**
- * `npm run soak:rotations -- [ROTATIONS] [fixture|nginx]`: ROTATIONS (default 20) in a row while services in processes of
+ * `npm run soak:rotation-load -- [ROTATIONS] [fixture|nginx]`: ROTATIONS (default 20) in a row while services in processes of
  * their own call the partner without a pause, over kept connections and new ones. Exit code 1 when a call
  * failed, there or in the control run before it, or a certificate was not proven dead.
  */
