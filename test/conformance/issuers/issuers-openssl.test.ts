@@ -1,9 +1,11 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { issuerAdapters } from '../../../src/issuer/registry.ts';
-import { describeIssuer } from './describe-issuer.ts';
+import { brokenIssuers, MemoryIssuer, memoryPlace } from './broken-issuer.ts';
+import { ISSUER_CASES as CASES, describeIssuer } from './describe-issuer.ts';
 import { issuerHarnesses } from './harnesses.ts';
+import { runIssuerCase } from './issuer.ts';
 
 it('every issuer adapter that the registry knows has a harness', () => {
   expect(Object.keys(issuerHarnesses).sort()).toEqual(Object.keys(issuerAdapters).sort());
@@ -20,3 +22,23 @@ it('every issuer adapter that the registry knows is run through the suite by one
 
 describeIssuer('local');
 describeIssuer('manual');
+
+describe('the conformance suite of issuers', () => {
+  it('passes a driver that keeps every promise', async () => {
+    for (const name of CASES) await runIssuerCase(name, 'local', memoryPlace(MemoryIssuer));
+  });
+
+  const failedBy = new Map<string, string[]>();
+  for (const [fault, Broken] of Object.entries(brokenIssuers)) {
+    it(`finds a driver that ${fault}`, async () => {
+      const outcomes = await Promise.allSettled(CASES.map((name) => runIssuerCase(name, 'local', memoryPlace(Broken))));
+      const failed = CASES.filter((_name, at) => outcomes[at]?.status === 'rejected');
+      expect(failed).not.toEqual([]);
+      for (const name of failed) failedBy.set(name, [...(failedBy.get(name) ?? []), fault]);
+    });
+  }
+
+  it('has no case that none of the planted faults fails', () => {
+    expect(CASES.filter((name) => !failedBy.has(name))).toEqual([]);
+  });
+});
