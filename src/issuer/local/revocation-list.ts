@@ -37,8 +37,9 @@ export async function signRevocationList(
     entries: revoked.map(({ serial, at, reason }) => ({
       serialNumber: serial,
       revocationDate: wholeSecond(at),
-      // RFC 5280 section 5.3.1: unspecified is said by saying nothing.
-      ...(reason === 'unspecified' ? {} : { reason: REVOCATION_REASONS[reason] }),
+      // RFC 5280 section 5.3.1: unspecified is said by saying nothing. The library writes an empty list of extensions
+      // then, which section 5.1 does not allow; so the entry says since when, which is nothing new.
+      ...(reason === 'unspecified' ? { invalidity: wholeSecond(at) } : { reason: REVOCATION_REASONS[reason] }),
     })),
     signingKey: privateKey,
     signingAlgorithm: algorithm,
