@@ -54,7 +54,7 @@ async function begunWith(pid: number | undefined) {
   return { words: words?.split('\0') ?? [], environment: environment?.split('\0') ?? [] };
 }
 
-test.runIf(process.platform === 'linux').each([
+test.each([
   ['bounds its memory by itself', [], {}, ['--max-semi-space-size=8', '--no-addons'], 'MALLOC_ARENA_MAX=2'],
   [
     'takes a bound that it is given',
