@@ -6,6 +6,7 @@ import { parseDuration } from '../core/duration.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { subjectAlternativeNames } from '../tls/names.ts';
 import { type IssuerSetting, issuerSettings, issuers } from './issuers/settings.ts';
+import { type NotifySetting, notify, notifySetting } from './notify/settings.ts';
 import { type RotationSetting, rotation, rotationSetting } from './rotation/settings.ts';
 import { recipients } from './settings/backup.ts';
 import { type LedgerSetting, ledger, ledgerSetting } from './settings/ledger.ts';
@@ -77,6 +78,7 @@ const schema = z
     'default-store': z.string().default(OWN_STORE),
     issuers: issuers.default({}),
     rotation: rotation.default({}),
+    notify: notify.default({}),
     policies: z.strictObject({ access: path, partners: path }),
     backup: z.strictObject({ recipients: recipients.default([]) }).default({ recipients: [] }),
     socket: z.strictObject({ path }),
@@ -122,6 +124,8 @@ export interface Config {
   readonly issuers: readonly IssuerSetting[];
   /** When versions are replaced, and at which pace. */
   readonly rotation: RotationSetting;
+  /** How people hear of what they have to do. */
+  readonly notify: NotifySetting;
   readonly accessPolicies: string;
   /** Whom a backup may be encrypted to. */
   readonly backupRecipients: readonly string[];
@@ -194,6 +198,7 @@ function absolute(home: string, data: z.infer<typeof schema>): Config {
     defaultStore: data['default-store'],
     issuers: issuerSettings(data.issuers, at),
     rotation: rotationSetting(data.rotation),
+    notify: notifySetting(data.notify, at),
     backupRecipients: data.backup.recipients,
     accessPolicies: at(data.policies.access),
     partnerProfiles: at(data.policies.partners),

@@ -28,12 +28,14 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { loadProfiles, type Profiles } from '../partner/profile.ts';
 import { DueBook } from '../rotation/due/book.ts';
 import { DueStarter, type StarterOptions } from '../rotation/due/starter.ts';
+import { Reminder, type ReminderOptions } from '../rotation/reminder/reminder.ts';
 import { Rotator, type RotatorOptions } from '../rotation/workflow/rotator.ts';
 import { AnswerSealers } from '../sealed/sealers.ts';
 import type { Config } from './config.ts';
 import { type Issuers, openIssuers } from './issuers/open.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import type { AskSecret } from './master-key.ts';
+import { openNotifiers } from './notify/open.ts';
 import { keyCache, openFurtherStore, openOwnStore, type StoreObserver } from './stores.ts';
 
 export interface OpenOptions {
@@ -46,12 +48,16 @@ export interface OpenOptions {
   /** For metrics. */
   readonly observer?: StoreObserver;
   readonly rotation?: RotationOptions;
+  readonly reminders?: ReminderEvents;
 }
 
 /** How rotations go; the configuration says the rest. */
 export type RotationOptions = Pick<RotatorOptions, 'pace' | 'resolve' | 'onPoint' | 'onError'> & {
   readonly onStartFailure?: NonNullable<StarterOptions['onFailure']>;
 };
+
+/** What becomes of reminders. */
+export type ReminderEvents = Pick<ReminderOptions, 'onSent' | 'onFailure'>;
 
 /** Who asks for the rules to be loaded anew, and what must still hold of them at the commit. */
 export interface Reloader {
@@ -72,6 +78,8 @@ export interface Instance {
   readonly holdJournal: HoldJournal;
   /** Goes on with rotations when it is told to. */
   readonly rotator: Rotator;
+  /** Reminds people of their tasks when it is told to. */
+  readonly reminder: Reminder;
   /** What is due and when; and begins it when it is told to. */
   readonly due: { readonly book: DueBook; readonly starter: DueStarter };
   readonly signer: LogSigner;
@@ -184,6 +192,9 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   const onFailure = onStartFailure === undefined ? {} : { onFailure: onStartFailure };
   const starter = new DueStarter({ desk, issuers, book: dueBook, plan, ...onFailure });
   opened.defer(() => starter.stop());
+  const notifiers = await openNotifiers(config.notify, clock);
+  const reminder = new Reminder({ desk, notifiers, ...options.reminders });
+  opened.defer(() => reminder.stop());
   const parts = opened.move();
   return {
     config,
@@ -193,6 +204,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     journal,
     holdJournal: new HoldJournal(ledger, journal),
     rotator,
+    reminder,
     due: { book: dueBook, starter },
     signer,
     logKey,

@@ -33,6 +33,8 @@ const CHORES_EVERY_MS = 10_000;
 const ROTATIONS_EVERY_MS = 1_000;
 /** How often it is looked whether a rotation is due, milliseconds. */
 const DUE_EVERY_MS = 60_000;
+/** How often it is looked whether somebody is to be reminded, milliseconds. */
+const REMINDERS_EVERY_MS = 15_000;
 
 export interface Serving {
   /** `https://…`, as in connection files. */
@@ -80,6 +82,10 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
         log.warning('rotation-cannot-begin', { credential, code });
       },
     },
+    reminders: {
+      onSent: (by, sent) => metrics.reminders.inc({ by, result: sent ? 'sent' : 'failed' }),
+      onFailure: (by, cause) => log.warning('notify-failed', { by, cause }),
+    },
     observer: {
       call: (store, verb, ok, seconds) =>
         metrics.storeSeconds.observe({ store, verb, result: ok ? 'ok' : 'error' }, seconds),
@@ -112,6 +118,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   const rounds: [string, number, () => Promise<unknown>][] = [
     ['rotations', ROTATIONS_EVERY_MS, () => instance.rotator.tick()],
     ['rotations-due', DUE_EVERY_MS, () => instance.due.starter.tick()],
+    ['reminders', REMINDERS_EVERY_MS, () => instance.reminder.tick()],
   ];
   for (const [name, everyMs, round] of rounds) {
     const timer = setInterval(roundsOf(instance, log, name, round), everyMs).unref();

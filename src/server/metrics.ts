@@ -58,6 +58,13 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly reminders = new Tally({
+    name: 'keyturn_reminders_total',
+    help: 'Reminders of tasks, by the way they went and what became of it; each try counts.',
+    labelNames: ['by', 'result'],
+    registers: [this.registry],
+  });
+
   readonly #circuits = new Gauge({
     name: 'keyturn_store_circuit',
     help: 'Circuit breaker of a key store elsewhere: 1 at the state it is in.',

@@ -33,7 +33,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   ledger: { rooms: DOMAIN, packages: ['kysely', 'pg'] },
   tls: { rooms: DOMAIN, packages: ['@peculiar/x509', 'reflect-metadata'] },
   credential: { rooms: [...DOMAIN, ...PORTS], packages: [] },
-  rotation: { rooms: USE_CASES, packages: [] },
+  // Ways to people: what they are told is put together by whoever has something to tell.
+  notify: { rooms: BASE, packages: ['cockatiel', 'nodemailer'] },
+  rotation: { rooms: [...USE_CASES, 'notify'], packages: [] },
   // The format of a backup, and the recipient's keys; what goes into it and out of it is put together in compose/.
   backup: { rooms: [...BASE, 'audit', 'sealed', 'keystore'], packages: [] },
   server: {
@@ -50,7 +52,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     types: ['access'],
     packages: ['@clack/prompts', 'commander', 'yaml', 'zod'],
   },
-  compose: { rooms: [...USE_CASES, 'rotation', 'backup', 'server', 'client'], packages: ['pino', 'yaml', 'zod'] },
+  compose: {
+    rooms: [...USE_CASES, 'notify', 'rotation', 'backup', 'server', 'client'],
+    packages: ['pino', 'yaml', 'zod'],
+  },
 };
 
 export const LIMITS = { linesOfCode: 250, filesPerFolder: 10 } as const;
