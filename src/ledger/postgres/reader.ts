@@ -41,7 +41,7 @@ export class Reader {
   }
 
   async entries(query: EntryQuery): Promise<StoredEntry[]> {
-    return (await this.rows(entriesStatement(query, dollarNumber))).map(storedEntry);
+    return (await this.rows(entriesStatement(query, dollarNumber, 'led'))).map(storedEntry);
   }
 
   async checkpoints(after: number, limit: number): Promise<SignedHead[]> {
