@@ -81,7 +81,7 @@ export function rotationJson(row: RotationRow): JsonObject {
 }
 
 /** What the steps have found, for people and programs. */
-function foundJson({ path: _path, way, csr, ...found }: ReturnType<typeof factsOf>): JsonObject {
+function foundJson({ path: _path, pause: _pause, way, csr, ...found }: ReturnType<typeof factsOf>): JsonObject {
   const plain = JSON.parse(JSON.stringify(found)) as JsonObject;
   return { keyBy: way.keyBy, live: way.live, ...(csr === undefined ? {} : { csr }), ...plain };
 }

@@ -37,10 +37,20 @@ export interface Waiver {
   readonly at: number;
 }
 
+/** What was tried and is to be tried again, by whichever server. */
+export interface Pause {
+  /** Not before; wall clock. */
+  readonly until: number;
+  /** How often the step was tried. */
+  readonly tries: number;
+}
+
 /** Kept as JSON in the rotation's row. What is not known yet is absent. */
 export interface Facts {
   readonly path: readonly Step[];
   readonly way: Way;
+  /** Absent when the rotation has moved on; void when it waits for nothing any more, since a person has steered it. */
+  readonly pause?: Pause;
   /** The request to the issuer may have arrived from then on. */
   readonly requestedAt?: number;
   /** PEM. Public. */
@@ -64,6 +74,11 @@ export interface Facts {
 
 export function factsOf(row: Pick<RotationRow, 'facts'>): Facts {
   return JSON.parse(row.facts) as Facts;
+}
+
+/** Null when nothing has to be waited with. */
+export function pauseOf(row: Pick<RotationRow, 'facts' | 'waits_for'>): Pause | null {
+  return row.waits_for === '' ? null : (factsOf(row).pause ?? null);
 }
 
 export function waiverOf({ waivers = [] }: Facts, what: Waiver['what']): Waiver | null {

@@ -3,7 +3,7 @@ import type { Check, Write } from '../../ledger/change.ts';
 import type { Fence } from '../../ledger/fence.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
-import { type Facts, factsOf } from './facts.ts';
+import { type Facts, factsOf, type Pause } from './facts.ts';
 import { type Step, stepAfter } from './path.ts';
 
 /** What a step leaves behind, in the same commit as the rotation's own row. */
@@ -31,6 +31,7 @@ export class Journal {
   readonly #fence: Fence;
   readonly #now: () => number;
   #row: RotationRow;
+  #pause: Pause | undefined;
 
   constructor(ledger: Ledger, fence: Fence, now: () => number, row: RotationRow) {
     this.#ledger = ledger;
@@ -44,10 +45,12 @@ export class Journal {
     return this.#row;
   }
 
-  /** The end of a step. @throws {@link Overtaken} */
-  record(outcome: StepOutcome): Promise<void> {
+  /** The end of a step that was tried so often before. @throws {@link Overtaken} */
+  record(outcome: StepOutcome, tries: number): Promise<void> {
     const { progress = {} } = outcome;
     if (outcome.kind === 'next') return this.#advance(progress);
+    // On record, so that no other server of the ledger tries sooner.
+    if (outcome.kind === 'wait') this.#pause = { until: this.#now() + outcome.againMs, tries: tries + 1 };
     const state = outcome.kind === 'halt' ? 'halted' : this.#row.state;
     const data = { step: this.#row.step, why: outcome.why };
     return this.#commit(progress, { state, waits_for: outcome.why }, [`rotation.${KINDS[outcome.kind]}`, data]);
@@ -76,7 +79,7 @@ export class Journal {
     [kind, data]: readonly [string, JsonObject],
   ): Promise<void> {
     const row = this.#row;
-    const facts = progress.facts === undefined ? row.facts : JSON.stringify({ ...factsOf(row), ...progress.facts });
+    const facts = JSON.stringify({ ...factsOf(row), ...progress.facts, pause: this.#pause });
     const changed = { facts, revision: row.revision + 1, changed_at: this.#now() };
     const set: Partial<RotationRow> = { ...progress.set, ...moved, ...changed };
     const { entry, writes = [], checks = [] } = progress;

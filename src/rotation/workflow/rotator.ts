@@ -6,8 +6,8 @@ import type { Fence } from '../../ledger/fence.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
 import { Prober, type ProberOptions } from '../proof/prober.ts';
 import { HANDLERS } from '../steps/handlers.ts';
-import { factsOf } from './facts.ts';
-import { Journal, Overtaken, type StepOutcome } from './journal.ts';
+import { factsOf, pauseOf } from './facts.ts';
+import { Journal, Overtaken, type Progress, type StepOutcome } from './journal.ts';
 import type { Step } from './path.ts';
 import { backoff, PACE, type Pace, type StepContext } from './step.ts';
 
@@ -81,9 +81,12 @@ export class Rotator {
     await Promise.all(workers);
   }
 
-  #isDue({ id, revision }: RotationRow): boolean {
-    const waiting = this.#waiting.get(id);
-    return waiting === undefined || waiting.revision !== revision || waiting.until <= this.#options.desk.clock.now();
+  #isDue(row: RotationRow): boolean {
+    const now = this.#options.desk.clock.now();
+    const waiting = this.#waiting.get(row.id);
+    if (waiting?.revision === row.revision) return waiting.until <= now;
+    // What another server has set, or this one before it was started anew. A clock that was set back makes nobody wait.
+    return (pauseOf(row)?.until ?? 0) <= now || now < row.changed_at;
   }
 
   async #advance({ id, credential }: RotationRow): Promise<void> {
@@ -100,13 +103,13 @@ export class Rotator {
   async #step(row: RotationRow, fence: Fence): Promise<boolean> {
     const { desk, onError } = this.#options;
     const before = this.#waiting.get(row.id);
-    const tries = before?.revision === row.revision ? before.tries : 0;
+    const tries = before?.revision === row.revision ? before.tries : (pauseOf(row)?.tries ?? 0);
     const journal = new Journal(desk.ledger, fence, () => desk.clock.now(), row);
     try {
       this.#point(`${row.step}:before`);
       const outcome = await HANDLERS[row.step as Step](this.#contextOf(row, journal, tries));
       this.#point(`${row.step}:acted`);
-      await this.#record(journal, outcome);
+      await this.#record(journal, outcome, tries);
       this.#point(`${row.step}:journaled`);
       if (outcome.kind === 'wait') this.#wait(journal.row, outcome.againMs, tries);
       return outcome.kind === 'next';
@@ -124,9 +127,9 @@ export class Rotator {
   }
 
   /** What it waits for is on record once, not each time that it is looked at. */
-  async #record(journal: Journal, outcome: StepOutcome): Promise<void> {
-    const same = outcome.kind === 'wait' && outcome.why === journal.row.waits_for && outcome.progress === undefined;
-    if (!same) await journal.record(outcome);
+  async #record(journal: Journal, outcome: StepOutcome, tries: number): Promise<void> {
+    const same = outcome.kind === 'wait' && outcome.why === journal.row.waits_for && isNothing(outcome.progress);
+    if (!same) await journal.record(outcome, tries);
   }
 
   /** A try that left a trace on record counts on as well. */
@@ -163,4 +166,9 @@ export class Rotator {
   #point(name: string): void {
     this.#options.onPoint?.(name);
   }
+}
+
+/** Whether it would leave nothing behind. */
+function isNothing({ facts = {}, set, writes = [], entry }: Progress = {}): boolean {
+  return Object.keys(facts).length === 0 && set === undefined && writes.length === 0 && entry === undefined;
 }

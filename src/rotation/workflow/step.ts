@@ -39,7 +39,7 @@ export interface StepContext {
   readonly journal: Journal;
   readonly pace: Pace;
   readonly now: () => number;
-  /** How often this step was tried in this process without an end, from 0. */
+  /** How often this step was tried without an end, from 0, by any server as far as it is on record. */
   readonly tries: number;
   /** A point that a crash is tried at. Between an act and its record. */
   readonly point: (name: string) => void;
