@@ -27,6 +27,10 @@ interface Helm {
 export async function abortRotation(desk: Desk, caller: Caller, name: string, why: string): Promise<RotationRow> {
   const helm = await takeHelm(desk, caller, name);
   refuseAbort(helm);
+  const { credential, version } = helm.row;
+  // Whoever promotes by hand does it past the rotation.
+  const current = { credential, version: version ?? 0, state: 'current' } as const;
+  if ((await desk.ledger.find('versions', current)).length > 0) throw isCurrent(helm.row);
   const now = desk.clock.now();
   const facts = { ...helm.facts, path: UNDO_STAGED, undone: { by: caller.principal.id, why, at: now } };
   const tasks = closeTasks(helm.row, ['import', 'certificate'], 'cancelled', now);
@@ -34,10 +38,9 @@ export async function abortRotation(desk: Desk, caller: Caller, name: string, wh
 }
 
 function refuseAbort({ row, facts }: Helm): void {
-  if (row.state === 'undoing') throw wrongState(row, 'It is being undone already.');
-  if (isPast(facts.path, 'promote', row.step as Step)) {
-    throw wrongState(row, `Its version is current. To go back: keyturn rotation roll-back ${row.credential}`);
-  }
+  // Also one that was halted on its way back.
+  if (facts.undone !== undefined) throw wrongState(row, 'It is being undone already.');
+  if (isPast(facts.path, 'promote', row.step as Step)) throw isCurrent(row);
   // Where one alone may live, the old one may be dead as soon as another one was asked for.
   if (facts.way.live === 1 && facts.way.replaces && facts.requestedAt !== undefined) {
     throw wrongState(row, 'The partner accepts one certificate alone, and the new one was asked for: go on with it.');
@@ -51,7 +54,7 @@ function refuseAbort({ row, facts }: Helm): void {
 export async function rollBackRotation(desk: Desk, caller: Caller, name: string, why: string): Promise<RotationRow> {
   const helm = await takeHelm(desk, caller, name);
   const { row, facts } = helm;
-  if (row.state === 'undoing') throw wrongState(row, 'It is being undone already.');
+  if (facts.undone !== undefined) throw wrongState(row, 'It is being undone already.');
   if (!isPast(facts.path, 'promote', row.step as Step)) {
     throw wrongState(row, `Its version is not current yet. To give it up: keyturn rotation abort ${row.credential}`);
   }
@@ -61,7 +64,9 @@ export async function rollBackRotation(desk: Desk, caller: Caller, name: string,
     throw wrongState(row, `Version ${row.replaces} is retired, which is for good. Rotate again instead.`);
   }
   const undone = { by: caller.principal.id, why, at: desk.clock.now() };
-  const set = undoing({ ...facts, path: UNDO_PROMOTED, undone });
+  // What was waived of the old version is not waived of the new one.
+  const waivers = (facts.waivers ?? []).filter(({ what }) => what !== 'drain' && what !== 'holder');
+  const set = undoing({ ...facts, waivers, path: UNDO_PROMOTED, undone });
   return steer(helm, 'rotation.roll-back-asked', { why }, set, []);
 }
 
@@ -187,6 +192,10 @@ function undoing(facts: Facts): Partial<RotationRow> {
 /** In which it went on before it was halted. */
 function stateOf({ undone }: Facts): RotationRow['state'] {
   return undone === undefined ? 'running' : 'undoing';
+}
+
+function isCurrent(row: RotationRow): KeyturnError {
+  return wrongState(row, `Its version is current. To go back: keyturn rotation roll-back ${row.credential}`);
 }
 
 function wrongState(row: RotationRow, fix: string): KeyturnError {

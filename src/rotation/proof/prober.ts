@@ -19,6 +19,9 @@ export interface Shown {
   readonly context: SecureContext;
 }
 
+/** What shows versions to the partner, see {@link Prober}. */
+export type Probing = Pick<Prober, 'open' | 'show'>;
+
 /**
  * Shows versions to the partner, and nothing else: the only one that uses a key which is held, retired or revoked. Every
  * use is on the log before the key is read.

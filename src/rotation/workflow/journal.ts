@@ -70,7 +70,9 @@ export class Journal {
       return this.#commit(progress, set, ['rotation.advanced', { done, next: step }]);
     }
     const end = endOf(state, factsOf({ facts }).path);
-    return this.#commit(progress, { state: end, waits_for: '', ended_at: now }, [`rotation.${end}`, { done }]);
+    // The last step may have an entry of another kind: it says that this was the end.
+    const ended = { done, ended: end };
+    return this.#commit(progress, { state: end, waits_for: '', ended_at: now }, [`rotation.${end}`, ended]);
   }
 
   async #commit(

@@ -4,7 +4,7 @@ import type { Desk } from '../../credential/desk.ts';
 import type { Issuer } from '../../issuer/issuer.ts';
 import type { Fence } from '../../ledger/fence.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
-import { Prober, type ProberOptions } from '../proof/prober.ts';
+import { Prober, type ProberOptions, type Probing } from '../proof/prober.ts';
 import { HANDLERS } from '../steps/handlers.ts';
 import { factsOf, pauseOf } from './facts.ts';
 import { Journal, Overtaken, type Progress, type StepOutcome } from './journal.ts';
@@ -17,6 +17,8 @@ export interface RotatorOptions {
   readonly issuers: ReadonlyMap<string, Issuer>;
   readonly pace?: Partial<Pace>;
   readonly resolve?: ProberOptions['resolve'];
+  /** In place of the one that asks the partner. */
+  readonly prober?: Probing;
   /** Told of each point at which a crash is to leave nothing undone, as it is passed. Must not throw. */
   readonly onPoint?: (name: string) => void;
   /** Told of what no step expects. The rotation is tried again later. Must not throw. */
@@ -44,7 +46,7 @@ interface Waiting {
 export class Rotator {
   readonly #options: RotatorOptions;
   readonly #pace: Pace;
-  readonly #prober: Prober;
+  readonly #prober: Probing;
   readonly #waiting = new Map<string, Waiting>();
   #round: Promise<void> | null = null;
   #ended = false;
@@ -52,7 +54,7 @@ export class Rotator {
   constructor(options: RotatorOptions) {
     this.#options = options;
     this.#pace = { ...PACE, ...options.pace };
-    this.#prober = new Prober(options);
+    this.#prober = options.prober ?? new Prober(options);
   }
 
   /** Looks after every rotation whose time has come. A call during another joins it. */

@@ -2,7 +2,7 @@ import type { Desk } from '../../credential/desk.ts';
 import type { Issuer } from '../../issuer/issuer.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
 import type { Environment, Profile } from '../../partner/profile.ts';
-import type { Prober } from '../proof/prober.ts';
+import type { Probing } from '../proof/prober.ts';
 import type { Facts } from './facts.ts';
 import type { Journal, StepOutcome } from './journal.ts';
 
@@ -35,7 +35,7 @@ export interface StepContext {
   readonly profile: Profile;
   readonly environment: Environment;
   readonly issuer: Issuer;
-  readonly prober: Prober;
+  readonly prober: Probing;
   readonly journal: Journal;
   readonly pace: Pace;
   readonly now: () => number;

@@ -17,10 +17,10 @@ import { backoff, next, type StepContext, type StepHandler, wait } from '../../w
  */
 export const makeKey: StepHandler = async (context) => {
   const { desk, row } = context;
-  const { version, record, store: name } = await placeOf(context);
-  const store = storeNamed(desk, name);
+  const store = row.store === null ? desk.defaultStore : storeNamed(desk, row.store);
   try {
     return await desk.storeQueue.run([storePlace(store.name), credentialPlace(row.credential)], async () => {
+      const { version, record } = await placeOf(context, store);
       const { algorithm } = context.environment.lifecycle.issuance.request;
       const spki = (await fingerprintOf(store, record)) ?? (await make(store, record, algorithm));
       context.point('make-key:written');
@@ -40,12 +40,15 @@ export const makeKey: StepHandler = async (context) => {
   }
 };
 
-/** Number and record of the new version, on record before anything is written. */
-async function placeOf({ desk, row, journal }: StepContext) {
-  const { version, record, store } = row;
-  if (version !== null && record !== null && store !== null) return { version, record, store };
+/**
+ * Number and record of the new version, on record before anything is written. Taken in the credential's turn, as an
+ * import takes its own.
+ */
+async function placeOf({ desk, row, journal }: StepContext, store: KeyStore) {
+  const { version, record } = row;
+  if (version !== null && record !== null) return { version, record };
   const number = await nextVersion(desk.ledger, row.credential);
-  const place = { version: number, record: versionRecord(row.credential, number), store: desk.defaultStore.name };
+  const place = { version: number, record: versionRecord(row.credential, number), store: store.name };
   await journal.note('version.key-intended', {
     set: place,
     checks: storesNotHeld(place.store),

@@ -3,12 +3,14 @@ import { storeNamed } from '../../../credential/store/settle-moves.ts';
 import { credentialPlace, storePlace } from '../../../credential/store/store-queue.ts';
 import { attested } from '../../../credential/version/settle.ts';
 import { moveVersion } from '../../../credential/version/states.ts';
+import type { RevokeRequest } from '../../../issuer/driver.ts';
+import type { Issuer } from '../../../issuer/issuer.ts';
 import type { VersionRow } from '../../../ledger/tables.ts';
 import { closeTasks, openTask, TASK_KINDS } from '../../task/tasks.ts';
 import { revocationText } from '../../task/texts.ts';
 import { byHandOf, contactOf } from '../../workflow/by-hand.ts';
 import type { Progress } from '../../workflow/journal.ts';
-import { backoff, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
+import { backoff, halt, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
 import { destroyKey } from './destroy.ts';
 
 /**
@@ -46,6 +48,9 @@ async function discardVersion(context: StepContext, version: VersionRow) {
     });
     return wait('Retired; its certificate is revoked next.', 0);
   }
+  if (version.state === 'current') {
+    return halt(`Version ${version.version} is current: it is revoked and retired when another one is.`);
+  }
   const told = await haveRevoked(context, version);
   if (facts.way.keyBy === 'partner') return next(told);
   return destroyKey(context, version.version, () => next(told));
@@ -57,9 +62,9 @@ async function haveRevoked(context: StepContext, version: VersionRow): Promise<P
   const reason = 'cessationOfOperation';
   if (environment.lifecycle.revocation.by === 'issuer') {
     const byHand = byHandOf(profile, environment);
-    const answer = await issuer.revoke({ certificate: version.certificate, reason, byHand });
+    const kind = await askIssuer(issuer, { certificate: version.certificate, reason, byHand });
     context.point('discard:revoked');
-    if (answer.kind === 'revoked') return {};
+    if (kind === 'revoked') return {};
   }
   const { revocation } = environment.lifecycle;
   const contact = contactOf(profile, revocation.contact);
@@ -73,22 +78,32 @@ async function haveRevoked(context: StepContext, version: VersionRow): Promise<P
   return { writes: [openTask(row, task, now())] };
 }
 
+/** One that it does not know is left to a person. */
+async function askIssuer(issuer: Issuer, request: RevokeRequest): Promise<'revoked' | 'asked'> {
+  try {
+    return (await issuer.revoke(request)).kind;
+  } catch (error) {
+    if (isKeyturnError(error, 'issuer_refused')) return 'asked';
+    throw error;
+  }
+}
+
 /** A key without a version: what was issued for it, if anything, and the key itself. */
 async function discardKey(context: StepContext) {
-  const { row, facts, now, desk, journal } = context;
-  const tasks = closeTasks(row, TASK_KINDS, 'cancelled', now());
+  const { row, facts, desk, journal } = context;
   const { record, store: name } = row;
-  if (record === null || name === null) return next({ writes: tasks });
+  if (record === null || name === null) return next();
   const maybe = facts.requestedAt === undefined ? [] : await revokeIssued(context);
   const store = storeNamed(desk, name);
   return desk.storeQueue.run([storePlace(name), credentialPlace(row.credential)], async () => {
+    // Interrupted after this, nobody asks the issuer again: so what is left to a person is on record with it.
     // From here on the ledger knows the store without it, and a record whose fingerprint is not known is explained.
     const without = await attested(desk, name, [record]);
-    await journal.note('version.key-destroy-intended', { set: { spki: null }, writes: without });
+    await journal.note('version.key-destroy-intended', { set: { spki: null }, writes: [...without, ...maybe] });
     await store.destroy(record);
     context.point('discard:destroyed');
     return next({
-      writes: [...(await attested(desk, name)), ...tasks, ...maybe],
+      writes: await attested(desk, name),
       entry: { kind: 'version.key-destroyed', data: { store: name, record, done: row.step } },
     });
   });

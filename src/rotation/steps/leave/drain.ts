@@ -30,7 +30,8 @@ export const drain: StepHandler = async (context) => {
   }
   const quiet = `No lease is left on version ${number}; requests under way may take until their end.`;
   // Whoever was seen last may have begun a request just then.
-  const since = ['', quiet].includes(row.waits_for) ? row.changed_at : now();
+  const looked = ['', quiet].includes(row.waits_for) ? row.changed_at : now();
+  const since = Math.max(looked, await lastLeaseEnd(desk, version, now()));
   const left = since + pace.longestRequestMs - now();
   if (!waived && left > 0) return wait(quiet, left);
   return next({
@@ -44,6 +45,13 @@ export const drain: StepHandler = async (context) => {
     },
   });
 };
+
+/** When the last one ran out, also while nobody looked; 0 when none did. Who returned one has no request under way. */
+async function lastLeaseEnd(desk: Desk, { credential, version }: VersionRow, now: number): Promise<number> {
+  const over = { credential, version, state: { in: ['live', 'expired'] }, expires_at: { lte: now } } as const;
+  const [last] = await desk.ledger.find('leases', over, { orderBy: 'expires_at', descending: true, limit: 1 });
+  return last?.expires_at ?? 0;
+}
 
 export function liveOn({ credential, version }: VersionRow, now: number) {
   return { credential, version, state: 'live', expires_at: { gt: now } } as const;

@@ -19,7 +19,12 @@ const ROUND_MS = 60_000;
 export const prove: StepHandler = async (context) => {
   const { facts, environment, row } = context;
   const waiver = waiverOf(facts, 'proof');
-  if (waiver !== null) return next({ entry: provenEntry(context, { waivedBy: waiver.by, why: waiver.why }) });
+  if (waiver !== null) {
+    return next({
+      writes: closeTasks(row, ['look'], 'done', context.now()),
+      entry: provenEntry(context, { waivedBy: waiver.by, why: waiver.why }),
+    });
+  }
   const { test, revocation } = environment.lifecycle;
   if (test === null) {
     return wait(

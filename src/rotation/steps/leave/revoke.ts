@@ -17,15 +17,32 @@ import { backoff, next, type StepContext, type StepHandler, wait } from '../../w
 export const revoke: StepHandler = async (context) => {
   const { desk, row, facts } = context;
   const old = await findVersion(desk, row.credential, row.replaces ?? 0);
-  const control = await controlOf(context, old);
+  const before = controlOfThisStep(context);
+  const control = before ?? (await controlOf(context, old));
   const found = control === null ? {} : { control };
-  if (facts.way.live === 1 && control?.verdict === 'refused') {
+  // On record before anybody is told: interrupted after that, it can't be shown to be accepted any more.
+  if (before === null && control !== null) await noteControl(context, control);
+  // Of a partner that refuses the successor as well its refusal says nothing.
+  const succeeded = facts.way.live === 1 && facts.canary?.verdict === 'accepted';
+  if (succeeded && control?.verdict === 'refused') {
     return done(context, { by: 'superseded', who: 'system', reasonKept: false }, found);
   }
   return context.environment.lifecycle.revocation.by === 'issuer'
     ? byIssuer(context, old, found)
     : byPerson(context, old, found);
 };
+
+/** What it was told when this step began, if that is on record. */
+function controlOfThisStep({ row, facts: { control } }: StepContext): Seen | null {
+  return control !== undefined && control.at >= row.step_since ? control : null;
+}
+
+function noteControl({ row, journal }: StepContext, control: Seen): Promise<void> {
+  const version = row.replaces === null ? {} : { version: row.replaces };
+  const { verdict, cause } = control;
+  const entry = { kind: 'rotation.control', ...version, data: { control: verdict, cause } };
+  return journal.note('rotation.control', { facts: { control }, entry });
+}
 
 /** Shown once; null where the profile names no way, or it was seen accepted already. */
 async function controlOf({ row, facts, environment, prober }: StepContext, old: VersionRow): Promise<Seen | null> {
@@ -48,8 +65,10 @@ async function byIssuer(context: StepContext, old: VersionRow, found: { control?
     if (answer.kind === 'asked') return byPerson(context, old, found);
     return done(context, { by: 'issuer', who: issuer.name, reasonKept: answer.reasonKept }, found);
   } catch (error) {
-    if (!isKeyturnError(error, 'issuer_unavailable') && !isKeyturnError(error, 'issuer_refused')) throw error;
-    return wait(`${error.message} Trying again.`, backoff(context), { facts: found });
+    // It is not the issuer's, or not its to revoke: a person finds out whose.
+    if (isKeyturnError(error, 'issuer_refused')) return byPerson(context, old, found);
+    if (!isKeyturnError(error, 'issuer_unavailable')) throw error;
+    return wait(`${error.message} Trying again.`, backoff(context));
   }
 }
 

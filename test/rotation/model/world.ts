@@ -1,0 +1,440 @@
+import { isKeyturnError } from '../../../src/core/errors.ts';
+import { newId } from '../../../src/core/ids.ts';
+import { authorise } from '../../../src/credential/authorise.ts';
+import type { Desk } from '../../../src/credential/desk.ts';
+import { mandateOf } from '../../../src/credential/mandate.ts';
+import { importVersion } from '../../../src/credential/version/import.ts';
+import { promote } from '../../../src/credential/version/promote.ts';
+import { certificatesIn } from '../../../src/issuer/certificates.ts';
+import type { IssuerDriver } from '../../../src/issuer/driver.ts';
+import { issuerUnavailable } from '../../../src/issuer/failure.ts';
+import { Issuer } from '../../../src/issuer/issuer.ts';
+import type { Change } from '../../../src/ledger/change.ts';
+import type { RotationRow, TaskRow } from '../../../src/ledger/tables.ts';
+import type { Environment, Profile } from '../../../src/partner/profile.ts';
+import { attachCertificate } from '../../../src/rotation/orders/attach.ts';
+import { groundOf } from '../../../src/rotation/orders/plan.ts';
+import { startRotation } from '../../../src/rotation/orders/start.ts';
+import {
+  abortRotation,
+  completeTask,
+  retryRotation,
+  rollBackRotation,
+  waive,
+} from '../../../src/rotation/orders/steer.ts';
+import type { Way } from '../../../src/rotation/workflow/path.ts';
+import { Rotator } from '../../../src/rotation/workflow/rotator.ts';
+import { TestCa } from '../../fakes/ca.ts';
+import type { House } from './house.ts';
+import { ModelPartner } from './partner.ts';
+import { Watch } from './watch.ts';
+
+export const PACE = { longestRequestMs: 30_000, lookMs: 1_000, retryMs: 1_000, retryMostMs: 60_000, canaryTries: 3 };
+
+export interface Setting {
+  readonly keyBy: Way['keyBy'];
+  readonly live: 1 | 2;
+  /** Who signs requests for our keys: our own authority at once, or a person. */
+  readonly signer: 'internal' | 'manual';
+  readonly revokes: 'issuer' | 'asking';
+  readonly tested: boolean;
+}
+
+/** What the issuer's interface does to the next calls. */
+export type Trouble = 'none' | 'down' | 'answer lost';
+
+let runs = 0;
+
+/** One credential, its partner, issuer and people, and a rotator that may be dropped at any point. */
+export class World {
+  readonly credential: string;
+  readonly environment: string;
+  readonly desk: Desk;
+  readonly partner: ModelPartner;
+  readonly watch: Watch;
+  readonly setting: Setting;
+  trouble: Trouble = 'none';
+  /** Where one certificate may live, a new one kills the others as it is issued. */
+  onlyNewest: boolean;
+  /** Told of the kind of each entry before it is committed; the commit waits. */
+  beforeCommit: (kind: string) => Promise<void> = async () => {};
+  readonly #house: House;
+  readonly #issuers: Map<string, Issuer>;
+  #ahead = 0;
+  #retried = '';
+  #rotator: Rotator;
+  /** Points that are passed before the one that is the last; null: it lives. */
+  #fuse: number | null = null;
+  /** Point that is the last. */
+  #end: string | null = null;
+  #dead = false;
+
+  private constructor(house: House, setting: Setting) {
+    runs += 1;
+    this.environment = `run-${runs}`;
+    this.credential = `acme/${this.environment}`;
+    this.#house = house;
+    this.setting = setting;
+    this.onlyNewest = setting.live === 1;
+    const { desk } = house.instance;
+    const clock = { now: () => Date.now() + this.#ahead, monotonic: () => performance.now() + this.#ahead };
+    const ledger = this.#ownLedger();
+    const profiles = {
+      profile: () => profileOf(),
+      environment: () => environmentOf(setting, house),
+    } as unknown as ReturnType<Desk['profiles']>;
+    this.desk = { ...desk, ledger, clock, profiles: () => profiles };
+    this.partner = new ModelPartner(this.desk);
+    this.watch = new Watch(this.desk, this.credential, {
+      longestRequestMs: PACE.longestRequestMs,
+      tested: setting.tested,
+    });
+    this.#issuers = new Map([...house.instance.issuers].map(([name, issuer]) => [name, this.#troubled(issuer)]));
+    this.#rotator = this.#newRotator();
+  }
+
+  static async begin(house: House, setting: Setting): Promise<World> {
+    const world = new World(house, setting);
+    if (setting.keyBy === 'partner') await world.import();
+    return world;
+  }
+
+  /** Goes on until everything waits. A rotator that met its end is replaced first. */
+  async tick(): Promise<void> {
+    if (this.#dead) this.restart();
+    await this.#rotator.tick();
+  }
+
+  /** The process ends when it has passed so many more points, and another one begins. */
+  crashAfter(points: number): void {
+    this.#fuse = points;
+  }
+
+  /** The process ends at the first passing of this point. */
+  crashAt(point: string): void {
+    this.#end = point;
+  }
+
+  restart(): void {
+    this.#fuse = null;
+    this.#end = null;
+    this.#dead = false;
+    this.#rotator = this.#newRotator();
+  }
+
+  forward(ms: number): void {
+    this.#ahead += ms;
+  }
+
+  async start(): Promise<string | null> {
+    return this.#order(async () => {
+      const authority = await authorise(this.desk, this.#house.alice, 'credential:rotate', this.credential);
+      const ground = await groundOf(this.desk, this.#issuers, this.credential);
+      const version = ground.current?.version ?? null;
+      const mandate = mandateOf(this.#house.alice, authority, 'credential:rotate', this.credential, version);
+      await startRotation(this.desk, mandate, ground, 'test');
+    });
+  }
+
+  abort = () => this.#order(() => abortRotation(this.desk, this.#house.alice, this.credential, 'test'));
+  rollBack = () => this.#order(() => rollBackRotation(this.desk, this.#house.alice, this.credential, 'test'));
+  retry = () => this.#order(() => retryRotation(this.desk, this.#house.alice, this.credential, 'test'));
+  waive = (what: 'canary' | 'drain' | 'proof') =>
+    this.#order(() => waive(this.desk, this.#house.alice, this.credential, { what, why: 'test' }));
+
+  /** By hand, past the rotation. */
+  promote = (version: number) => this.#order(() => promote(this.desk, this.#house.alice, this.credential, version));
+
+  /** A key and a certificate that the partner made. */
+  async import(): Promise<string | null> {
+    const { keyPem, certificatePem } = await this.#house.ca.client();
+    const bytes = Buffer.from(keyPem + certificatePem + this.#house.ca.certificatePem);
+    await this.#killOthers();
+    return this.#order(() =>
+      importVersion(this.desk, this.#house.alice, {
+        credential: this.credential,
+        files: [{ name: 'all.pem', bytes }],
+        environmentConfirmed: this.environment,
+      }),
+    );
+  }
+
+  /** A certificate for the request that waits, or one of another key. */
+  async attach(good: boolean): Promise<string | null> {
+    const rotation = await this.open();
+    const pem = good && rotation !== null ? await this.#signed(rotation) : (await this.#stranger()).certificatePem;
+    if (pem === null) return 'nothing to sign';
+    return this.#order(() =>
+      attachCertificate(this.desk, this.#house.alice, {
+        credential: this.credential,
+        files: [{ name: 'certificate.pem', bytes: Buffer.from(pem) }],
+        environmentConfirmed: this.environment,
+      }),
+    );
+  }
+
+  /** Does what open tasks ask. */
+  async work(kinds: readonly TaskRow['kind'][] = ['import', 'certificate', 'revoke', 'look']): Promise<void> {
+    for (const task of await this.desk.ledger.find('tasks', { credential: this.credential, state: 'open' })) {
+      if (!kinds.includes(task.kind)) continue;
+      if (task.kind === 'import') await this.import();
+      else if (task.kind === 'certificate') await this.attach(true);
+      else await this.#finish(task);
+    }
+  }
+
+  /** A client borrows what is current. */
+  async lease(seconds: number): Promise<void> {
+    const [version] = await this.desk.ledger.find('versions', { credential: this.credential, state: 'current' });
+    if (version === undefined) return;
+    const now = this.desk.clock.now();
+    const row = {
+      id: newId('lease', Date.now()),
+      credential: this.credential,
+      version: version.version,
+      principal: 'service:payments',
+      token: this.#house.alice.token.id,
+      state: 'live',
+      granted_at: now,
+      renewed_at: null,
+      expires_at: now + seconds * 1000,
+      uses: null,
+    } as const;
+    await this.desk.ledger.commit({
+      checks: [
+        {
+          rule: 'version-current',
+          table: 'versions',
+          some: { credential: this.credential, version: version.version, state: 'current' },
+        },
+      ],
+      writes: [{ insert: 'leases', row }],
+      entry: {
+        kind: 'lease.granted',
+        actor: row.principal,
+        credential: this.credential,
+        version: version.version,
+        data: { lease: row.id },
+      },
+    });
+  }
+
+  async open(): Promise<RotationRow | null> {
+    const [row] = await this.desk.ledger.find('rotations', { credential: this.credential, ended_at: null });
+    return row ?? null;
+  }
+
+  async states(): Promise<Record<number, string>> {
+    const rows = await this.desk.ledger.find('versions', { credential: this.credential }, { orderBy: 'version' });
+    return Object.fromEntries(rows.map(({ version, state }) => [version, state]));
+  }
+
+  /** Kinds of the tasks that are open. */
+  async tasks(): Promise<string[]> {
+    const rows = await this.desk.ledger.find('tasks', { credential: this.credential, state: 'open' });
+    return rows.map(({ kind }) => kind);
+  }
+
+  /** Ticks, a second apart, until the open rotation is at that step. */
+  async until(step: string): Promise<void> {
+    for (let tick = 0; tick < 100; tick += 1) {
+      if ((await this.open())?.step === step) return;
+      this.forward(1_100);
+      await this.tick();
+    }
+    throw new Error(`It never came to ${step}: ${JSON.stringify(await this.open())}`);
+  }
+
+  /** How its rotations ended. */
+  async ends(): Promise<string[]> {
+    return (await this.desk.ledger.find('rotations', { credential: this.credential })).map(({ state }) => state);
+  }
+
+  /** Everybody does their best until nothing is open. @returns where it stands when it does not end. */
+  async converge(): Promise<RotationRow | null> {
+    this.trouble = 'none';
+    this.partner.mood = 'accepts';
+    this.partner.deaf = false;
+    this.restart();
+    for (let round = 0; round < 60; round += 1) {
+      const row = await this.open();
+      if (row === null) return null;
+      if (row.state === 'halted' && !(await this.#mend(row))) return row;
+      if (row.step === 'prove' && !this.setting.tested) await this.waive('proof');
+      await this.work();
+      this.forward(61_000);
+      await this.tick();
+    }
+    return this.open();
+  }
+
+  /** Once more; what halts at the same place again is given up. @returns whether anything is left to do. */
+  async #mend({ id, step }: RotationRow): Promise<boolean> {
+    const before = this.#retried;
+    this.#retried = `${id} ${step}`;
+    if (before !== this.#retried) return (await this.retry()) === null;
+    return (await this.abort()) === null || (await this.rollBack()) === null;
+  }
+
+  #newRotator(): Rotator {
+    return new Rotator({
+      desk: this.desk,
+      issuers: this.#issuers,
+      prober: this.partner,
+      pace: PACE,
+      onPoint: (name) => this.#pass(name),
+      onError: (row, error) => {
+        if (error !== CRASH) this.watch.errors.push(`${row.step}: ${String(error)}`);
+      },
+    });
+  }
+
+  #pass(name: string): void {
+    if (this.#dead) throw CRASH;
+    if (this.#fuse !== null) this.#fuse -= 1;
+    if (name !== this.#end && (this.#fuse ?? 0) >= 0) return;
+    this.#dead = true;
+    throw CRASH;
+  }
+
+  /** The house's, of whose rotations only those of this credential are seen, and whose commits are watched. */
+  #ownLedger(): Desk['ledger'] {
+    const { ledger } = this.#house.instance.desk;
+    const find: Desk['ledger']['find'] = (table, where, options) =>
+      ledger.find(table, table === 'rotations' ? { credential: this.credential, ...where } : where, options);
+    return {
+      find,
+      commit: (change) => this.#commit(change),
+      count: (table, where) => ledger.count(table, where),
+      head: () => ledger.head(),
+      entries: (query) => ledger.entries(query),
+      checkpoints: (after, limit) => ledger.checkpoints(after, limit),
+      receipt: (index, seen) => ledger.receipt(index, seen),
+      follow: (from, listener) => ledger.follow(from, listener),
+      withFence: (names, mode, work) => ledger.withFence(names, mode, work),
+      status: () => ledger.status(),
+      close: () => ledger.close(),
+    };
+  }
+
+  async #commit(change: Change) {
+    const { ledger } = this.#house.instance.desk;
+    await this.beforeCommit(change.entry.kind);
+    const outcome = await ledger.commit(change);
+    if (outcome.committed) await this.watch.look(change);
+    return outcome;
+  }
+
+  /** The code of a refusal; null when it was done. */
+  async #order(order: () => Promise<unknown>): Promise<string | null> {
+    try {
+      await order();
+      return null;
+    } catch (error) {
+      if (isKeyturnError(error) && error.code !== 'internal') return error.code;
+      throw error;
+    }
+  }
+
+  async #finish({ id, body, kind }: TaskRow): Promise<void> {
+    const { serial } = JSON.parse(body) as { serial?: string };
+    if (kind === 'revoke' && serial !== undefined) {
+      await this.watch.revoking(serial);
+      this.partner.revoked.add(serial);
+    }
+    await this.#order(() => completeTask(this.desk, this.#house.alice, id, 'test'));
+  }
+
+  async #signed({ id, facts }: RotationRow): Promise<string | null> {
+    const { csr } = JSON.parse(facts) as { csr?: string };
+    if (csr === undefined) return null;
+    await this.#killOthers();
+    return this.#house.sign(id, csr);
+  }
+
+  async #killOthers(): Promise<void> {
+    // What nobody waits for is issued beside them: else nothing could be proven of what is current.
+    const step = (await this.open())?.step;
+    if (!this.onlyNewest || (step !== 'await' && step !== 'request')) return;
+    const versions = await this.desk.ledger.find('versions', { credential: this.credential });
+    for (const { serial } of versions) this.partner.revoked.add(serial);
+  }
+
+  async #stranger() {
+    return (await TestCa.create()).client();
+  }
+
+  /** The real thing, whose interface may be down, or lose its answers. */
+  #troubled({ name, kind, driver }: Issuer): Issuer {
+    const troubled = async <T>(act: () => Promise<T>): Promise<T> => {
+      if (this.trouble === 'down') throw issuerUnavailable('It is down.', { certain: true });
+      const answer = await act();
+      if (this.trouble === 'answer lost') throw issuerUnavailable('The answer is lost.', { certain: false });
+      return answer;
+    };
+    const wrapped: IssuerDriver = {
+      description: driver.description,
+      can: driver.can,
+      issue: (request, signal) =>
+        troubled(async () => {
+          const answer = await driver.issue(request, signal);
+          if (answer.kind === 'issued') await this.#killOthers();
+          return answer;
+        }),
+      find: (spki, signal) => troubled(() => driver.find(spki, signal)),
+      revoke: (request, signal) =>
+        troubled(async () => {
+          const [certificate] = certificatesIn(request.certificate);
+          const answer = await driver.revoke(request, signal);
+          if (answer.kind !== 'revoked' || certificate === undefined) return answer;
+          await this.watch.revoking(certificate.serial);
+          this.partner.revoked.add(certificate.serial);
+          return answer;
+        }),
+      health: (signal) => driver.health(signal),
+      close: () => driver.close(),
+    };
+    return new Issuer(name, kind, wrapped, { clock: this.desk.clock });
+  }
+}
+
+const CRASH = new Error('The process ended here.');
+
+function profileOf(): Profile {
+  return { partner: 'acme', title: 'Acme', contacts: [], environments: new Map() };
+}
+
+function environmentOf({ keyBy, live, signer, revokes, tested }: Setting, { authorities }: House): Environment {
+  const request = { algorithm: 'EC P-256' as const, subject: [], dns: [], uris: [] };
+  const issuer = keyBy === 'partner' ? 'manual' : signer;
+  const test = {
+    host: 'localhost:1',
+    method: 'GET',
+    path: '/',
+    headers: {},
+    companions: {},
+    body: null,
+    expect: [200],
+    timeoutSeconds: 1,
+  };
+  return {
+    partner: 'acme',
+    name: 'sandbox',
+    endpoints: [],
+    issuerChain: { source: 'file', file: 'all.pem', certificates: authorities },
+    serverTrust: { mode: 'system' },
+    refusals: [],
+    companions: [],
+    lifecycle: {
+      issuance: { issuer, key: keyBy, live, portal: [], request },
+      revocation: {
+        by: issuer === 'manual' ? 'asking' : revokes,
+        reasons: false,
+        propagation: 300,
+        deadline: 86_400,
+      },
+      hours: null,
+      test: tested ? test : null,
+    },
+  };
+}
