@@ -18,7 +18,7 @@ export const TOOLS = [
   { command: 'script', debianPackage: 'bsdutils', tests: '**/*-script.test.ts' },
   { command: 'openssl', debianPackage: 'openssl', tests: '**/*openssl*.test.ts' },
   { command: 'curl', debianPackage: 'curl', tests: '**/*curl*.test.ts' },
-  { command: 'initdb', debianPackage: 'postgresql', tests: '**/*.postgres.test.ts' },
+  { command: 'initdb', debianPackage: 'postgresql', tests: '**/*.postgres.*test.ts' },
   { command: 'systemd-analyze', debianPackage: 'systemd', tests: '**/*systemd-analyze*.test.ts' },
   { command: 'promtool', debianPackage: 'prometheus', tests: '**/*promtool*.test.ts' },
   { command: 'helm', goPackage: 'helm.sh/helm/v3/cmd/helm@v3.22.0', tests: '**/*.helm.test.ts' },
