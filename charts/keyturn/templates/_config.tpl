@@ -31,7 +31,7 @@
   "policies" (dict "access" "policies/access" "partners" "policies/partners")
   "socket" (dict "path" "run/keyturn.sock")
 -}}
-{{- range $member := list "cache" "leases" "backup" -}}
+{{- range $member := list "cache" "leases" "rotation" "notify" "backup" -}}
 {{- with index $.Values.config $member }}{{ $_ := set $config $member . }}{{ end -}}
 {{- end -}}
 {{ toYaml $config }}
