@@ -45,6 +45,7 @@ export class DueBook {
   /** Index of the first entry that was not looked at; null before the first reading. */
   #from: number | null = null;
   #reading: Promise<void> = Promise.resolve();
+  #closed = false;
 
   constructor(desk: Pick<Desk, 'ledger' | 'profiles'>, options: DueOptions) {
     this.#desk = desk;
@@ -63,6 +64,11 @@ export class DueBook {
     return mine;
   }
 
+  /** Ends what is being read, between two pages; what it then has is not whole. */
+  close(): void {
+    this.#closed = true;
+  }
+
   /** Every credential with its next rotation, in no order. */
   async *dues(now: number): AsyncGenerator<Dated> {
     const lifecycles = new Map<string, DueFacts['lifecycle']>();
@@ -71,6 +77,7 @@ export class DueBook {
       const lifecycle = this.#lifecycleOf(known.facts.credential, lifecycles);
       if (known.facts.lifecycle !== lifecycle) Object.assign(known, knownOf({ ...known.facts, lifecycle }));
       yield { facts: known.facts, due: this.#dueOf(known, now) };
+      if (this.#closed) return;
       if (performance.now() - turn < TURN_MS) continue;
       await setImmediate();
       turn = performance.now();
@@ -103,7 +110,7 @@ export class DueBook {
       const rows = await ledger.find('versions', where, { orderBy: 'credential', limit: PAGE });
       for (const row of rows) this.#take(row, seen);
       const last = rows.at(-1);
-      if (last === undefined || rows.length < PAGE) return;
+      if (last === undefined || rows.length < PAGE || this.#closed) return;
       after = last.credential;
     }
   }

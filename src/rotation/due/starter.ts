@@ -64,6 +64,7 @@ export class DueStarter {
   /** Null before the first look. */
   #summary: DueSummary | null = null;
   #round: Promise<number> | null = null;
+  #survey: Promise<Dated[]> | null = null;
 
   constructor(options: StarterOptions) {
     this.#options = options;
@@ -71,7 +72,7 @@ export class DueStarter {
 
   /** As of the last round; looks itself when there was none yet. @throws KeyturnError `ledger_unavailable`. */
   async summary(): Promise<DueSummary> {
-    if (this.#summary === null) await this.#survey();
+    if (this.#summary === null) await this.#candidates();
     return { ...(this.#summary ?? NOTHING), failing: this.#failing.size };
   }
 
@@ -83,21 +84,29 @@ export class DueStarter {
     return this.#round;
   }
 
-  /** When the round under way has ended. */
+  /** When the round under way has ended, which is soon. */
   async stop(): Promise<void> {
+    this.#options.book.close();
     await this.#round?.catch(() => undefined);
   }
 
   async #look(): Promise<number> {
     const { desk, plan } = this.#options;
-    const candidates = await this.#survey();
+    const candidates = await this.#candidates();
     if (!plan.automatic || candidates.length === 0) return 0;
     const round = await desk.ledger.withFence(['rotations-due'], 'try', (fence) => this.#startAll(candidates, fence));
     return round.ran ? round.value : 0;
   }
 
-  /** Those whose time has come, the most urgent first; and what is to come is counted. */
-  async #survey(): Promise<Dated[]> {
+  /** Those whose time has come, the most urgent first; and what is to come is counted. A call during another joins it. */
+  #candidates(): Promise<Dated[]> {
+    this.#survey ??= this.#goThrough().finally(() => {
+      this.#survey = null;
+    });
+    return this.#survey;
+  }
+
+  async #goThrough(): Promise<Dated[]> {
     const { desk, book, plan } = this.#options;
     await book.refresh();
     const open = await openRotations(desk);

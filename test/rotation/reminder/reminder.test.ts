@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openNotifiers } from '../../../src/compose/notify/open.ts';
+import { Reminder } from '../../../src/rotation/reminder/reminder.ts';
 import { Stage } from '../../credential/stage.ts';
 import { edit } from '../../e2e/instance.ts';
 import { Mailbox } from '../../fakes/people/mailbox.ts';
@@ -105,6 +107,15 @@ test('a server that dies between sending and journaling sends once more, under t
   expect(new Set(receiver.received.map(({ json }) => json['id'])).size).toBe(1);
   expect(await after.serving.instance.desk.ledger.entries({ kind: 'task.reminded' })).toHaveLength(1);
   await after.stop();
+});
+
+test('of two servers that look at once one sends', async () => {
+  const { desk, config } = stage.keyturn.serving.instance;
+  const other = new Reminder({ desk, notifiers: await openNotifiers(config.notify, desk.clock) });
+  await Promise.all([tick(), other.tick()]);
+  await other.tick();
+  expect(stages()).toEqual(['opened']);
+  expect(mailbox.received).toHaveLength(1);
 });
 
 test('what is closed is spoken of no more', async () => {
