@@ -1,4 +1,5 @@
 import { KeyturnError } from '../../core/errors.ts';
+import type { Check } from '../../ledger/change.ts';
 import type { AuthorityRow, IssuedRow } from '../../ledger/tables.ts';
 import type { RevocationList } from '../driver.ts';
 import { issuerRefused, issuerUnavailable } from '../failure.ts';
@@ -92,6 +93,19 @@ async function replaceList(
   settings: LocalSettings,
   revocation: Revocation | null,
 ): Promise<boolean> {
+  // One list after the other, over all servers: each that is signed in vain would be one more to sign anew.
+  const fenced = await home.ledger.withFence([`issuer ${settings.name}`], 'wait', ({ checks }) =>
+    signList(home, settings, revocation, checks),
+  );
+  return fenced.ran && fenced.value;
+}
+
+async function signList(
+  home: AuthorityHome,
+  settings: LocalSettings,
+  revocation: Revocation | null,
+  fence: readonly Check[],
+): Promise<boolean> {
   const authority = await current(home, settings.name);
   const { issuer, generation, crl_number } = authority;
   const now = home.clock.now();
@@ -101,6 +115,7 @@ async function replaceList(
   const crl = await signRevocationList(signing, revoked, { number, now, seconds: settings.listSeconds });
   const outcome = await home.ledger.commit({
     checks: [
+      ...fence,
       { rule: 'list-newest', table: 'authorities', some: { issuer, generation, crl_number } },
       ...(revocation === null ? [] : [unchanged(revocation.before)]),
     ],
