@@ -18,7 +18,7 @@ await import('../src/cli/main.ts');
  */
 async function useLittleMemory() {
   const { setFlagsFromString } = await import('node:v8');
-  setFlagsFromString('--heap-growing-percent=30');
+  setFlagsFromString('--heap-growing-percent=60');
   const { execArgv, execPath, argv, env } = process;
   if (process.platform === 'linux' && env.MALLOC_ARENA_MAX === undefined && process.execve !== undefined) {
     const given = `${execArgv.join(' ')} ${env.NODE_OPTIONS ?? ''}`.includes('--max-semi-space-size');

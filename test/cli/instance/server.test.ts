@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KEYTURN, Keyturn } from '../keyturn.ts';
+import { PROCESSES_MS } from './server-process.ts';
 
 let keyturn: Keyturn;
 
@@ -22,7 +23,9 @@ function start(flags: readonly string[] = [], environment: Readonly<Record<strin
   return { child, log: text(child.stderr), closed: once(child, 'close') as Promise<[number | null, string | null]> };
 }
 
-test('a server says where it listens, keeps others off its home, and ends quietly when told to', async () => {
+test('a server says where it listens, keeps others off its home, and ends quietly when told to', {
+  timeout: PROCESSES_MS,
+}, async () => {
   const { child, log, closed } = start();
   try {
     const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
@@ -64,19 +67,23 @@ test.each([
     'MALLOC_ARENA_MAX=2',
   ],
   ['leaves all to whoever bounds the arenas', [], { MALLOC_ARENA_MAX: '7' }, ['--no-addons'], 'MALLOC_ARENA_MAX=7'],
-])('a server %s, and keeps its id and its flags', async (_, flags, environment, expected, arenas) => {
-  const { child, log, closed } = start([...flags, '--no-addons'], environment);
-  try {
-    const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-    expect(line).toContain(`(pid ${child.pid})`);
-    const found = await begunWith(child.pid);
-    expect(found.words.filter((word) => word.startsWith('--'))).toEqual(expected);
-    expect(found.environment).toContain(arenas);
-  } finally {
-    child.kill('SIGTERM');
-  }
-  expect([await closed, (await log).includes('Error')]).toEqual([[0, null], false]);
-});
+])(
+  'a server %s, and keeps its id and its flags',
+  { timeout: PROCESSES_MS },
+  async (_, flags, environment, expected, arenas) => {
+    const { child, log, closed } = start([...flags, '--no-addons'], environment);
+    try {
+      const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+      expect(line).toContain(`(pid ${child.pid})`);
+      const found = await begunWith(child.pid);
+      expect(found.words.filter((word) => word.startsWith('--'))).toEqual(expected);
+      expect(found.environment).toContain(arenas);
+    } finally {
+      child.kill('SIGTERM');
+    }
+    expect([await closed, (await log).includes('Error')]).toEqual([[0, null], false]);
+  },
+);
 
 test('without an instance there is nothing to serve, and init is named', async () => {
   const refusal = await keyturn.refusal(['server', '--home', keyturn.path('nowhere')]);
