@@ -1,6 +1,7 @@
 import { partsOf } from '../../access/credential-name.ts';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import type { Desk } from '../../credential/desk.ts';
+import { refused } from '../../credential/refusal.ts';
 import type { Issuer } from '../../issuer/issuer.ts';
 import type { Fence } from '../../ledger/fence.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
@@ -9,7 +10,7 @@ import { HANDLERS } from '../steps/handlers.ts';
 import { factsOf, pauseOf } from './facts.ts';
 import { Journal, Overtaken, type Progress, type StepOutcome } from './journal.ts';
 import type { Step } from './path.ts';
-import { backoff, PACE, type Pace, type StepContext } from './step.ts';
+import { backoff, PACE, type Pace, type StepContext, wait } from './step.ts';
 
 export interface RotatorOptions {
   readonly desk: Desk;
@@ -103,7 +104,7 @@ export class Rotator {
 
   /** @returns whether it goes on at once. */
   async #step(row: RotationRow, fence: Fence): Promise<boolean> {
-    const { desk, onError } = this.#options;
+    const { desk } = this.#options;
     const before = this.#waiting.get(row.id);
     const tries = before?.revision === row.revision ? before.tries : (pauseOf(row)?.tries ?? 0);
     const journal = new Journal(desk.ledger, fence, () => desk.clock.now(), row);
@@ -116,16 +117,21 @@ export class Rotator {
       if (outcome.kind === 'wait') this.#wait(journal.row, outcome.againMs, tries);
       return outcome.kind === 'next';
     } catch (error) {
-      if (error instanceof Overtaken) {
-        this.#wait(row, this.#pace.lookMs, tries);
-        return false;
-      }
-      if (!isKeyturnError(error, 'ledger_unavailable') && !isKeyturnError(error, 'keystore_unavailable')) {
-        onError?.(row, error);
-      }
-      this.#wait(row, backoff({ pace: this.#pace, tries }), tries);
-      return false;
+      return this.#stuck(journal, error, tries);
     }
+  }
+
+  /** What no step expects is told, stands in the row for people to read, and is tried again. */
+  async #stuck(journal: Journal, error: unknown, tries: number): Promise<false> {
+    const againMs = error instanceof Overtaken ? this.#pace.lookMs : backoff({ pace: this.#pace, tries });
+    if (!isExpected(error)) this.#options.onError?.(journal.row, error);
+    const why = whyOf(error);
+    if (why !== null) {
+      // Whoever has overtaken it, or a ledger that is down, is met again at the next try.
+      await this.#record(journal, wait(why, againMs), tries).catch(() => undefined);
+    }
+    this.#wait(journal.row, againMs, tries);
+    return false;
   }
 
   /** What it waits for is on record once, not each time that it is looked at. */
@@ -173,4 +179,17 @@ export class Rotator {
 /** Whether it would leave nothing behind. */
 function isNothing({ facts = {}, set, writes = [], entry }: Progress = {}): boolean {
   return Object.keys(facts).length === 0 && set === undefined && writes.length === 0 && entry === undefined;
+}
+
+function isExpected(error: unknown): boolean {
+  if (error instanceof Overtaken) return true;
+  return isKeyturnError(error, 'ledger_unavailable') || isKeyturnError(error, 'keystore_unavailable');
+}
+
+/** For people: null for what passes by itself, and for what is not meant for them. */
+function whyOf(error: unknown): string | null {
+  // A freeze lasts until somebody lifts it; other checks fail because something moved on.
+  if (error instanceof Overtaken) return error.rule.startsWith('hold-on-') ? refused(error.rule).message : null;
+  if (!(error instanceof KeyturnError)) return null;
+  return error.code === 'internal' || error.code === 'ledger_unavailable' ? null : `${error.message} Trying again.`;
 }

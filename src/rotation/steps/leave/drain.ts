@@ -4,7 +4,7 @@ import { findVersion } from '../../../credential/version/promote.ts';
 import { moveVersion } from '../../../credential/version/states.ts';
 import type { LeaseRow, VersionRow } from '../../../ledger/tables.ts';
 import { type Facts, waiverOf } from '../../workflow/facts.ts';
-import { leaving, next, type StepHandler, wait } from '../../workflow/step.ts';
+import { halt, leaving, next, type StepHandler, wait } from '../../workflow/step.ts';
 
 const MOST_LEASES = 1_000;
 
@@ -20,6 +20,7 @@ export const drain: StepHandler = async (context) => {
   if (version.state === 'retired' || version.state === 'destroyed') return next();
   if (version.state === 'compromised') return next({ facts: { drainedAt: now() } });
   if (version.state === 'staged') return next();
+  if (version.state === 'current') return halt(`Version ${number} is current again, and can't be retired.`);
   const waived = waiverOf(facts, 'drain') !== null;
   const live = await liveLeases(desk, version, now());
   if (live.length > 0 && !waived) return wait(`Leases are live on version ${number}.`, pace.lookMs);

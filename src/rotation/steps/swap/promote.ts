@@ -19,7 +19,7 @@ export const promoteSuccessor: StepHandler = async (context) => {
   if (fresh.state !== 'staged') return halt(`Version ${fresh.version} is ${fresh.state}, and can't become current.`);
   if (fresh.not_after < context.now()) return halt(`The certificate of version ${fresh.version} has expired.`);
   if (await isHeld(desk, fresh)) return halt(`Version ${fresh.version} is frozen.`);
-  return next(swap(row, fresh, current, { promotedAt }));
+  return next({ ...swap(row, fresh, current, promotedAt), facts: { promotedAt } });
 };
 
 /** The way back: the old version becomes current again. */
@@ -32,8 +32,9 @@ export const restore: StepHandler = async (context) => {
   if (current?.version !== row.version || old.state !== 'previous') {
     return halt(`Version ${old.version} is ${old.state}, and can't become current again.`);
   }
+  if (old.not_after < context.now()) return halt(`The certificate of version ${old.version} has expired.`);
   if (await isHeld(desk, old)) return halt(`Version ${old.version} is frozen.`);
-  return next(swap(row, old, current, {}));
+  return next(swap(row, old, current, context.now()));
 };
 
 export async function currentOf(desk: Desk, credential: string): Promise<VersionRow | null> {
@@ -41,11 +42,9 @@ export async function currentOf(desk: Desk, credential: string): Promise<Version
   return row ?? null;
 }
 
-function swap(row: RotationRow, to: VersionRow, from: VersionRow | null, facts: { promotedAt?: number }) {
+function swap(row: RotationRow, to: VersionRow, from: VersionRow | null, now: number) {
   const { credential, version, spki } = to;
-  const now = facts.promotedAt ?? Date.now();
   return {
-    facts,
     checks: [
       { rule: 'version-state', table: 'versions', some: { credential, version, state: to.state } } as const,
       notHeld(to),
