@@ -9,6 +9,7 @@ import { judgeClientCredential } from '../../x509/judge.ts';
 import { readUpload } from '../../x509/upload.ts';
 import { closeTasks } from '../task/tasks.ts';
 import { attachment } from './attachment.ts';
+import { refuseServices } from './person.ts';
 
 export interface AttachRequest {
   readonly credential: string;
@@ -33,6 +34,9 @@ export interface Attached {
 export async function attachCertificate(desk: Desk, caller: Caller, request: AttachRequest): Promise<Attached> {
   const credential = credentialName(request.credential);
   const authority = await authorise(desk, caller, 'credential:rotate', credential);
+  if (request.acceptNewChain === true || request.environmentConfirmed !== undefined) {
+    await refuseServices(desk, caller, credential, 'accepts a new chain or confirms an environment');
+  }
   const [row] = await desk.ledger.find('rotations', { credential, ended_at: null });
   if (row === undefined || row.step !== 'await' || row.spki === null || row.state !== 'running') {
     throw new KeyturnError('not_found', `No rotation of ${credential} waits for a certificate of our own key.`, {

@@ -10,6 +10,7 @@ import type { RotationRow, TaskRow } from '../../ledger/tables.ts';
 import { closeTasks } from '../task/tasks.ts';
 import { type Facts, factsOf, type Waiver } from '../workflow/facts.ts';
 import { isPast, type Step, UNDO_PROMOTED, UNDO_STAGED } from '../workflow/path.ts';
+import { refuseServices } from './person.ts';
 
 /** A rotation that somebody may steer, and their right to. */
 interface Helm {
@@ -94,9 +95,7 @@ export async function waive(
       fix: 'keyturn rotation waive CREDENTIAL holder --holder person:bob --reason "…"',
     });
   }
-  if (caller.principal.kind !== 'person') {
-    throw new KeyturnError('permission_denied', 'Only a person waives anything.', { fix: 'Have a person do it.' });
-  }
+  await refuseServices(desk, caller, helm.row.credential, 'waives anything');
   const given: Waiver = {
     what,
     ...(subject === undefined ? {} : { subject }),
@@ -115,6 +114,7 @@ export async function completeTask(desk: Desk, caller: Caller, id: string, note:
   // An id alone tells nobody which credential there is.
   if (task === undefined) throw noTask();
   const authority = await authorise(desk, caller, 'credential:rotate', task.credential);
+  await refuseServices(desk, caller, task.credential, 'says that a task is done');
   if (task.kind === 'import' || task.kind === 'certificate') {
     throw new KeyturnError('conflict', 'This task ends with its upload.', { fix: 'See its steps: keyturn task show' });
   }
