@@ -1,14 +1,17 @@
 import { loadavg } from 'node:os';
 import { TOOL_PATH } from '../scripts/tools.mjs';
 import { randomFrom } from '../test/e2e/kill/random.ts';
+import { RotationRace, type RotationRaceFigures } from '../test/e2e/replicas/rotation-race.ts';
 import { type KillFigures, RotationCampaign, type StoreKind } from '../test/e2e/rotation-kill/campaign.ts';
 import { WAYS, type Way } from '../test/e2e/rotation-kill/ways.ts';
+import { modelRuns } from '../test/rotation/model/model.ts';
 
 /**
  * `npm run soak:rotation -- [KILLS] [SEED] [STORE]`: kills a server (SIGKILL) in the midst of rotations until it was
  * killed KILLS times (default 2,000), in every way that a rotation can go, with the keys in STORE: `file` (default),
  * `vault` (a real OpenBao) or `aws` (the emulator). Each way begins with every one of its points; then points are taken
- * by chance. Everything is looked at after each rotation. Exit code 1 at the first fault.
+ * by chance. Everything is looked at after each rotation. Then two servers over one PostgreSQL race for KILLS / 4
+ * rotations, and as many random runs of the model go by as there were kills. Exit code 1 at the first fault.
  */
 
 process.env['PATH'] = TOOL_PATH;
@@ -31,10 +34,25 @@ for (let turn = 0; total.kills < kills && faults.length === 0; turn += 1) {
   if (way !== undefined) faults.push(...(await campaignOf(way, turn < WAYS.length)));
   console.log(`${total.kills} kills, ${total.rotations} rotations; last: ${way?.name}`);
 }
+const race = faults.length === 0 ? await raceOf(Math.ceil(kills / 4)) : null;
+const model = faults.length === 0 ? await modelRuns(kills, seed) : null;
 const seconds = Math.round((performance.now() - started) / 1000);
-console.log(JSON.stringify({ seed, store, ...total, faults: faults.length, seconds, load: loadavg()[0] }, null, 2));
+console.log(
+  JSON.stringify({ seed, store, ...total, race, model, faults: faults.length, seconds, load: loadavg()[0] }, null, 2),
+);
 for (const fault of faults) console.log(fault);
 process.exitCode = faults.length === 0 ? 0 : 1;
+
+/** Every fourth one is cut from its database in its midst. */
+async function raceOf(rounds: number): Promise<RotationRaceFigures> {
+  await using race = await RotationRace.start();
+  while (race.figures.rotations < rounds && race.faults.length === 0) {
+    await race.round(race.figures.rotations % 4 === 3);
+    if (race.figures.rotations % 50 === 0) console.log(`${race.figures.rotations} rotations raced for`);
+  }
+  faults.push(...(await race.examine()));
+  return race.figures;
+}
 
 async function campaignOf(way: Way, first: boolean): Promise<string[]> {
   await using campaign = await RotationCampaign.start(way.maker, store);

@@ -12,6 +12,7 @@ import { startRemoteVault } from '../stores/remote-vault.ts';
 import { type Answer, PersonsDesk, type Shown } from './desk.ts';
 import { examineRotations, type Outside } from './examine.ts';
 import { Person } from './person.ts';
+import { PkiEngine } from './pki-engine.ts';
 import { VictimProcess } from './victim-process.ts';
 import type { Maker, Way } from './ways.ts';
 
@@ -43,6 +44,7 @@ export class RotationCampaign implements AsyncDisposable {
   readonly #partner: Partner;
   readonly #person: Person;
   readonly #maker: Maker;
+  readonly #engine: PkiEngine | null;
   readonly #undo: AsyncDisposableStack;
   #spare = new VictimProcess();
   #server: VictimProcess | null = null;
@@ -51,12 +53,18 @@ export class RotationCampaign implements AsyncDisposable {
   #points: Record<string, number> = {};
   #killedAt = 0;
 
-  private constructor(home: string, access: Access, partner: Partner, maker: Maker, undo: AsyncDisposableStack) {
+  private constructor(
+    home: string,
+    access: Access,
+    { partner, maker, engine }: Omit<Surroundings, 'remote'>,
+    undo: AsyncDisposableStack,
+  ) {
     this.home = home;
     this.#access = access;
     this.#partner = partner;
     this.#person = new Person(partner);
     this.#maker = maker;
+    this.#engine = engine;
     this.#undo = undo;
   }
 
@@ -68,12 +76,13 @@ export class RotationCampaign implements AsyncDisposable {
     const partner = undo.use(await startPartner({ switches: { refuseBy: 'status' } }));
     const remote = await remoteStore(store);
     if (remote !== null) undo.use(remote);
-    await configure(home, { maker, partner, remote });
+    const engine = maker === 'pki' ? undo.use(await PkiEngine.start()) : null;
+    await configure(home, { maker, partner, remote, engine });
     const access = {
       ca: await readFile(join(home, 'listener', 'ca.crt'), 'utf8'),
       token: await readFile(join(home, 'admin', 'token'), 'utf8'),
     };
-    const campaign = new RotationCampaign(home, access, partner, maker, undo.move());
+    const campaign = new RotationCampaign(home, access, { partner, maker, engine }, undo.move());
     await campaign.#firstVersion();
     return campaign;
   }
@@ -96,7 +105,11 @@ export class RotationCampaign implements AsyncDisposable {
   /** Stops the server, opens the instance as a restart does, and looks at everything. */
   async examine(whole: boolean): Promise<string[]> {
     await this.#rest();
-    const outside: Outside = { handedOut: this.#person.handedOut, whole };
+    const outside: Outside = {
+      handedOut: this.#person.handedOut,
+      issuedElsewhere: (await this.#engine?.issued()) ?? [],
+      whole,
+    };
     return [...this.#person.faults, ...(await examineRotations(this.home, outside))];
   }
 
@@ -107,13 +120,13 @@ export class RotationCampaign implements AsyncDisposable {
   }
 
   async #firstVersion(): Promise<void> {
-    if (this.#maker !== 'local') {
+    if (this.#maker === 'portal' || this.#maker === 'csr') {
       await this.#person.bring(await this.#atDesk());
       return;
     }
     await this.#atDesk();
     await this.#learn();
-    await this.#drive({ name: 'first', maker: 'local', turn: null, points: [] });
+    await this.#drive({ name: 'first', maker: this.#maker, turn: null, points: [] });
   }
 
   /** Asks, looks, and does what tasks say, until the rotation has ended and nothing is left to do. */
@@ -158,10 +171,10 @@ export class RotationCampaign implements AsyncDisposable {
     }
   }
 
-  /** What our own authority has issued and revoked becomes known to the partner. */
+  /** What the authority has issued and revoked becomes known to the partner. */
   async #learn(): Promise<void> {
-    if (this.#maker !== 'local') return;
-    const list = await this.#server?.list(ISSUER);
+    if (this.#maker === 'portal' || this.#maker === 'csr') return;
+    const list = this.#engine === null ? await this.#server?.list(ISSUER) : await this.#engine.list();
     if (list === undefined || list === null || list.crl === this.#listed) return;
     this.#listed = list.crl;
     await this.#partner.trust({ ca: list.ca, crls: [list.crl] });
@@ -226,13 +239,16 @@ interface Surroundings {
   readonly maker: Maker;
   readonly partner: Partner;
   readonly remote: RemoteStore | null;
+  /** Where certificates come from, if not from people or our own authority. */
+  readonly engine: PkiEngine | null;
 }
 
-async function configure(home: string, { maker, partner, remote }: Surroundings): Promise<void> {
+async function configure(home: string, { maker, partner, remote, engine }: Surroundings): Promise<void> {
+  const issuer = engine === null ? { kind: 'local', store: 'file' } : await engine.configure(home);
   const setting = remote === null ? null : { [remote.kind]: await remote.configure(home) };
   await edit(join(home, 'keyturn.yaml'), (config) => ({
     ...config,
-    issuers: { [ISSUER]: { kind: 'local', store: 'file' } },
+    issuers: { [ISSUER]: issuer },
     ...(setting === null ? {} : { stores: setting, 'default-store': remote?.kind }),
   }));
   await edit(join(home, 'policies', 'access', 'bindings.yaml'), ({ bindings }) => ({
@@ -248,7 +264,8 @@ async function configure(home: string, { maker, partner, remote }: Surroundings)
 function profileOf(profile: Record<string, unknown>, maker: Maker, { mtlsUrl }: Partner): object {
   const { sandbox = {} } = profile['environments'] as Record<string, Record<string, unknown>>;
   const { companions: _companions, ...rest } = sandbox;
-  const own = maker === 'portal' ? {} : { key: 'keyturn', issuer: maker === 'local' ? ISSUER : 'manual' };
+  const request = { subject: [{ type: 'CN', value: 'payments.acme.example' }] };
+  const own = maker === 'portal' ? {} : { key: 'keyturn', issuer: maker === 'csr' ? 'manual' : ISSUER, request };
   return {
     ...profile,
     environments: {
@@ -257,7 +274,11 @@ function profileOf(profile: Record<string, unknown>, maker: Maker, { mtlsUrl }: 
         endpoints: [{ url: mtlsUrl, mtls: true }],
         serverTrust: { mode: 'pinned', file: 'server.pem' },
         issuance: { ...(sandbox['issuance'] as object), live: 2, ...own },
-        revocation: { by: maker === 'local' ? 'issuer' : 'asking', contact: 'support', propagation: '1s' },
+        revocation: {
+          by: maker === 'local' || maker === 'pki' ? 'issuer' : 'asking',
+          contact: 'support',
+          propagation: '1s',
+        },
         test: { endpoint: mtlsUrl, path: '/whoami' },
       },
     },

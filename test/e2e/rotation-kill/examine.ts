@@ -8,6 +8,7 @@ import type { VersionRow } from '../../../src/ledger/tables.ts';
 import { spkiOfPkcs8 } from '../../../src/x509/private-key.ts';
 import { readLog, verifyWhole } from '../kill/examine.ts';
 import { logFaults, type Recorded } from './log-faults.ts';
+import type { IssuedElsewhere } from './pki-engine.ts';
 
 const ALL = { limit: 1_000_000 } as const;
 
@@ -15,12 +16,15 @@ const ALL = { limit: 1_000_000 } as const;
 export interface Outside {
   /** Serials of all certificates that the partner has handed out. */
   readonly handedOut: readonly string[];
+  /** What an issuer elsewhere says that it has issued. */
+  readonly issuedElsewhere: readonly IssuedElsewhere[];
   /** Verifies the whole log and the whole store as well, which takes its time. */
   readonly whole: boolean;
 }
 
 /** Everything that is wrong with a stopped instance of which no rotation is open, a sentence each. */
-export async function examineRotations(home: string, { handedOut, whole }: Outside): Promise<string[]> {
+export async function examineRotations(home: string, outside: Outside): Promise<string[]> {
+  const { whole } = outside;
   const config = await loadConfig(home);
   const instance = await openInstance(config, { ask: cannotAsk });
   const faults: string[] = [];
@@ -28,13 +32,13 @@ export async function examineRotations(home: string, { handedOut, whole }: Outsi
     const log = await readLog(instance.desk.ledger);
     faults.push(
       ...(await rowFaults(instance)),
-      ...(await certificateFaults(instance, handedOut)),
+      ...(await certificateFaults(instance, outside)),
       ...(await keyFaults(instance)),
       ...logFaults(log.map((json) => JSON.parse(json) as Recorded)),
     );
     if (whole) {
-      const outside = await readFile(join(home, 'checkpoint', 'checkpoint'), 'utf8');
-      faults.push(...(await verifyWhole(instance, log, { acknowledged: [], entries: log, checkpoints: [outside] })));
+      const checkpoint = await readFile(join(home, 'checkpoint', 'checkpoint'), 'utf8');
+      faults.push(...(await verifyWhole(instance, log, { acknowledged: [], entries: log, checkpoints: [checkpoint] })));
     }
   } finally {
     await instance.close();
@@ -67,12 +71,21 @@ async function rowFaults({ desk: { ledger } }: Instance): Promise<string[]> {
 }
 
 /** Whatever was issued is a version, or revoked; what we asked for is asked for once; what was given up is revoked. */
-async function certificateFaults({ desk: { ledger } }: Instance, handedOut: readonly string[]): Promise<string[]> {
+async function certificateFaults(
+  { desk: { ledger } }: Instance,
+  { handedOut, issuedElsewhere }: Outside,
+): Promise<string[]> {
   const versions = new Map((await ledger.find('versions', {}, ALL)).map((row) => [row.serial, row]));
   const issued = await ledger.find('issued', {}, ALL);
   const perIssuance = Map.groupBy(issued, ({ issuance }) => issuance);
   const mayLive = (row: VersionRow | undefined) => row?.state === 'current';
   return [
+    ...issuedElsewhere
+      .filter(({ serial, revoked }) => revoked === mayLive(versions.get(serial)))
+      .map(
+        ({ serial, revoked }) =>
+          `the certificate ${serial} is ${revoked ? 'current and' : 'of no use and not'} revoked`,
+      ),
     ...handedOut.filter((serial) => !versions.has(serial)).map((serial) => `nobody knows the certificate ${serial}`),
     ...issued
       .filter(({ serial, revoked_at }) => revoked_at === null && !mayLive(versions.get(serial)))

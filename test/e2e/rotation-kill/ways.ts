@@ -2,9 +2,9 @@ import { UNDO_PROMOTED, UNDO_STAGED } from '../../../src/rotation/workflow/path.
 
 /**
  * How a rotation goes. `portal`: the partner makes key and certificate, a person brings them and asks for the revocation.
- * `local`: our own key, our own authority. `csr`: our own key, its request in a person's hands.
+ * `local`: our own key, our own authority. `pki`: our own key, a PKI engine of OpenBao. `csr`: our own key, its request in a person's hands.
  */
-export type Maker = 'portal' | 'local' | 'csr';
+export type Maker = 'portal' | 'local' | 'pki' | 'csr';
 
 /** What somebody orders in its midst: to give it up when it is at that step, or to go back while the old one drains. */
 export type Turn = { readonly verb: 'abort'; readonly at: 'await' | 'canary' } | { readonly verb: 'roll-back' } | null;
@@ -20,6 +20,7 @@ export interface Way {
 const MADE: Readonly<Record<Maker, readonly string[]>> = {
   portal: ['await'],
   local: ['make-key', 'request', 'await'],
+  pki: ['make-key', 'request', 'await'],
   csr: ['make-key', 'request', 'await'],
 };
 const REST = ['canary', 'promote', 'drain', 'revoke', 'prove', 'destroy'];
@@ -41,6 +42,13 @@ export const WAYS: readonly Way[] = [
     maker: 'local',
     turn: null,
     points: stepPoints([...MADE.local, ...REST], [...INNER, 'revoke:told']),
+  },
+  { name: 'pki', maker: 'pki', turn: null, points: stepPoints([...MADE.pki, ...REST], [...INNER, 'revoke:told']) },
+  {
+    name: 'pki-abort',
+    maker: 'pki',
+    turn: { verb: 'abort', at: 'canary' },
+    points: stepPoints(UNDO_STAGED, ['discard:revoked']),
   },
   {
     name: 'portal-abort',
