@@ -64,11 +64,11 @@ export const DUE_CHECKS: Readonly<Record<DueReason, (facts: DueFacts, rules: Due
   'against-policy': ({ againstPolicySince }) => againstPolicySince,
 
   /** As long before the issuer's CA ends as a replacement takes. */
-  'issuer-ends': ({ issuerEndsAt, lifecycle }, { margin }) =>
-    issuerEndsAt === null ? null : issuerEndsAt - leadMs(lifecycle, margin),
+  'issuer-ends': (facts, rules) =>
+    facts.issuerEndsAt === null ? null : facts.issuerEndsAt - leadBeforeEndMs(facts, rules),
 
   /** So that the partner's lead time and the margin still fit before the end. */
-  expiry: (facts, rules) => facts.notAfter - expiryLeadMs(facts, rules),
+  expiry: (facts, rules) => facts.notAfter - leadBeforeEndMs(facts, rules),
 
   /** So that a short certificate is not replaced in its last hours, nor a long one years before. */
   'lifetime-share': ({ notBefore, notAfter }, { lifetimeShare }) => notBefore + (notAfter - notBefore) * lifetimeShare,
@@ -81,7 +81,7 @@ export const DUE_CHECKS: Readonly<Record<DueReason, (facts: DueFacts, rules: Due
  * How long before a certificate's end its replacement begins at the latest. The margin of a short certificate is a share of
  * its lifetime: a week before the end of one that lives a day would be due for ever.
  */
-export function expiryLeadMs(
+export function leadBeforeEndMs(
   { notBefore, notAfter, lifecycle }: Pick<DueFacts, 'notBefore' | 'notAfter' | 'lifecycle'>,
   { margin, lifetimeShare }: DueRules,
 ): number {
@@ -90,6 +90,6 @@ export function expiryLeadMs(
 }
 
 /** How long a replacement takes at most, with room to go wrong once. */
-export function leadMs({ issuance }: DueFacts['lifecycle'], marginSeconds: number): number {
+function leadMs({ issuance }: DueFacts['lifecycle'], marginSeconds: number): number {
   return ((issuance.leadTime ?? 0) + marginSeconds) * 1000;
 }

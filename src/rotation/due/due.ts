@@ -6,8 +6,8 @@ import {
   type DueFacts,
   type DueReason,
   type DueRules,
-  expiryLeadMs,
   isUrgent,
+  leadBeforeEndMs,
 } from './check.ts';
 
 /** When a version is to be replaced, and why. */
@@ -81,7 +81,7 @@ export function forecast(all: readonly DueFacts[], now: number, until: number, o
 function dueFor(facts: DueFacts, reason: DueReason, since: number, { rules, freezes }: DueOptions): Due {
   const { credential, version } = facts;
   if (isUrgent(reason)) return { credential, version, reason, since, at: since, latest: since };
-  const latest = Math.max(since, facts.notAfter - expiryLeadMs(facts, rules));
+  const latest = Math.max(since, facts.notAfter - leadBeforeEndMs(facts, rules));
   const wished = Math.min(latest, since + spreadMs(facts, since, latest));
   return { credential, version, reason, since, at: allowedFrom(facts, wished, latest, freezes), latest };
 }

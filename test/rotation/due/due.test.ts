@@ -101,6 +101,15 @@ describe('when it begins', () => {
     });
   });
 
+  test('and so it is before the end of its issuer', () => {
+    const short = facts({ notAfter: START + DAY, issuerEndsAt: START + 2 * DAY });
+    expect(nextDue(short, START, options).reason).toBe('expiry');
+    expect(dueNow({ ...short, issuerEndsAt: START + 0.9 * DAY }, START + 0.5 * DAY, options)).toBeNull();
+    expect(dueNow({ ...short, issuerEndsAt: START + 0.9 * DAY }, START + 0.6 * DAY, options)?.reason).toBe(
+      'issuer-ends',
+    );
+  });
+
   test('whoever comes late begins in hours too, until it can’t wait any more', () => {
     const some = facts({ lifecycle: { issuance: ISSUANCE, hours } });
     const due = nextDue(some, START, options);
