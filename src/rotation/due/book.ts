@@ -3,13 +3,12 @@ import { partsOf } from '../../access/credential-name.ts';
 import { parseEntry } from '../../audit/recorded.ts';
 import type { Desk } from '../../credential/desk.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import { rowPages } from '../../ledger/pages.ts';
 import type { VersionRow } from '../../ledger/tables.ts';
 import { chainEnd } from './chain-end.ts';
 import type { DueFacts } from './check.ts';
 import { type Due, type DueOptions, nextChange, nextDue } from './due.ts';
 
-/** Rows read at a time: certificates and chains come with them. */
-const PAGE = 500;
 const ENTRIES = 1_000;
 /** How long others wait at most while many are gone through, milliseconds. */
 const TURN_MS = 10;
@@ -105,13 +104,10 @@ export class DueBook {
   async #readAll(): Promise<void> {
     const { ledger } = this.#desk;
     const seen = await revealed(ledger, {});
-    for (let after = ''; ; ) {
-      const where = { state: 'current', credential: { gt: after } } as const;
-      const rows = await ledger.find('versions', where, { orderBy: 'credential', limit: PAGE });
-      for (const row of rows) this.#take(row, seen);
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < PAGE || this.#closed) return;
-      after = last.credential;
+    // In order of the primary key, which an equal state would lead away from: then each page would sort all of them.
+    for await (const page of rowPages(ledger, 'versions', { state: { not: 'destroyed' } }, 'credential')) {
+      for (const row of page) if (row.state === 'current') this.#take(row, seen);
+      if (this.#closed) return;
     }
   }
 
