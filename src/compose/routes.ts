@@ -9,6 +9,7 @@ import { credentialRoutes } from '../server/routes/credentials.ts';
 import { holdRoutes } from '../server/routes/holds.ts';
 import { healthRoutes } from '../server/routes/instance/health.ts';
 import { runtimeRoute } from '../server/routes/instance/runtime.ts';
+import { issuerRoutes } from '../server/routes/issuers.ts';
 import { leaseRoutes } from '../server/routes/leases.ts';
 import { rotationRoutes } from '../server/routes/rotations.ts';
 import { adoptionRoutes } from '../server/routes/store/adoptions.ts';
@@ -43,6 +44,7 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
     ...storeRoutes(desk),
     ...copyRoutes(desk),
     ...adoptionRoutes(desk),
+    ...issuerRoutes(instance.issuers),
     ...holdRoutes(desk, holdJournal),
     ...tokenRoutes(desk, book, connection),
     ...auditRoutes(desk, config.origin),

@@ -35,7 +35,11 @@ export class Stage {
 
   /** Unless a test asks for it no key is kept: reads reach the driver, where tests hold them up. */
   static async set(
-    options: { leases?: { default: string; maximum: string }; cache?: { seconds: number } } = {},
+    options: {
+      leases?: { default: string; maximum: string };
+      cache?: { seconds: number };
+      issuers?: Readonly<Record<string, object>>;
+    } = {},
   ): Promise<Stage> {
     const clock = new HandClock();
     const home = await copyOf(await template());

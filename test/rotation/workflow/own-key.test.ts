@@ -1,11 +1,11 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { initInstance } from '../../../src/compose/init.ts';
 import { cannotAsk } from '../../../src/compose/master-key.ts';
-import type { Publishing } from '../../../src/issuer/driver.ts';
-import type { Issuer } from '../../../src/issuer/issuer.ts';
+import { SecretBytes } from '../../../src/core/secret-bytes.ts';
 import { edit, TestInstance } from '../../e2e/instance.ts';
 import { RelyingParty } from '../../fakes/relying-party.ts';
 import { QUICK, type Shown } from '../stage.ts';
@@ -19,19 +19,15 @@ let stuck: string | null = null;
 /** How often it did. */
 let crashes = 0;
 
-function issuer(): Issuer {
-  const found = keyturn.serving.instance.issuers.get('house-ca');
-  if (found === undefined) throw new Error('The configuration has lost its issuer.');
-  return found;
-}
-
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'keyturn-'));
   await initInstance({ home, administrator: 'alice', port: 0, ask: cannotAsk });
   await edit(join(home, 'keyturn.yaml'), (config) => ({ ...config, issuers: { 'house-ca': { kind: 'local' } } }));
   party = await RelyingParty.start(async () => {
-    const authority = issuer().driver as unknown as Publishing;
-    return { authority: await authority.authority(), list: (await authority.revocationList()).pem };
+    // As anybody fetches them, without a token.
+    const of = (what: string) => keyturn.call('GET', `/v1/issuers/house-ca/${what}.pem`, { token: null });
+    const [authority, list] = [await of('authority'), await of('revoked')];
+    return { authority: authority.text, list: list.text };
   });
   await writeFile(join(home, 'policies', 'partners', 'house-server.pem'), party.chainPem);
   await profile({});
@@ -176,4 +172,25 @@ test('aborted between key and certificate, the key is destroyed, what was issued
   expect(await keyturn.serving.instance.store.list()).not.toContain('versions/house/live/1');
   await keyturn.restart();
   expect(await rotate()).toMatchObject({ version: 2 });
+});
+
+test('a record that the ledger has forgotten is neither used nor overwritten: the next number is taken', async () => {
+  const { store } = keyturn.serving.instance;
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  using left = SecretBytes.own(privateKey.export({ format: 'der', type: 'pkcs8' }));
+  await store.write('versions/house/live/1', left);
+  expect(await rotate()).toMatchObject({ version: 2 });
+  using kept = await store.read('versions/house/live/1');
+  expect(kept.equals(left)).toBe(true);
+});
+
+test('nothing is put into a frozen key store', async () => {
+  const frozen = await keyturn.call('POST', '/v1/holds', {
+    json: { target: 'store', subject: 'file', reason: 'test' },
+  });
+  expect(frozen.status).toBe(201);
+  await keyturn.call('POST', ROTATION, { json: { reason: 'test' } });
+  const waiting = await until('waiting', ({ waitsFor }) => waitsFor !== null);
+  expect(waiting).toMatchObject({ step: 'make-key', waitsFor: 'The key store file is frozen.' });
+  expect(await keyturn.serving.instance.store.list()).not.toContain('versions/house/live/1');
 });

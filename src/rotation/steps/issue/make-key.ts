@@ -7,6 +7,7 @@ import { nextVersion } from '../../../credential/version/numbers.ts';
 import { attested } from '../../../credential/version/settle.ts';
 import type { KeyStore } from '../../../keystore/keystore.ts';
 import { versionRecord } from '../../../keystore/record-name.ts';
+import type { Ledger } from '../../../ledger/ledger.ts';
 import { spkiOfPkcs8 } from '../../../x509/private-key.ts';
 import { type NewKey, newPrivateKey } from '../../../x509/request/new-key.ts';
 import { backoff, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
@@ -19,6 +20,9 @@ export const makeKey: StepHandler = async (context) => {
   const { desk, row } = context;
   const store = row.store === null ? desk.defaultStore : storeNamed(desk, row.store);
   try {
+    // Nothing goes into a store that is frozen, nor out of it.
+    if (desk.holds.isHeld('store', store.name))
+      return wait(`The key store ${store.name} is frozen.`, context.pace.lookMs);
     return await desk.storeQueue.run([storePlace(store.name), credentialPlace(row.credential)], async () => {
       const { version, record } = await placeOf(context, store);
       const { algorithm } = context.environment.lifecycle.issuance.request;
@@ -47,7 +51,7 @@ export const makeKey: StepHandler = async (context) => {
 async function placeOf({ desk, row, journal }: StepContext, store: KeyStore) {
   const { version, record } = row;
   if (version !== null && record !== null) return { version, record };
-  const number = await nextVersion(desk.ledger, row.credential);
+  const number = await freeNumber(desk.ledger, row.credential, store);
   const place = { version: number, record: versionRecord(row.credential, number), store: store.name };
   await journal.note('version.key-intended', {
     set: place,
@@ -55,6 +59,17 @@ async function placeOf({ desk, row, journal }: StepContext, store: KeyStore) {
     entry: { kind: 'version.key-intended', version: number, data: { store: place.store, record: place.record } },
   });
   return place;
+}
+
+/**
+ * The next number whose place is empty. A store may hold what the ledger has forgotten, since an older one was restored:
+ * that key is not ours to use, nor to overwrite.
+ */
+async function freeNumber(ledger: Ledger, credential: string, store: KeyStore): Promise<number> {
+  for (let number = await nextVersion(ledger, credential); ; number += 1) {
+    using left = await store.tryRead(versionRecord(credential, number));
+    if (left === null) return number;
+  }
 }
 
 /** Null when nothing is there yet. */

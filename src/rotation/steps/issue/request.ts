@@ -21,6 +21,10 @@ const DEFAULT_LEAD_SECONDS = 86_400;
  * looks for the key's certificate before asking again.
  */
 export const requestCertificate: StepHandler = async (context) => {
+  const { store } = context.row;
+  if (store !== null && context.desk.holds.isHeld('store', store)) {
+    return wait(`The key store ${store} is frozen.`, context.pace.lookMs);
+  }
   const request = await requestOf(context);
   const ask = await questionOf(context, request);
   const before = context.facts.requestedAt !== undefined;
