@@ -59,9 +59,16 @@ test('every parameter of a path is declared, required, and no other is', () => {
   }
 });
 
-test('only probes, metrics and the description itself are open', () => {
+test('only probes, metrics, the description itself and what an authority publishes are open', () => {
   const open = operations().filter(({ operation }) => (operation['security'] as unknown[]).length === 0);
-  expect(open.map(({ path }) => path).toSorted()).toEqual(['/livez', '/metrics', '/openapi.json', '/readyz']);
+  expect(open.map(({ path }) => path).toSorted()).toEqual([
+    '/livez',
+    '/metrics',
+    '/openapi.json',
+    '/readyz',
+    '/v1/issuers/{issuer}/authority.pem',
+    '/v1/issuers/{issuer}/revoked.pem',
+  ]);
 });
 
 test('a body that the description requires is required, and what it does not list is refused', async () => {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { KeyturnError } from '../../core/errors.ts';
-import { isPublishing, type Publishing } from '../../issuer/driver.ts';
-import type { Issuer } from '../../issuer/issuer.ts';
-import { type Route, route } from '../http/route.ts';
+import { KeyturnError } from '../../../core/errors.ts';
+import { isPublishing, type Publishing } from '../../../issuer/driver.ts';
+import type { Issuer } from '../../../issuer/issuer.ts';
+import { type Route, route } from '../../http/route.ts';
 
 const issuerParam = z.object({ issuer: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/) });
 /** RFC 8555 section 9.1 for a chain; a revocation list in PEM has no type of its own. */
