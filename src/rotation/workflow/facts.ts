@@ -65,6 +65,8 @@ export interface Facts {
   readonly rounds?: readonly ProofRound[];
   readonly lastRound?: ProofRound;
   readonly provenAt?: number;
+  /** The partner was seen to refuse what is current already, and a person was told. */
+  readonly refusedSince?: number;
   /** Nobody could say in time that the old certificate is dead. */
   readonly overdueSince?: number;
   readonly waivers?: readonly Waiver[];

@@ -261,6 +261,7 @@ export class World {
       if (row === null) return null;
       if (row.state === 'halted' && !(await this.#mend(row))) return row;
       if (row.step === 'prove' && !this.setting.tested) await this.waive('proof');
+      await this.#waiveDead(row);
       await this.work();
       this.forward(61_000);
       await this.tick();
@@ -274,6 +275,14 @@ export class World {
     this.#retried = `${id} ${step}`;
     if (before !== this.#retried) return (await this.retry()) === null;
     return (await this.abort()) === null || (await this.rollBack()) === null;
+  }
+
+  /** Where a second certificate was issued for one rotation, the first is dead: a person says that nothing can be had of it. */
+  async #waiveDead({ credential, version, step, waits_for }: RotationRow): Promise<void> {
+    if (this.setting.live !== 1 || waits_for === '' || (step !== 'canary' && step !== 'prove')) return;
+    const [row] = await this.desk.ledger.find('versions', { credential, version });
+    if (row === undefined || !this.partner.revoked.has(row.serial)) return;
+    await this.waive(step === 'canary' ? 'canary' : 'proof');
   }
 
   #newRotator(): Rotator {

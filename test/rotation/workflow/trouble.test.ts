@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { RotationStage } from '../stage.ts';
+import { RotationStage, type Shown } from '../stage.ts';
 
 let stage: RotationStage;
 afterEach(() => stage.strike());
@@ -134,6 +134,29 @@ test('where one certificate may live, the new one is promoted at once, and the o
   expect(ended.found).toMatchObject({ canary: { verdict: 'accepted' }, revocation: { by: 'superseded' } });
   expect(ended.tasks).toMatchObject([{ kind: 'import', state: 'done' }]);
   expect(await stage.states()).toEqual({ 1: 'destroyed', 2: 'current' });
+});
+
+test('a second click where one certificate may live kills the new one too: a person is told, and can go on', async () => {
+  stage = await RotationStage.set({ issuance: { live: 1 }, partner: { switches: { onlyNewest: true } } });
+  await stage.start();
+  await stage.import();
+  await stage.partner.portal.generate({ app: 'app', key: 'ec-p256' });
+  // Whether the second click came before the canary or after it: what is refused then is current.
+  const told = await stage.until('told', ({ step, tasks }) =>
+    step === 'canary' || step === 'prove'
+      ? tasks.some(({ kind, state }) => kind === 'look' && state === 'open')
+      : false,
+  );
+  expect(told.tasks.filter(({ kind }) => kind === 'look')).toHaveLength(1);
+  expect(told.state).toBe('running');
+  await stage.waive('canary');
+  await stage.waive('proof');
+  // A partner that refuses everybody has not said that the old one is dead: it is asked.
+  const open = ({ tasks }: Shown) => tasks.some(({ kind, state }) => kind === 'revoke' && state === 'open');
+  const shown = await stage.until('asked, or over', (one) => open(one) || one.state === 'completed');
+  if (open(shown)) await stage.done('revoke');
+  await stage.untilState('completed');
+  expect(await stage.start()).toMatchObject({ status: 201 });
 });
 
 describe('a version that is still in use', () => {

@@ -1,7 +1,9 @@
 import { KeyturnError } from '../../../core/errors.ts';
 import { findVersion } from '../../../credential/version/promote.ts';
 import { seen } from '../../proof/prober.ts';
-import { waiverOf } from '../../workflow/facts.ts';
+import { closeTasks, openTask } from '../../task/tasks.ts';
+import { type Facts, waiverOf } from '../../workflow/facts.ts';
+import type { Progress } from '../../workflow/journal.ts';
 import { isPast } from '../../workflow/path.ts';
 import { backoff, halt, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
 
@@ -24,11 +26,12 @@ export const canary: StepHandler = async (context) => {
   const found = { canary: seen(result), ...(controlled === undefined ? {} : { control: seen(controlled) }) };
   const data = { canary: result.verdict, cause: result.cause, control: controlled?.verdict ?? null };
   const progress = { facts: found, entry: { kind: 'rotation.canary', version: fresh.version, data } };
-  if (result.verdict === 'accepted') return next(progress);
+  if (result.verdict === 'accepted') return next({ ...progress, writes: closeTasks(row, ['look'], 'done', now()) });
   const late = isPast(facts.path, 'promote', 'canary');
   const told = `The partner's answer to version ${fresh.version}: ${result.detail}`;
   if (result.verdict === 'refused') {
-    if (late) return wait(`${told} It is current: the old one is dead.`, backoff(context), progress);
+    const why = `${told} It is current: the old one is dead.`;
+    if (late) return wait(why, backoff(context), { ...progress, ...alarmOnce(context, found) });
     return halt(`${told}${hint(controlled?.verdict)}`, progress);
   }
   if (context.tries + 1 < context.pace.canaryTries || late) {
@@ -36,6 +39,22 @@ export const canary: StepHandler = async (context) => {
   }
   return halt(`${told} Tried ${context.tries + 1} times, last at ${new Date(now()).toISOString()}.`, progress);
 };
+
+/** Nothing can be gone back to, so a person is told, once: clients are refused. */
+function alarmOnce({ row, facts, now }: StepContext, found: Partial<Facts>): Progress {
+  if (facts.refusedSince !== undefined) return {};
+  const { credential } = row;
+  const body = {
+    steps: [
+      `See what the partner answers: keyturn rotation show ${credential}`,
+      'Ask the partner to register it; the canary goes on by itself.',
+      'If another certificate was issued after it, this one is dead as well: waive canary and proof, and rotate again.',
+    ],
+  };
+  const title = `The partner refuses the current certificate of ${credential}`;
+  const task = { kind: 'look', owner: row.asked_by, title, body, dueAt: now() } as const;
+  return { facts: { ...found, refusedSince: now() }, writes: [openTask(row, task, now())] };
+}
 
 /** What the control says about where the fault is. */
 function hint(control: string | undefined): string {
