@@ -50,12 +50,17 @@ function nameOf(error: NodeJS.ErrnoException): string {
   return told?.code ?? error.code ?? 'error';
 }
 
+/** As many kept connections as there are lanes may have been ended at once. */
+const MOST_REPEATED = 8;
+
 /** A server may end a kept connection at any time; a GET that it overtook is made again (RFC 9110 section 9.2.2). */
 async function callAgain(): Promise<string | null> {
-  const failure = await call();
-  if (failure !== CLOSED) return failure;
-  counts.repeated += 1;
-  return call();
+  let failure = await call();
+  for (let again = 0; failure === CLOSED && again < MOST_REPEATED; again += 1) {
+    counts.repeated += 1;
+    failure = await call();
+  }
+  return failure;
 }
 
 async function lane(): Promise<void> {
