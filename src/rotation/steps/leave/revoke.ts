@@ -22,9 +22,7 @@ export const revoke: StepHandler = async (context) => {
   const found = control === null ? {} : { control };
   // On record before anybody is told: interrupted after that, it can't be shown to be accepted any more.
   if (before === null && control !== null) await noteControl(context, control);
-  // Of a partner that refuses the successor as well its refusal says nothing.
-  const succeeded = facts.way.live === 1 && facts.canary?.verdict === 'accepted';
-  if (succeeded && control?.verdict === 'refused') {
+  if (facts.way.live === 1 && control?.verdict === 'refused') {
     return done(context, { by: 'superseded', who: 'system', reasonKept: false }, found);
   }
   return context.environment.lifecycle.revocation.by === 'issuer'
@@ -44,13 +42,25 @@ function noteControl({ row, journal }: StepContext, control: Seen): Promise<void
   return journal.note('rotation.control', { facts: { control }, entry });
 }
 
-/** Shown once; null where the profile names no way, or it was seen accepted already. */
-async function controlOf({ row, facts, environment, prober }: StepContext, old: VersionRow): Promise<Seen | null> {
+/**
+ * Shown once; null where the profile names no way, or it was seen accepted already. Where one certificate may live a
+ * refusal ends the matter, so the successor is shown beside it: of a partner that refuses both it says nothing.
+ */
+async function controlOf(context: StepContext, old: VersionRow): Promise<Seen | null> {
+  const { desk, row, facts, environment, prober } = context;
   const { test } = environment.lifecycle;
-  if (test === null || (facts.control?.verdict === 'accepted' && facts.way.live !== 1)) return null;
+  const alone = facts.way.live === 1;
+  if (test === null || (facts.control?.verdict === 'accepted' && !alone)) return null;
   if (row.waits_for !== '') return null;
-  const [shown] = await prober.open(row, [old], environment, 'control');
-  return shown === undefined ? null : seen(await prober.show(shown, test, environment));
+  const successor = alone ? [await findVersion(desk, row.credential, row.version ?? 0)] : [];
+  const [shown, beside] = await prober.open(row, [old, ...successor], environment, 'control');
+  if (shown === undefined) return null;
+  const control = seen(await prober.show(shown, test, environment));
+  if (beside === undefined || control.verdict !== 'refused') return control;
+  const { verdict } = await prober.show(beside, test, environment);
+  if (verdict === 'accepted') return control;
+  const detail = `It was refused, but its successor was ${verdict} just then.`;
+  return { ...control, verdict: 'inconclusive', cause: 'successor_not_accepted', detail };
 }
 
 async function byIssuer(context: StepContext, old: VersionRow, found: { control?: Seen }) {
