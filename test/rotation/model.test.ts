@@ -2,10 +2,11 @@ import { expect, test } from 'vitest';
 import { modelRuns } from './model/model.ts';
 
 const RUNS = 150;
+/** The same each time, so that what fails here was changed; `npm run soak:rotation` draws others. */
+const SEED = 99;
 
 test('whatever is ordered, crashes or is late: no rotation comes to where it must not be, and each ends', async () => {
-  const seed = Date.now() % 1_000_000;
-  const { ended, runs } = await modelRuns(RUNS, seed);
-  expect(runs, `seed ${seed}`).toBe(RUNS);
+  const { ended, runs } = await modelRuns(RUNS, SEED);
+  expect(runs).toBe(RUNS);
   expect(Math.min(...['completed', 'aborted', 'rolled-back'].map((end) => ended[end] ?? 0))).toBeGreaterThan(0);
 }, 240_000);
