@@ -136,8 +136,10 @@ function companionRoute(desk: Desk): Route {
   });
 }
 
-/** Form fields: any number of files, `password` as a file part, `environment`, `acceptNewChain`, `store`. */
-/** What a form holds, for whoever takes an upload. @throws KeyturnError `invalid_input`. */
+/**
+ * What an upload's form holds: any number of files, `password` as a file part, `environment`, `acceptNewChain`, `store`.
+ * @throws KeyturnError `invalid_input` for another field.
+ */
 export function uploadOf(files: readonly UploadedFile[], fields: Readonly<Record<string, string>>) {
   for (const name of Object.keys(fields)) {
     if (!['environment', 'acceptNewChain', 'store'].includes(name)) {

@@ -1,32 +1,12 @@
 import { expect, test } from 'vitest';
-import { stringify } from 'yaml';
-import { parseConfig } from '../../../src/compose/config.ts';
-import { KeyturnError } from '../../../src/core/errors.ts';
+import { configWith, refusalOf } from '../settings/document.ts';
 
 function read(rotation?: object) {
-  const document = {
-    listen: {},
-    certificate: { ca: 'listener/ca.crt' },
-    log: { origin: 'keyturn.example/log' },
-    ledger: { path: 'ledger/ledger.db' },
-    journal: { path: 'journal/freeze.journal' },
-    checkpoint: { path: 'checkpoint' },
-    keystore: { path: 'keys/keys.ktn', 'master-key': { file: 'master.key' } },
-    policies: { access: 'access', partners: 'partners' },
-    socket: { path: 'run/keyturn.sock' },
-    ...(rotation === undefined ? {} : { rotation }),
-  };
-  return parseConfig('/home/kt', stringify(document), '/home/kt/keyturn.yaml').rotation;
+  return configWith(rotation === undefined ? {} : { rotation }).rotation;
 }
 
 function refusal(rotation: object): string {
-  try {
-    read(rotation);
-  } catch (error) {
-    if (error instanceof KeyturnError && error.code === 'config_invalid') return error.message;
-    throw error;
-  }
-  throw new Error('It was accepted.');
+  return refusalOf({ rotation });
 }
 
 test('without a word: rotations begin by themselves at two thirds of a lifetime', () => {

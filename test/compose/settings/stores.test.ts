@@ -1,33 +1,5 @@
 import { expect, test } from 'vitest';
-import { stringify } from 'yaml';
-import { parseConfig } from '../../../src/compose/config.ts';
-import { KeyturnError } from '../../../src/core/errors.ts';
-
-function read(members: object) {
-  const document = {
-    listen: {},
-    certificate: { ca: 'listener/ca.crt' },
-    log: { origin: 'keyturn.example/log' },
-    ledger: { path: 'ledger/ledger.db' },
-    journal: { path: 'journal/freeze.journal' },
-    checkpoint: { path: 'checkpoint' },
-    keystore: { path: 'keys/keys.ktn', 'master-key': { file: 'master.key' } },
-    policies: { access: 'access', partners: 'partners' },
-    socket: { path: 'run/keyturn.sock' },
-    ...members,
-  };
-  return parseConfig('/home/kt', stringify(document), '/home/kt/keyturn.yaml');
-}
-
-function refusal(members: object): string {
-  try {
-    read(members);
-  } catch (error) {
-    if (error instanceof KeyturnError && error.code === 'config_invalid') return error.message;
-    throw error;
-  }
-  throw new Error('It was accepted.');
-}
+import { configWith as read, refusalOf as refusal } from './document.ts';
 
 test('without further stores new keys go into the own file', () => {
   expect(read({})).toMatchObject({ stores: [], defaultStore: 'file' });

@@ -37,7 +37,7 @@ export const canary: StepHandler = async (context) => {
     return halt(`${told}${hint(controlled?.verdict)}`, progress);
   }
   if (context.tries + 1 < context.pace.canaryTries || late) {
-    return wait(`${told} Trying again.`, backoff(context), { ...progress, facts: { ...found, canary: seen(result) } });
+    return wait(`${told} Trying again.`, backoff(context), progress);
   }
   return halt(`${told} Tried ${context.tries + 1} times, last at ${new Date(now()).toISOString()}.`, progress);
 };

@@ -1,8 +1,9 @@
 import { KeyturnError } from '../../../core/errors.ts';
 import type { Desk } from '../../../credential/desk.ts';
+import { noHold } from '../../../credential/hold/checks.ts';
+import { versionSubject } from '../../../credential/hold/hold-switch.ts';
 import { findVersion } from '../../../credential/version/promote.ts';
 import { moveVersion } from '../../../credential/version/states.ts';
-import type { Check } from '../../../ledger/change.ts';
 import type { RotationRow, VersionRow } from '../../../ledger/tables.ts';
 import { halt, next, type StepHandler } from '../../workflow/step.ts';
 
@@ -47,19 +48,14 @@ function swap(row: RotationRow, to: VersionRow, from: VersionRow | null, now: nu
   return {
     checks: [
       { rule: 'version-state', table: 'versions', some: { credential, version, state: to.state } } as const,
-      notHeld(to),
+      noHold('version', versionSubject(credential, version)),
     ],
     writes: [...(from === null ? [] : [moveVersion(from, 'previous', now)]), moveVersion(to, 'current', now)],
     entry: { kind: 'version.promoted', version, data: { spki, previous: from?.version ?? null, done: row.step } },
   };
 }
 
-function notHeld({ credential, version }: VersionRow): Check {
-  const subject = `${credential}@${version}`;
-  return { rule: 'hold-on-version', table: 'holds', none: { target: 'version', subject, lifted_at: null } };
-}
-
 async function isHeld(desk: Desk, { credential, version }: VersionRow): Promise<boolean> {
-  const held = { target: 'version', subject: `${credential}@${version}`, lifted_at: null } as const;
+  const held = { target: 'version', subject: versionSubject(credential, version), lifted_at: null } as const;
   return (await desk.ledger.find('holds', held, { limit: 1 })).length > 0;
 }
