@@ -40,6 +40,7 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
       issuers: instance.issuers,
       nudge,
       due: { book: instance.due.book, automatic: config.rotation.due.automatic },
+      rules: { longestRequestMs: config.rotation.longestRequestMs, freezes: config.rotation.due.freezes },
     }),
     ...storeRoutes(desk),
     ...copyRoutes(desk),

@@ -1,19 +1,41 @@
 import { credentialName, partsOf } from '../../access/credential-name.ts';
 import { timestamp } from '../../core/clock.ts';
+import { formatDuration } from '../../core/duration.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import type { Desk } from '../../credential/desk.ts';
 import type { Issuer } from '../../issuer/issuer.ts';
 import type { VersionRow } from '../../ledger/tables.ts';
-import { type Environment, nextWithin, type Profile } from '../../partner/profile.ts';
+import type { Environment, Profile } from '../../partner/profile.ts';
+import type { ChangeFreeze } from '../due/due.ts';
 import { liveLeases } from '../steps/leave/drain.ts';
 import { currentOf } from '../steps/swap/promote.ts';
 import { pathOf, type Step, type Way } from '../workflow/path.ts';
+import { DEFAULT_LEAD_SECONDS, outageSeconds, type Span, type Timing, timetable, withinHours } from './timetable.ts';
 
 /** Somebody has to do this; `who` is `keyturn`, `issuer`, `partner` or `person`. */
 export interface PlannedStep {
   readonly step: Step;
   readonly who: string;
   readonly what: string;
+  /** When it begins at the latest, and has ended, were the rotation begun now; see {@link timetable}. */
+  readonly from: string;
+  readonly until: string;
+  /** How long it takes at most. */
+  readonly seconds: number;
+}
+
+/** Clients are refused by the partner: from an instant in this span on. */
+export interface PlannedOutage {
+  readonly from: string;
+  readonly until: string;
+  /** Of a client that hears of no push, once the new version is current; of one that does, a second. */
+  readonly seconds: number;
+}
+
+/** What the configuration says that a plan rests on. */
+export interface PlanRules {
+  readonly longestRequestMs: number;
+  readonly freezes: readonly ChangeFreeze[];
 }
 
 /** What a rotation would do. */
@@ -25,6 +47,11 @@ export interface Plan {
   readonly steps: readonly PlannedStep[];
   /** `none`, or why clients may be refused for a while. */
   readonly outage: string;
+  /** Null when none is expected. */
+  readonly outageExpected: PlannedOutage | null;
+  /** When the new version is current, and all of it has ended, at the latest. */
+  readonly currentBy: string;
+  readonly endsBy: string;
   /** Who has a lease on the version that is replaced, by principal. */
   readonly clients: readonly { readonly principal: string; readonly leases: number; readonly until: string }[];
   /** When the current certificate ends, and when the partner's hours next allow a change; null when always. */
@@ -79,26 +106,78 @@ export async function groundOf(desk: Desk, issuers: ReadonlyMap<string, Issuer>,
   return { credential, profile, environment, issuer, current, way };
 }
 
-export async function planOf(desk: Desk, ground: Ground): Promise<Plan> {
+/** Dates are those of a rotation that is begun now. */
+export async function planOf(desk: Desk, ground: Ground, rules: PlanRules): Promise<Plan> {
   const { credential, environment, issuer, current, way } = ground;
-  const { hours } = environment.lifecycle;
   const now = desk.clock.now();
-  const opens = hours === null ? now : nextWithin(hours, now, Number.MAX_SAFE_INTEGER);
+  const opens = withinHours(environment.lifecycle, now);
+  const path = pathOf(way);
+  const timing = timingOf(desk, ground, rules);
+  const spans = timetable(path, timing, now);
+  const endOf = (step: Step | undefined) => (step === undefined ? undefined : spans.get(step)?.until) ?? now;
+  const outage = outageOf(ground, spans, timing);
   return {
     credential,
     replaces: current?.version ?? null,
     issuer: issuer.name,
     way,
-    steps: pathOf(way).map((step) => ({ step, ...describe(step, ground) })),
-    outage:
-      way.live === 1 && way.replaces
-        ? 'The partner accepts one certificate at a time: clients are refused from the moment that the new one is issued until each has moved to it.'
-        : 'none',
+    steps: path.map((step) => ({ step, ...describe(step, ground), ...spanJson(spans.get(step)) })),
+    outage: outage === null ? 'none' : outageText(outage),
+    outageExpected: outage,
+    currentBy: timestamp(endOf('promote')),
+    endsBy: timestamp(endOf(path.at(-1))),
     clients: current === null ? [] : clientsOf(await liveLeases(desk, current, now)),
     notAfter: current === null ? null : timestamp(current.not_after),
     hoursFrom: opens > now ? timestamp(opens) : null,
-    warnings: warningsOf(ground),
+    warnings: [...warningsOf(ground), ...lateWarnings(ground, endOf('promote')), ...freezeWarnings(rules, now)],
   };
+}
+
+function timingOf(desk: Desk, { environment, issuer, way }: Ground, { longestRequestMs }: PlanRules): Timing {
+  return {
+    way,
+    lifecycle: environment.lifecycle,
+    awaitsPerson: way.keyBy === 'partner' || issuer.can.answers === 'awaited',
+    leaseSeconds: desk.leaseLimits.maximumSeconds,
+    longestRequestSeconds: longestRequestMs / 1000,
+  };
+}
+
+function spanJson({ from, until }: Span = { from: 0, until: 0 }) {
+  return { from: timestamp(from), until: timestamp(until), seconds: Math.round((until - from) / 1000) };
+}
+
+/** The old one is dead from the moment that the new one is issued: by a person, or when our request arrives. */
+function outageOf({ way }: Ground, spans: ReadonlyMap<Step, Span>, timing: Timing): PlannedOutage | null {
+  if (way.live !== 1 || !way.replaces) return null;
+  const { from, until } = spanJson(spans.get('await'));
+  return { from, until, seconds: outageSeconds(timing) };
+}
+
+function outageText({ seconds }: PlannedOutage): string {
+  return (
+    'The partner accepts one certificate at a time: clients are refused from the moment that the new one is issued ' +
+    'until each has moved to it. Once it is current that takes a second of a client that hears of it, and ' +
+    `${formatDuration(seconds)} at most of one that only renews its lease.`
+  );
+}
+
+function lateWarnings({ current, way, environment }: Ground, currentBy: number): string[] {
+  const { leadTime } = environment.lifecycle.issuance;
+  return [
+    ...(leadTime === undefined && way.keyBy === 'partner'
+      ? [`The profile names no lead time: dates are reckoned with ${formatDuration(DEFAULT_LEAD_SECONDS)}.`]
+      : []),
+    ...(current !== null && current.not_after < currentBy
+      ? ['The current certificate may end before the new one is there: have the partner hurry.']
+      : []),
+  ];
+}
+
+function freezeWarnings({ freezes }: PlanRules, now: number): string[] {
+  const freeze = freezes.find(({ from, to }) => from <= now && now <= to);
+  if (freeze === undefined) return [];
+  return [`A change freeze is on until ${timestamp(freeze.to)} (${freeze.why}): whoever begins one now breaks it.`];
 }
 
 function clientsOf(leases: readonly { readonly principal: string; readonly expires_at: number }[]): Plan['clients'] {
@@ -128,9 +207,12 @@ function describe(step: Step, { environment, issuer, way }: Ground): { who: stri
     },
     promote: { who: 'keyturn', what: 'It becomes current; clients are told at once.' },
     drain: { who: 'keyturn', what: 'Until nobody uses the old one any more.' },
-    revoke: asks
-      ? { who: 'person', what: 'A person asks the partner to revoke the old certificate.' }
-      : { who: 'issuer', what: 'The old certificate is revoked.' },
+    revoke:
+      way.live === 1
+        ? { who: 'partner', what: 'The old one is dead since the new one was issued; else it is revoked now.' }
+        : asks
+          ? { who: 'person', what: 'A person asks the partner to revoke the old certificate.' }
+          : { who: 'issuer', what: 'The old certificate is revoked.' },
     prove: {
       who: 'keyturn',
       what: test === null ? 'A person waives the proof: there is no test.' : 'The old one is seen to be refused.',

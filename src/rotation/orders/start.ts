@@ -11,8 +11,7 @@ import { importText } from '../task/texts.ts';
 import type { Facts } from '../workflow/facts.ts';
 import { pathOf } from '../workflow/path.ts';
 import type { Ground } from './plan.ts';
-
-const DAY_MS = 86_400_000;
+import { DEFAULT_LEAD_SECONDS } from './timetable.ts';
 
 /**
  * Begins a rotation. From then on every server of the ledger goes on with it.
@@ -111,7 +110,7 @@ async function firstTask(desk: Desk, row: RotationRow, { profile, environment, w
     owner: row.asked_by,
     title: `Get a new certificate for ${row.credential} from ${profile.title}`,
     body: importText(profile, environment, row),
-    dueAt: row.created_at + (leadTime === undefined ? DAY_MS : leadTime * 1000),
+    dueAt: row.created_at + (leadTime ?? DEFAULT_LEAD_SECONDS) * 1000,
   } as const;
   return [openTask(row, task, row.created_at)];
 }

@@ -11,8 +11,16 @@ interface Plan {
   readonly credential: string;
   readonly replaces: number | null;
   readonly issuer: string;
-  readonly steps: readonly { readonly step: string; readonly who: string; readonly what: string }[];
+  readonly steps: readonly {
+    readonly step: string;
+    readonly who: string;
+    readonly what: string;
+    readonly from: string;
+    readonly until: string;
+  }[];
   readonly outage: string;
+  readonly currentBy: string;
+  readonly endsBy: string;
   readonly clients: readonly { readonly principal: string; readonly leases: number; readonly until: string }[];
   readonly notAfter: string | null;
   readonly hoursFrom: string | null;
@@ -44,12 +52,14 @@ function showPlan(terminal: Terminal, plan: Plan): void {
       ['issuer', plan.issuer],
       ['outage', plan.outage],
       ...(plan.notAfter === null ? [] : ([['ends', plan.notAfter]] as const)),
+      ['new one current', `by ${plan.currentBy} at the latest`],
+      ['all done', `by ${plan.endsBy} at the latest`],
       ...(plan.hoursFrom === null ? [] : ([['partner works from', plan.hoursFrom]] as const)),
     ]),
     '',
     ...table(
-      ['step', 'who', 'what'],
-      plan.steps.map(({ step, who, what }) => [step, who, what]),
+      ['step', 'who', 'from', 'until at the latest', 'what'],
+      plan.steps.map(({ step, who, from, until, what }) => [step, who, from, until === from ? 'at once' : until, what]),
       '',
     ),
     '',

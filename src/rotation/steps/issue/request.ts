@@ -7,14 +7,12 @@ import { mayHaveHappened } from '../../../issuer/failure.ts';
 import type { Issued } from '../../../issuer/issuer.ts';
 import { type CertificateRequest, makeRequest } from '../../../x509/request/request.ts';
 import { attachment } from '../../orders/attachment.ts';
+import { DEFAULT_LEAD_SECONDS } from '../../orders/timetable.ts';
 import { openTask } from '../../task/tasks.ts';
 import { certificateText } from '../../task/texts.ts';
 import { byHandOf } from '../../workflow/by-hand.ts';
 import type { Progress, StepOutcome } from '../../workflow/journal.ts';
 import { backoff, halt, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
-
-/** A day, where the profile names no lead time. */
-const DEFAULT_LEAD_SECONDS = 86_400;
 
 /**
  * Our request goes to the issuer, once it is on record that it may arrive there. Whoever comes back to it after that

@@ -7,7 +7,7 @@ import type { Issuer } from '../../../issuer/issuer.ts';
 import type { DueBook } from '../../../rotation/due/book.ts';
 import { forecastFor } from '../../../rotation/due/forecast.ts';
 import { attachCertificate } from '../../../rotation/orders/attach.ts';
-import { groundOf, planOf } from '../../../rotation/orders/plan.ts';
+import { groundOf, type PlanRules, planOf } from '../../../rotation/orders/plan.ts';
 import { startRotation } from '../../../rotation/orders/start.ts';
 import { abortRotation, completeTask, retryRotation, rollBackRotation, waive } from '../../../rotation/orders/steer.ts';
 import { listRotations, listTasks, rotationJson, showRotation, taskJson } from '../../../rotation/orders/view.ts';
@@ -25,6 +25,7 @@ export interface RotationRoutesOptions {
   /** There is something to go on with. */
   readonly nudge: () => void;
   readonly due: { readonly book: DueBook; readonly automatic: boolean };
+  readonly rules: PlanRules;
 }
 
 /** Rotations: what one would do, starting, steering and seeing them; and the tasks that people do for them. */
@@ -32,19 +33,19 @@ export function rotationRoutes(options: RotationRoutesOptions): Route[] {
   return [...startRoutes(options), ...steerRoutes(options), ...taskRoutes(options)];
 }
 
-function startRoutes({ desk, issuers, nudge, due }: RotationRoutesOptions): Route[] {
+function startRoutes({ desk, issuers, nudge, due, rules }: RotationRoutesOptions): Route[] {
   return [
     route({
       id: 'planRotation',
       method: 'get',
       path: '/v1/credentials/{name}/rotation/plan',
-      summary: 'What a rotation would do, who must act, whom it concerns',
+      summary: 'What a rotation would do and when, who must act, whom it concerns, which outage is to be expected',
       params: credentialParam,
       success: { status: 200, description: 'The plan; nothing was begun' },
       problems: ['permission_denied', 'not_found', 'no_current_version', 'config_invalid'],
       handle: async ({ params }, caller) => {
         await authorise(desk, caller, 'credential:rotate', params.name);
-        return ok(await planOf(desk, await groundOf(desk, issuers, params.name)));
+        return ok(await planOf(desk, await groundOf(desk, issuers, params.name), rules));
       },
     }),
     route({
