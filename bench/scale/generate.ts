@@ -117,5 +117,7 @@ function leased(credential: string, at: number, now: number): LeaseRow {
     renewed_at: null,
     expires_at: now + HOUR_MS,
     uses: null,
+    replaced_by: null,
+    in_use: null,
   };
 }

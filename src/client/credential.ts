@@ -179,6 +179,7 @@ export class Credential extends EventEmitter<CredentialEvents> implements AsyncD
     return {
       expired: () => void this.#keeper.expire(),
       drained: (version, cut) => this.#tell('drained', { credential, version, cut }),
+      released: () => this.#keeper.report(),
       refused: (refusal) => this.#tell('refused', { credential, version: this.version ?? 0, ...refusal }),
       failed: (host, code) => callSafely(() => this.#parts.metrics.partnerFailure?.({ credential, host, code })),
     };
@@ -192,6 +193,7 @@ export class Credential extends EventEmitter<CredentialEvents> implements AsyncD
       held: () => this.#identity.current?.material ?? null,
       takeUses: () => this.#identity.takeUses(),
       keepUses: (uses: readonly Use[]) => this.#identity.keepUses(uses),
+      inUse: () => this.#identity.inUse(),
       accepted: (accepted, time, call) => this.#take(accepted, time, call),
       ended: (reason) => this.#end(reason),
       alarm: (error) => {

@@ -8,7 +8,7 @@ export type { SealedAnswer } from '../sealed/envelope.ts';
  * The server's zod schemas are checked against these at compile time.
  */
 
-/** Body of `POST /v1/credentials/{name}/leases`. */
+/** What every request for a lease says. */
 export interface LeaseRequest {
   /** The client process's HPKE public key: raw X25519, 32 octets, base64url without padding. */
   readonly hpkePublicKey: string;
@@ -20,10 +20,18 @@ export interface LeaseRequest {
   readonly ttlSeconds?: number;
 }
 
+/** Body of `POST /v1/credentials/{name}/leases`. */
+export interface GrantRequest extends LeaseRequest {
+  /** The lease that this process had and goes on without: it ends with the grant. Absent for none. */
+  readonly replaces?: string;
+}
+
 /** Body of `POST /v1/leases/{id}/renew`. */
 export interface RenewRequest extends LeaseRequest {
   /** What this process used since its last report. */
   readonly uses: readonly Use[];
+  /** Versions in use under this lease: the one that is held, and those before it that requests still run on. */
+  readonly inUse: readonly number[];
 }
 
 export interface Use {
@@ -31,6 +39,13 @@ export interface Use {
   /** Host and port of the partner's endpoint. */
   readonly host: string;
   readonly requests: number;
+  /**
+   * Requests that the certificate may have failed: refused, or ended without an answer on a new connection. Absent for
+   * none.
+   */
+  readonly failures?: number;
+  /** Whole seconds since the first of these failures. */
+  readonly failedAgo?: number;
 }
 
 /** Answer of grant and renew. */

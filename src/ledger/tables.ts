@@ -97,8 +97,12 @@ export interface LeaseRow {
   granted_at: number;
   renewed_at: number | null;
   expires_at: number;
-  /** What the client last reported: JSON list of `{version, host, requests}`; null before the first report. */
+  /** What the client last reported: JSON list as `ReportedUse`; null before the first report. */
   uses: string | null;
+  /** The lease that took its place when it ended; null for none. */
+  replaced_by: string | null;
+  /** JSON list of the versions that the client said are in use under this lease; null before it said so. */
+  in_use: string | null;
 }
 
 /** An API token. The token itself is never stored. Key: `id`. */

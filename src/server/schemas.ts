@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LeaseAnswer, LeaseRequest, RenewRequest } from '../client/wire.ts';
+import type { GrantRequest, LeaseAnswer, RenewRequest } from '../client/wire.ts';
 import type { FreezeRequest } from '../credential/hold/freeze.ts';
 
 /** Names as they appear in a path. What they mean is checked by the use case, which refuses any other spelling. */
@@ -25,14 +25,36 @@ const leaseFields = {
   ttlSeconds: z.int().min(10).max(86_400).optional(),
 };
 
+/** What one process counts between two reports. */
+const counted = z.int().min(0).max(1_000_000_000);
 const use = z.strictObject({
   version: z.int().min(1),
   host: line.max(260),
-  requests: z.int().min(0),
+  requests: counted,
+  /** Of them, those that the certificate may have failed; absent for none. */
+  failures: counted.optional(),
+  /** Seconds since the first of these. */
+  failedAgo: z.int().min(0).max(86_400).optional(),
 });
 
-export const leaseRequest = z.strictObject(leaseFields).meta({ id: 'LeaseRequest' });
-export const renewRequest = z.strictObject({ ...leaseFields, uses: z.array(use).max(64) }).meta({ id: 'RenewRequest' });
+export const leaseRequest = z
+  .strictObject({
+    ...leaseFields,
+    /** The caller's lease that this one takes the place of. */
+    replaces: z
+      .string()
+      .regex(/^lease_[0-9a-f]{32}$/)
+      .optional(),
+  })
+  .meta({ id: 'LeaseRequest' });
+export const renewRequest = z
+  .strictObject({
+    ...leaseFields,
+    uses: z.array(use).max(64),
+    /** Versions in use under this lease; absent from a client that does not say. */
+    inUse: z.array(z.int().min(1)).max(64).optional(),
+  })
+  .meta({ id: 'RenewRequest' });
 
 const receipt = z
   .object({
@@ -73,9 +95,10 @@ export const leaseAnswer = z
 
 // The client's plain types and these schemas are one contract: the compiler compares them.
 type Same<A, B> = [A] extends [B] ? true : never;
+type Written<T> = { [K in keyof T]: T[K] | undefined };
 export const CONTRACT: readonly [
-  Same<z.infer<typeof leaseRequest>, { [K in keyof LeaseRequest]: LeaseRequest[K] | undefined }>,
-  Same<z.infer<typeof renewRequest>['uses'][number], RenewRequest['uses'][number]>,
+  Same<z.infer<typeof leaseRequest>, Written<GrantRequest>>,
+  Same<z.infer<typeof renewRequest>['uses'][number], Written<RenewRequest['uses'][number]>>,
   Same<LeaseAnswer['sealed'], z.infer<typeof leaseAnswer>['sealed']>,
 ] = [true, true, true];
 

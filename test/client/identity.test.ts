@@ -71,7 +71,7 @@ const GROUNDS = {
 
 /** Our agent for one credential, as a lease with this certificate makes it. */
 function leased(ground: Ground) {
-  const watcher = { expired() {}, drained() {}, refused() {}, failed() {} };
+  const watcher = { expired() {}, drained() {}, released() {}, refused() {}, failed() {} };
   const options = { credential: 'lean/sandbox', scheduler: systemScheduler, now: Date.now, drainMs: 1_000 };
   const identity = new Identity(options, watcher);
   const agent = new MtlsAgent(identity);

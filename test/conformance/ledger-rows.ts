@@ -57,6 +57,8 @@ export function lease(id: string, of: Pick<VersionRow, 'credential' | 'version'>
     renewed_at: null,
     expires_at: 2,
     uses: null,
+    replaced_by: null,
+    in_use: null,
   };
 }
 

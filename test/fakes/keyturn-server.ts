@@ -63,10 +63,20 @@ const requestSchema = z.object({
   hpkePublicKey: z.string(),
   seen: z.number().int(),
   ttlSeconds: z.number().int().optional(),
+  replaces: z.string().optional(),
   uses: z
-    .array(z.object({ version: z.int().min(1), host: z.string(), requests: z.int().min(0) }))
+    .array(
+      z.object({
+        version: z.int().min(1),
+        host: z.string(),
+        requests: z.int().min(0),
+        failures: z.int().min(1).optional(),
+        failedAgo: z.int().min(0).optional(),
+      }),
+    )
     .max(64)
     .optional(),
+  inUse: z.array(z.int().min(1)).max(64).optional(),
 });
 
 type LeaseBody = z.infer<typeof requestSchema>;

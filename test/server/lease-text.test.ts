@@ -31,6 +31,8 @@ function leaseOf(version: VersionRow, more: Partial<Lease> = {}): Lease {
     renewed_at: null,
     expires_at: 1_000,
     uses: null,
+    replaced_by: null,
+    in_use: null,
   } as const;
   const receipt = { index: 6, entry: '{"actor":"service:zahlungen-ü"}', inclusion: ['aGFzaA=='], checkpoint: NOTE };
   return { row, version, secondsLeft: 60, sealed: { enc: 'e', seq: 0, ct: 'c' }, receipt, ...more };

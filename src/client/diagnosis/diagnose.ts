@@ -42,8 +42,7 @@ const UNCONNECTED = new Set(['connect', 'getaddrinfo']);
  */
 export function diagnose(call: FailedCall, situation: Situation): KeyturnError {
   if (isTrustFailure(call.code)) return theirCertificate(call, situation);
-  const unconnected = call.syscall !== null && UNCONNECTED.has(call.syscall);
-  if (unconnected || call.answered) return unreachable(call, situation);
+  if (isUnconnected(call) || call.answered) return unreachable(call, situation);
   const local = localCause(situation.presented, situation.now);
   if (local !== null) return ours(call, situation, local);
   const alert = alertOf(call.code, call.message);
@@ -51,6 +50,17 @@ export function diagnose(call: FailedCall, situation: Situation): KeyturnError {
   const closed = !call.reused && CLOSED.has(call.code);
   if (closed && situation.refusals.some(({ kind }) => kind === 'close')) return closedOn(call, situation);
   return unreachable(call, situation);
+}
+
+/** Whether it may be the certificate's doing: a refusal, or a new connection that was ended without an answer. */
+export function mayBeRefusal(call: FailedCall, { code }: KeyturnError): boolean {
+  if (code === 'partner_refused') return true;
+  if (code !== 'partner_unreachable' || call.answered || call.reused) return false;
+  return CLOSED.has(call.code) && !isUnconnected(call);
+}
+
+function isUnconnected({ syscall }: FailedCall): boolean {
+  return syscall !== null && UNCONNECTED.has(syscall);
 }
 
 function facts(call: FailedCall, { presented }: Situation, cause: string) {

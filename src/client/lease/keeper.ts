@@ -30,6 +30,8 @@ export interface LeaseHolder {
   /** What was used since the last report; `keepUses` hands back what could not be delivered. */
   takeUses(): readonly Use[];
   keepUses(uses: readonly Use[]): void;
+  /** Versions in use: the one that is held, and those before it that requests still run on. */
+  inUse(): readonly number[];
   accepted(accepted: Accepted, time: TimeLeft, call: 'grant' | 'renew'): void;
   /** Fail closed now. `reason` is the server's verdict, or `lease_expired`. */
   ended(reason: KeyturnError): void;
@@ -37,6 +39,9 @@ export interface LeaseHolder {
   alarm(error: KeyturnError): void;
   called(call: 'grant' | 'renew', outcome: string, milliseconds: number): void;
 }
+
+/** Clients that were all told of one swap do not all report at one moment. */
+const REPORT_SPREAD_MS = 1_000;
 
 type Judged = { readonly kind: 'accepted'; readonly accepted: Accepted; readonly time: TimeLeft } | Failed;
 type Failed = { readonly kind: 'verdict' | 'trouble'; readonly error: KeyturnError };
@@ -50,6 +55,8 @@ export class LeaseKeeper {
   readonly #holder: LeaseHolder;
   /** Id of the lease to renew; null when the next call asks for a new one. */
   #lease: string | null = null;
+  /** Lease that it goes on without: told with the next grant, so that nobody waits for its end. */
+  #former: string | null = null;
   #time: TimeLeft | null = null;
   #failures = 0;
   #stopped = false;
@@ -82,6 +89,11 @@ export class LeaseKeeper {
     if (judged.kind === 'verdict' && !this.#isDoubtful(judged.error)) return this.#end(judged.error);
     if (inDoubt === 'end' && this.#time !== null) return this.#end(toldFrozen());
     this.#trouble(judged.error);
+  }
+
+  /** Renews soon, so that the server hears what is in use now. */
+  report(): void {
+    if (this.#lease !== null) this.#askIn(this.#desk.random() * REPORT_SPREAD_MS);
   }
 
   /** Ends the lease if its time is over; true when it is. */
@@ -127,9 +139,11 @@ export class LeaseKeeper {
       ...(log.generation === FIRST_GENERATION ? {} : { generation: log.generation }),
       ...(ttlSeconds === null ? {} : { ttlSeconds }),
     };
-    if (lease === null) return await servers.grant(credential, request);
+    if (lease === null) {
+      return await servers.grant(credential, this.#former === null ? request : { ...request, replaces: this.#former });
+    }
     const uses = this.#holder.takeUses();
-    const outcome = await servers.renew(lease, { ...request, uses });
+    const outcome = await servers.renew(lease, { ...request, uses, inUse: this.#holder.inUse() });
     if (outcome.kind !== 'answer') this.#holder.keepUses(uses);
     return outcome;
   }
@@ -150,7 +164,9 @@ export class LeaseKeeper {
 
   #accept({ accepted, time }: Extract<Judged, { kind: 'accepted' }>, call: 'grant' | 'renew'): void {
     this.#failures = 0;
-    this.#lease = accepted.lacksKey ? null : accepted.answer.lease;
+    this.#lease = accepted.answer.lease;
+    this.#former = null;
+    if (accepted.lacksKey) this.#forget();
     this.#time = time;
     this.#holder.accepted(accepted, time, call);
     this.#watchEnd(time);
@@ -167,7 +183,7 @@ export class LeaseKeeper {
   }
 
   #trouble(error: KeyturnError): void {
-    if (this.#isDoubtful(error) || error.code === 'not_found') this.#lease = null;
+    if (this.#isDoubtful(error) || error.code === 'not_found') this.#forget();
     this.#failures += 1;
     this.#holder.alarm(error);
     this.#askIn(retryDelay(this.#failures, this.#desk.random));
@@ -176,11 +192,17 @@ export class LeaseKeeper {
   #end(reason: KeyturnError): void {
     this.#cancelEnd();
     if (this.#time !== null) this.#failures = 0;
-    this.#lease = null;
+    this.#forget();
     this.#time = null;
     this.#failures += 1;
     this.#holder.ended(reason);
     this.#askIn(retryDelay(this.#failures, this.#desk.random));
+  }
+
+  /** The next call asks for a new lease. */
+  #forget(): void {
+    this.#former = this.#lease ?? this.#former;
+    this.#lease = null;
   }
 
   #watchEnd(time: TimeLeft): void {

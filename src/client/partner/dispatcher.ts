@@ -73,7 +73,7 @@ export class KeyturnDispatcher implements Follower {
   }
 
   /** New requests open connections of the new version; the old ones finish what runs, within the drain's bound. */
-  swapped(): void {
+  async swapped(): Promise<void> {
     const old = this.#inner?.agent;
     this.#inner = null;
     if (old === undefined) return;
@@ -84,7 +84,7 @@ export class KeyturnDispatcher implements Follower {
       cancel();
       this.#draining.delete(old);
     };
-    old.close().then(gone, gone);
+    await old.close().then(gone, gone);
   }
 
   ended(reason: KeyturnError): void {
@@ -105,8 +105,14 @@ export class KeyturnDispatcher implements Follower {
       if (!(error instanceof Error) || !isExplainable(error)) return;
       attach(error, this.#identity.explain(failedCall(error, { host: admitted.name, reused, answered }), of.material));
     };
-    if (isHandler(understood)) return agent.dispatch(options, new ExplainingHandler(understood, explain));
-    if (isLegacyHandler(understood)) return agent.dispatch(options, new ExplainingLegacyHandler(understood, explain));
+    const told = {
+      failed: explain,
+      answered: (status: number): void => {
+        if (this.#identity.refusesBy(status)) this.#identity.refusedByStatus(admitted.name, status, of.material);
+      },
+    };
+    if (isHandler(understood)) return agent.dispatch(options, new ExplainingHandler(understood, told));
+    if (isLegacyHandler(understood)) return agent.dispatch(options, new ExplainingLegacyHandler(understood, told));
     return agent.dispatch(options, understood);
   }
 

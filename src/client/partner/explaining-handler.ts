@@ -1,3 +1,10 @@
+/** Who hears of a request what an application's handler hears. */
+export interface Told {
+  failed(error: unknown, answered: boolean): void;
+  /** The response began with this status. */
+  answered(status: number): void;
+}
+
 /** undici's request handler as of its version 7.2; every member is optional there. */
 interface Handler {
   onRequestStart?(...facts: unknown[]): unknown;
@@ -18,12 +25,12 @@ export function isHandler(handler: object): handler is Handler {
 /** Passes everything on, and has an error explained before the application's handler sees it. */
 export class ExplainingHandler implements Handler {
   readonly #handler: Handler;
-  readonly #explain: (error: unknown, answered: boolean) => void;
+  readonly #told: Told;
   #answered = false;
 
-  constructor(handler: Handler, explain: (error: unknown, answered: boolean) => void) {
+  constructor(handler: Handler, told: Told) {
     this.#handler = handler;
-    this.#explain = explain;
+    this.#told = told;
   }
 
   onRequestStart(...facts: unknown[]): unknown {
@@ -48,6 +55,8 @@ export class ExplainingHandler implements Handler {
 
   onResponseStart(...facts: unknown[]): unknown {
     this.#answered = true;
+    const [, status] = facts;
+    if (typeof status === 'number') this.#told.answered(status);
     return this.#handler.onResponseStart?.(...facts);
   }
 
@@ -60,7 +69,7 @@ export class ExplainingHandler implements Handler {
   }
 
   onResponseError(controller: unknown, error: unknown): unknown {
-    this.#explain(error, this.#answered);
+    this.#told.failed(error, this.#answered);
     return this.#handler.onResponseError?.(controller, error);
   }
 }

@@ -1,3 +1,5 @@
+import type { Told } from './explaining-handler.ts';
+
 /** The request handler that undici 7 still gives to its own `request`, `stream` and `fetch`. */
 interface LegacyHandler {
   onConnect?(...facts: unknown[]): unknown;
@@ -18,12 +20,12 @@ export function isLegacyHandler(handler: object): handler is LegacyHandler {
 /** Passes everything on, and has an error explained before the application's handler sees it. */
 export class ExplainingLegacyHandler implements LegacyHandler {
   readonly #handler: LegacyHandler;
-  readonly #explain: (error: unknown, answered: boolean) => void;
+  readonly #told: Told;
   #answered = false;
 
-  constructor(handler: LegacyHandler, explain: (error: unknown, answered: boolean) => void) {
+  constructor(handler: LegacyHandler, told: Told) {
     this.#handler = handler;
-    this.#explain = explain;
+    this.#told = told;
   }
 
   onConnect(...facts: unknown[]): unknown {
@@ -32,6 +34,8 @@ export class ExplainingLegacyHandler implements LegacyHandler {
 
   onHeaders(...facts: unknown[]): unknown {
     this.#answered = true;
+    const [status] = facts;
+    if (typeof status === 'number') this.#told.answered(status);
     return this.#handler.onHeaders?.(...facts);
   }
 
@@ -44,7 +48,7 @@ export class ExplainingLegacyHandler implements LegacyHandler {
   }
 
   onError(error: unknown): unknown {
-    this.#explain(error, this.#answered);
+    this.#told.failed(error, this.#answered);
     return this.#handler.onError?.(error);
   }
 

@@ -1,5 +1,5 @@
 import { type ErrorCode, KeyturnError } from '../../core/errors.ts';
-import { diagnose, type FailedCall } from '../diagnosis/diagnose.ts';
+import { diagnose, type FailedCall, mayBeRefusal } from '../diagnosis/diagnose.ts';
 import type { Material } from '../lease/material.ts';
 import type { TimeLeft } from '../lease/time-left.ts';
 import type { Scheduler } from '../scheduler.ts';
@@ -13,6 +13,8 @@ export interface IdentityWatcher {
   /** A request found the lease over; the watcher ends the identity. */
   expired(): void;
   drained(version: number, cut: number): void;
+  /** Nothing of `version` is in use any more, by whatever way it was called. */
+  released(version: number): void;
   /** The partner refused us: `error` by connection, `status` by a listed HTTP status. */
   refused(refusal: {
     readonly host: string;
@@ -25,7 +27,8 @@ export interface IdentityWatcher {
 
 /** Something that keeps connections of its own by version, and has to follow. */
 export interface Follower {
-  swapped(): void;
+  /** Settled when its connections of the old version are gone; never rejects. */
+  swapped(): Promise<void>;
   ended(reason: KeyturnError): void;
 }
 
@@ -47,7 +50,9 @@ export class Identity {
   readonly #watcher: IdentityWatcher;
   readonly #followers = new Set<Follower>();
   readonly #draining = new Set<VersionAgent>();
-  readonly #uses = new UnreportedUses();
+  /** Old versions that something of is still in use. */
+  readonly #leaving = new Set<VersionAgent>();
+  readonly #uses: UnreportedUses;
   #endpoints = new Endpoints([]);
   #refusals: readonly Refusal[] = [];
   #time: TimeLeft | null = null;
@@ -57,6 +62,7 @@ export class Identity {
   constructor(options: IdentityOptions, watcher: IdentityWatcher) {
     this.options = options;
     this.#watcher = watcher;
+    this.#uses = new UnreportedUses(options.now);
   }
 
   /** Null when ended. */
@@ -122,6 +128,12 @@ export class Identity {
     this.#uses.add(uses);
   }
 
+  /** Versions in use: the current one, and those before it that requests still run on. */
+  inUse(): number[] {
+    const agents = [...(this.#current === null ? [] : [this.#current]), ...this.#leaving];
+    return [...new Set(agents.map(({ material }) => material.version))];
+  }
+
   follow(follower: Follower): void {
     this.#followers.add(follower);
   }
@@ -135,11 +147,14 @@ export class Identity {
     const situation = { presented: material, refusals: this.#refusals, now: this.options.now() };
     const error = diagnose(call, situation);
     this.#watcher.failed(call.host, error.code);
+    if (mayBeRefusal(call, error)) this.#uses.fail(material.version, call.host);
     if (error.code === 'partner_refused') this.#watcher.refused({ host: call.host, error, status: null });
     return error;
   }
 
-  refusedByStatus(host: string, status: number): void {
+  /** `material`: what the request was sent with. */
+  refusedByStatus(host: string, status: number, material: Material): void {
+    this.#uses.fail(material.version, host);
     this.#watcher.refused({ host, error: null, status });
   }
 
@@ -151,13 +166,24 @@ export class Identity {
   #swap(material: Material): void {
     const old = this.#current;
     this.#current = new VersionAgent(material);
-    for (const follower of this.#followers) follower.swapped();
+    const following = [...this.#followers].map((follower) => follower.swapped());
     if (old === null) return;
+    this.#leaving.add(old);
+    void Promise.all([this.#drain(old), ...following]).then(() => {
+      this.#leaving.delete(old);
+      this.#watcher.released(old.material.version);
+    });
+  }
+
+  #drain(old: VersionAgent): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
     this.#draining.add(old);
     old.drain(this.options.drainMs, this.options.scheduler, (cut) => {
       this.#draining.delete(old);
       this.#watcher.drained(old.material.version, cut);
+      resolve();
     });
+    return promise;
   }
 }
 

@@ -3,7 +3,6 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent } from 'node:https';
 import { KeyturnError } from '../../core/errors.ts';
 import { explainRequestError, type RequestOnWire } from '../diagnosis/explained-error.ts';
-import type { Endpoint } from './endpoints.ts';
 import type { Identity } from './identity.ts';
 import { RefusingAgent } from './refusing-agent.ts';
 import { type AgentRequestOptions, connectOptions, refusedOption } from './request-options.ts';
@@ -38,7 +37,7 @@ export class MtlsAgent extends Agent {
     const call: RequestOnWire = { identity, agent, endpoint: admitted, request };
     // A monitor does not count as a listener: an application that listens to no error still hears of it.
     request.on(errorMonitor, (error) => explainRequestError(call, error));
-    if (identity.refusesByStatus) watchStatus(identity, admitted, request);
+    if (identity.refusesByStatus) watchStatus(call);
     agent.addRequest(request, connectOptions(admitted, options));
   }
 
@@ -48,10 +47,10 @@ export class MtlsAgent extends Agent {
   }
 }
 
-function watchStatus(identity: Identity, endpoint: Endpoint, request: ClientRequest): void {
+function watchStatus({ identity, agent, endpoint, request }: RequestOnWire): void {
   request.prependOnceListener('response', (response: IncomingMessage) => {
     const { statusCode = 0 } = response;
-    if (identity.refusesBy(statusCode)) identity.refusedByStatus(endpoint.name, statusCode);
+    if (identity.refusesBy(statusCode)) identity.refusedByStatus(endpoint.name, statusCode, agent.material);
     // Node throws an answer away that nobody listens to. Now that we did, it would wait to be read for ever.
     if (request.listenerCount('response') === 0) response.resume();
   });

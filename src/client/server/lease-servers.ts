@@ -1,5 +1,5 @@
 import { KeyturnError } from '../../core/errors.ts';
-import type { LeaseRequest, RenewRequest } from '../wire.ts';
+import type { GrantRequest, RenewRequest } from '../wire.ts';
 import type { ServerCall, ServerExchange } from './exchange.ts';
 import { failureOf, type ServerFailure } from './problem.ts';
 
@@ -19,7 +19,7 @@ export class LeaseServers {
     this.#exchange = exchange;
   }
 
-  grant(credential: string, body: LeaseRequest): Promise<ServerOutcome> {
+  grant(credential: string, body: GrantRequest): Promise<ServerOutcome> {
     const path = `/v1/credentials/${encodeURIComponent(credential)}/leases`;
     return this.#call({ method: 'POST', path, body }, 201);
   }

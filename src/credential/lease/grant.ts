@@ -5,7 +5,7 @@ import type { JsonObject } from '../../core/canonical-json.ts';
 import { timestamp } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
-import type { Check, Write } from '../../ledger/change.ts';
+import type { Check, Where, Write } from '../../ledger/change.ts';
 import { remembered } from '../../ledger/remembered.ts';
 import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
 import type { AnswerSealer, NamedSecret } from '../../sealed/answer.ts';
@@ -30,7 +30,8 @@ export async function grantLease(desk: Desk, caller: Caller, name: string, wish:
   return untilGroundHolds(async () => {
     const authority = await authorise(desk, caller, 'credential:lease', credential);
     const version = await currentVersion(desk, credential);
-    return lend(desk, caller, { authority, version, wish, replaces: null });
+    const former = wish.replaces === undefined ? null : await formerLease(desk, caller, credential, wish.replaces);
+    return lend(desk, caller, { authority, version, wish, replaces: former });
   });
 }
 
@@ -51,8 +52,32 @@ export interface Lending {
   readonly authority: Authority;
   readonly version: VersionRow;
   readonly wish: LeaseWish;
-  /** The caller's lease on an older version, which ends with this one, and what was last reported of it. */
-  readonly replaces: { readonly lease: LeaseRow; readonly uses: readonly ReportedUse[] } | null;
+  /** The caller's lease that ends with this one. */
+  readonly replaces: Replaced | null;
+}
+
+/** Only a lease that is renewed must be live; `uses`: what its renewal reports, null when it is not renewed. */
+export interface Replaced {
+  readonly lease: LeaseRow;
+  readonly uses: readonly ReportedUse[] | null;
+}
+
+/** As many answers in a row may have been lost. */
+const MOST_LOST = 8;
+
+/**
+ * The caller's live lease by this id, or the one that took its place while the answer was lost; null when it is over
+ * anyway, or is not the caller's.
+ */
+async function formerLease(desk: Desk, caller: Caller, credential: string, id: string): Promise<Replaced | null> {
+  let at: string | null = id;
+  for (let lost = 0; at !== null && lost < MOST_LOST; lost += 1) {
+    const mine: Where<'leases'> = { id: at, principal: caller.principal.id, credential };
+    const [lease]: LeaseRow[] = await desk.ledger.find('leases', mine);
+    if (lease?.state === 'live') return { lease, uses: null };
+    at = lease?.replaced_by ?? null;
+  }
+  return null;
 }
 
 /**
@@ -101,6 +126,8 @@ function leaseRow(desk: Desk, caller: Caller, { authority, version, wish }: Lend
     renewed_at: null,
     expires_at: leaseEnd(desk, caller, authority, version, wish.ttlSeconds),
     uses: null,
+    replaced_by: null,
+    in_use: null,
   };
 }
 
@@ -149,9 +176,9 @@ async function record(
       ...companions.map(({ credential, name, generation, store }) =>
         companionCurrent(credential, name, generation, store),
       ),
-      ...(replaces === null ? [] : stillLive(replaces.lease)),
+      ...(replaces === null || replaces.uses === null ? [] : stillLive(replaces.lease)),
     ],
-    writes: [...endOf(replaces), { insert: 'leases', row }],
+    writes: [...endOf(replaces, row.id), { insert: 'leases', row }],
     entry: {
       kind: 'lease.granted',
       actor: caller.principal.id,
@@ -162,7 +189,7 @@ async function record(
         grant: authority.decision.rule,
         host: caller.host,
         companions: companions.map(({ name, generation }) => ({ name, generation })),
-        ...(replaces === null ? {} : { replaces: replaces.lease.id, uses: usesOf(replaces.uses) }),
+        ...(replaces === null ? {} : { replaces: replaces.lease.id, uses: usesOf(replaces.uses ?? []) }),
       }),
     },
     refusal: denial(caller, 'credential:lease', row.credential, 'at-commit', { version: row.version }),
@@ -204,10 +231,13 @@ export function stillLive({ id, expires_at }: LeaseRow): Check[] {
   ];
 }
 
-function endOf(replaces: Lending['replaces']): Write[] {
+function endOf(replaces: Lending['replaces'], by: string): Write[] {
   if (replaces === null) return [];
-  const set = { state: 'ended', uses: JSON.stringify(replaces.uses) } as const;
-  return [{ update: 'leases', where: { id: replaces.lease.id, state: 'live' }, set, rows: 1 }];
+  const { lease, uses } = replaces;
+  const where = { id: lease.id, state: 'live' } as const;
+  const set = { state: 'ended', replaced_by: by } as const;
+  if (uses === null) return [{ update: 'leases', where, set }];
+  return [{ update: 'leases', where, set: { ...set, uses: JSON.stringify(uses) }, rows: 1 }];
 }
 
 export function seal(

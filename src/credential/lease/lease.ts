@@ -19,6 +19,8 @@ export interface LeaseWish {
   /** Largest tree size that the client has verified; 0 for none. */
   readonly seen: number;
   readonly ttlSeconds?: number;
+  /** Of a grant: the caller's lease that it takes the place of. */
+  readonly replaces?: string;
 }
 
 /** What a client process says it used since its last report. */
@@ -26,9 +28,25 @@ export interface ReportedUse {
   readonly version: number;
   readonly host: string;
   readonly requests: number;
+  /** Of them, those that the certificate may have failed; absent for none. */
+  readonly failures?: number | undefined;
+  /** Whole seconds between the first of these and the report. */
+  readonly failedAgo?: number | undefined;
+}
+
+/** What a client process says at a renewal. */
+export interface Report {
+  readonly uses: readonly ReportedUse[];
+  /** Versions in use under the lease; null when it does not say. */
+  readonly inUse: readonly number[] | null;
 }
 
 /** As an entry holds it. */
 export function usesOf(uses: readonly ReportedUse[]): JsonObject[] {
-  return uses.map(({ version, host, requests }) => ({ version, host, requests }));
+  return uses.map(({ version, host, requests, failures = 0, failedAgo = 0 }) => ({
+    version,
+    host,
+    requests,
+    ...(failures === 0 ? {} : { failures, failedAgo }),
+  }));
 }

@@ -17,7 +17,7 @@ import {
   touchedBy,
   versionCurrent,
 } from './grant.ts';
-import { type Lease, type LeaseWish, type ReportedUse, usesOf } from './lease.ts';
+import { type Lease, type LeaseWish, type Report, usesOf } from './lease.ts';
 import { disposeAll, readMaterial } from './material.ts';
 import { untilGroundHolds } from './moved-ground.ts';
 
@@ -26,12 +26,7 @@ import { untilGroundHolds } from './moved-ground.ts';
  * extended: it ends, and a lease on the current version takes its place in the same commit.
  * @throws KeyturnError as `grantLease`; `lease_ended` when the lease is over; `not_found` for another's lease.
  */
-export async function renewLease(
-  desk: Desk,
-  caller: Caller,
-  id: string,
-  wish: LeaseWish & { readonly uses: readonly ReportedUse[] },
-): Promise<Lease> {
+export async function renewLease(desk: Desk, caller: Caller, id: string, wish: LeaseWish & Report): Promise<Lease> {
   return untilGroundHolds(async () => {
     const lease = await ownLease(desk, caller, id);
     const authority = await authorise(desk, caller, 'credential:lease', lease.credential);
@@ -61,7 +56,7 @@ interface Extension {
   readonly authority: Authority;
   readonly lease: LeaseRow;
   readonly version: VersionRow;
-  readonly wish: LeaseWish & { readonly uses: readonly ReportedUse[] };
+  readonly wish: LeaseWish & Report;
 }
 
 async function extend(desk: Desk, caller: Caller, extension: Extension): Promise<Lease> {
@@ -73,7 +68,8 @@ async function extend(desk: Desk, caller: Caller, extension: Extension): Promise
     const sealer = secrets.length === 0 ? null : desk.sealers.to(wish.hpkePublicKey, caller.principal.id);
     const now = desk.clock.now();
     const expiresAt = leaseEnd(desk, caller, authority, version, wish.ttlSeconds);
-    const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses) };
+    const said = wish.inUse === null ? {} : { in_use: JSON.stringify(wish.inUse) };
+    const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses), ...said };
     const receipt = await record(desk, caller, extension, row, companions);
     desk.holds.refuse(touchedBy(caller, version, companions));
     const secondsLeft = Math.max(0, Math.floor((expiresAt - desk.clock.now()) / 1000));
@@ -112,7 +108,13 @@ async function record(
       {
         update: 'leases',
         where: { id: row.id },
-        set: { renewed_at: row.renewed_at, expires_at: row.expires_at, uses: row.uses, token: caller.token.id },
+        set: {
+          renewed_at: row.renewed_at,
+          expires_at: row.expires_at,
+          uses: row.uses,
+          in_use: row.in_use,
+          token: caller.token.id,
+        },
         rows: 1,
       },
     ],
@@ -127,6 +129,7 @@ async function record(
         host: caller.host,
         companions: companions.map(({ name, generation }) => ({ name, generation })),
         uses: usesOf(wish.uses),
+        ...(wish.inUse === null ? {} : { inUse: [...wish.inUse] }),
       }),
     },
     refusal: denial(caller, 'credential:lease', row.credential, 'at-commit', { lease: lease.id, version: row.version }),

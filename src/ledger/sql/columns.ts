@@ -60,6 +60,8 @@ const COLUMNS = {
     renewed_at: 'cell',
     expires_at: 'cell',
     uses: 'cell',
+    replaced_by: 'cell',
+    in_use: 'cell',
   },
   tokens: {
     id: 'key',

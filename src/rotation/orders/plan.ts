@@ -7,7 +7,7 @@ import type { Issuer } from '../../issuer/issuer.ts';
 import type { VersionRow } from '../../ledger/tables.ts';
 import type { Environment, Profile } from '../../partner/profile.ts';
 import type { ChangeFreeze } from '../due/due.ts';
-import { liveLeases } from '../steps/leave/drain.ts';
+import { holdersOf } from '../steps/leave/holders.ts';
 import { currentOf } from '../steps/swap/promote.ts';
 import { pathOf, type Step, type Way } from '../workflow/path.ts';
 import { DEFAULT_LEAD_SECONDS, outageSeconds, type Span, type Timing, timetable, withinHours } from './timetable.ts';
@@ -126,7 +126,7 @@ export async function planOf(desk: Desk, ground: Ground, rules: PlanRules): Prom
     outageExpected: outage,
     currentBy: timestamp(endOf('promote')),
     endsBy: timestamp(endOf(path.at(-1))),
-    clients: current === null ? [] : clientsOf(await liveLeases(desk, current, now)),
+    clients: current === null ? [] : clientsOf((await holdersOf(desk, current, now, now)).live),
     notAfter: current === null ? null : timestamp(current.not_after),
     hoursFrom: opens > now ? timestamp(opens) : null,
     warnings: [...warningsOf(ground), ...lateWarnings(ground, endOf('promote')), ...freezeWarnings(rules, now)],

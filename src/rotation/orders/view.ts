@@ -5,14 +5,16 @@ import { KeyturnError } from '../../core/errors.ts';
 import { authorise } from '../../credential/authorise.ts';
 import type { Caller } from '../../credential/caller.ts';
 import type { Desk } from '../../credential/desk.ts';
-import type { RotationRow, TaskRow } from '../../ledger/tables.ts';
-import { liveLeases, unwaived } from '../steps/leave/drain.ts';
+import type { LeaseRow, RotationRow, TaskRow } from '../../ledger/tables.ts';
+import { unwaived } from '../steps/leave/drain.ts';
+import { holdersOf } from '../steps/leave/holders.ts';
 import { factsOf } from '../workflow/facts.ts';
 import { type Step, stepAfter } from '../workflow/path.ts';
 import { leaving } from '../workflow/step.ts';
 
 const MOST_TASKS = 1_000;
 const PAGE = 100;
+const MOST_UNSAID = 1_000;
 
 /** Where a rotation is, what it waits for, since when, and what happens next. */
 export async function showRotation(desk: Desk, caller: Caller, name: string): Promise<JsonObject> {
@@ -105,14 +107,22 @@ export function taskJson(row: TaskRow): JsonObject {
   };
 }
 
-/** Who keeps the version that leaves from being drained. */
+/** Who keeps the version that leaves from being drained; `moved`: has another one, and has not said that it uses that one alone. */
 async function stragglers(desk: Desk, row: RotationRow): Promise<JsonObject[]> {
   const number = leaving(row);
   if (row.step !== 'drain' || number === null || row.ended_at !== null) return [];
   const [version] = await desk.ledger.find('versions', { credential: row.credential, version: number });
   if (version === undefined) return [];
-  const leases = await liveLeases(desk, version, desk.clock.now());
-  const held = leases.map(({ id, principal, expires_at }) => ({ principal, lease: id, until: timestamp(expires_at) }));
+  const now = desk.clock.now();
+  const { live, unsaid } = await holdersOf(desk, version, now, now);
+  const held = [
+    ...live.map((lease) => ({ ...stragglerOf(lease), moved: false })),
+    ...unsaid.slice(0, MOST_UNSAID).map((lease) => ({ ...stragglerOf(lease), moved: true })),
+  ];
   const revealed = await unwaived(desk, version, factsOf(row));
   return [...held, ...revealed.map((principal) => ({ principal, revealed: true }))];
+}
+
+function stragglerOf({ id, principal, expires_at }: LeaseRow): JsonObject {
+  return { principal, lease: id, until: timestamp(expires_at) };
 }

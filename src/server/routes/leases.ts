@@ -30,7 +30,11 @@ export function leaseRoutes(desk: Desk): Route[] {
       ],
       handle: async ({ params, body }, caller) => {
         const { wish, statements } = wishOf(desk, body);
-        return answerOf(desk, await grantLease(desk, caller, params.name, wish), statements, 201);
+        const lease = await grantLease(desk, caller, params.name, {
+          ...wish,
+          ...(body.replaces === undefined ? {} : { replaces: body.replaces }),
+        });
+        return answerOf(desk, lease, statements, 201);
       },
     }),
     route({
@@ -45,7 +49,8 @@ export function leaseRoutes(desk: Desk): Route[] {
       problems: ['unauthenticated', 'permission_denied', 'held', 'lease_ended', 'not_found', 'ledger_unavailable'],
       handle: async ({ params, body }, caller) => {
         const { wish, statements } = wishOf(desk, body);
-        return answerOf(desk, await renewLease(desk, caller, params.id, { ...wish, uses: body.uses }), statements, 200);
+        const report = { uses: body.uses, inUse: body.inUse ?? null };
+        return answerOf(desk, await renewLease(desk, caller, params.id, { ...wish, ...report }), statements, 200);
       },
     }),
     route({

@@ -199,6 +199,8 @@ export class World {
       renewed_at: null,
       expires_at: now + seconds * 1000,
       uses: null,
+      replaced_by: null,
+      in_use: null,
     } as const;
     await this.desk.ledger.commit({
       checks: [

@@ -39,7 +39,6 @@ describe('a partner that makes keys and is asked to revoke', () => {
         'rotation.advanced',
         'rotation.canary',
         'version.promoted',
-        'rotation.waits',
         'version.retired',
         'rotation.waits',
         'task.done',

@@ -40,5 +40,5 @@ test('what one server waits with before it tries again, all servers of the ledge
   expect(await count('rotation.canary')).toBe(1);
   // An order of a person is not waited with.
   await stage.waive('canary');
-  await stage.untilStep('drain');
+  await stage.untilStep('revoke');
 });

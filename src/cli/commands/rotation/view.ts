@@ -39,6 +39,8 @@ export interface Straggler {
   readonly principal: string;
   readonly lease?: string;
   readonly until?: string;
+  /** Has another version, and has not said that it uses that one alone. */
+  readonly moved?: boolean;
 }
 
 interface Seen {
@@ -98,6 +100,10 @@ export function taskLines(task: Task): string[] {
 
 export function stragglerLines(stragglers: readonly Straggler[]): string[] {
   if (stragglers.length === 0) return [];
-  const rows = stragglers.map(({ principal, lease, until }) => [principal, lease ?? 'revealed copy', until ?? 'never']);
+  const rows = stragglers.map(({ principal, lease, until, moved }) => [
+    principal,
+    `${lease ?? 'revealed copy'}${moved === true ? ' (has the new one)' : ''}`,
+    until ?? 'never',
+  ]);
   return ['', ...table(['still on the old version', 'lease', 'until'], rows, '')];
 }

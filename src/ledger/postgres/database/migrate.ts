@@ -48,6 +48,14 @@ export const MIGRATIONS: readonly Migration[] = [
       db.schema.dropIndex('leases_version'),
     ],
   },
+  // What an older program writes of a lease has neither, as a client that has not said anything.
+  {
+    compatible: true,
+    statements: (db) => [
+      db.schema.alterTable('leases').addColumn('replaced_by', 'text'),
+      db.schema.alterTable('leases').addColumn('in_use', 'text'),
+    ],
+  },
 ];
 
 /**

@@ -244,6 +244,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX issued_revoked ON issued (issuer, not_after) WHERE revoked_at IS NOT NULL;
   `,
   INDEXES,
+  // What clients have said of the versions that they use, and which lease took the place of which.
+  `
+  ALTER TABLE leases ADD COLUMN replaced_by TEXT;
+  ALTER TABLE leases ADD COLUMN in_use TEXT;
+  `,
 ];
 
 /**

@@ -2,15 +2,15 @@ import { parseEntry } from '../../../audit/recorded.ts';
 import type { Desk } from '../../../credential/desk.ts';
 import { findVersion } from '../../../credential/version/promote.ts';
 import { moveVersion } from '../../../credential/version/states.ts';
-import type { LeaseRow, VersionRow } from '../../../ledger/tables.ts';
+import type { VersionRow } from '../../../ledger/tables.ts';
 import { type Facts, waiverOf } from '../../workflow/facts.ts';
 import { halt, leaving, next, type StepHandler, wait } from '../../workflow/step.ts';
-
-const MOST_LEASES = 1_000;
+import { holdersOf, liveOn } from './holders.ts';
 
 /**
- * Until nobody uses the version that leaves: no live lease on it, and the longest request since the last one has
- * passed. What was revealed never drains: a person waives it by name. Then its use is over for good.
+ * Until nobody uses the version that leaves: no live lease on it, and the longest request since the end of the last one
+ * has passed. Whoever was given another version is waited for as if their lease still ran, until they say that they use
+ * this one no more. What was revealed never drains: a person waives it by name. Then its use is over for good.
  */
 export const drain: StepHandler = async (context) => {
   const { desk, row, facts, now, pace } = context;
@@ -22,19 +22,22 @@ export const drain: StepHandler = async (context) => {
   if (version.state === 'staged') return next();
   if (version.state === 'current') return halt(`Version ${number} is current again, and can't be retired.`);
   const waived = waiverOf(facts, 'drain') !== null;
-  const live = await liveLeases(desk, version, now());
+  const { live, unsaid, lastEnd } = await holdersOf(desk, version, now(), now() - pace.longestRequestMs);
   if (live.length > 0 && !waived) return wait(`Leases are live on version ${number}.`, pace.lookMs);
   const revealed = await unwaived(desk, version, facts);
   if (revealed.length > 0) {
     const names = revealed.join(', ');
     return wait(`Version ${number} was revealed to ${names}; such a copy never drains: waive it by name.`, pace.lookMs);
   }
-  const quiet = `No lease is left on version ${number}; requests under way may take until their end.`;
-  // Whoever was seen last may have begun a request just then.
-  const looked = ['', quiet].includes(row.waits_for) ? row.changed_at : now();
-  const since = Math.max(looked, await lastLeaseEnd(desk, version, now()));
-  const left = since + pace.longestRequestMs - now();
-  if (!waived && left > 0) return wait(quiet, left);
+  const left = lastEnd + pace.longestRequestMs - now();
+  if (!waived && left > 0) {
+    return unsaid.length > 0
+      ? wait(
+          `Clients that have another version have not said yet that they use version ${number} no more.`,
+          pace.lookMs,
+        )
+      : wait(`No lease is left on version ${number}; requests under way may take until their end.`, left);
+  }
   return next({
     facts: { drainedAt: now() },
     checks: waived ? [] : [{ rule: 'leases-live', table: 'leases', none: liveOn(version, now()) }],
@@ -46,23 +49,6 @@ export const drain: StepHandler = async (context) => {
     },
   });
 };
-
-/** When the last one ran out, also while nobody looked; 0 when none did. Who returned one has no request under way. */
-async function lastLeaseEnd(desk: Desk, { credential, version }: VersionRow, now: number): Promise<number> {
-  const over = { credential, version, state: { in: ['live', 'expired'] }, expires_at: { lte: now } } as const;
-  const [last] = await desk.ledger.find('leases', over, { orderBy: 'expires_at', descending: true, limit: 1 });
-  return last?.expires_at ?? 0;
-}
-
-export function liveOn({ credential, version }: VersionRow, now: number) {
-  return { credential, version, state: 'live', expires_at: { gt: now } } as const;
-}
-
-/** Those that end last first. */
-export function liveLeases(desk: Desk, version: VersionRow, now: number): Promise<LeaseRow[]> {
-  const order = { orderBy: 'expires_at', descending: true, limit: MOST_LEASES } as const;
-  return desk.ledger.find('leases', liveOn(version, now), order);
-}
 
 /** Persons whom the key was revealed to, and whose copy nobody has waived. */
 export async function unwaived(
