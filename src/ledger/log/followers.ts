@@ -16,6 +16,11 @@ export class Followers {
     this.#size = size;
   }
 
+  /** The largest that this process has heard of. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** What is there already is told in the next turn. */
   follow(from: number, listener: (range: EntryRange) => void): () => void {
     const follower: Follower = { at: from, listener };

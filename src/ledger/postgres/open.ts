@@ -80,6 +80,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
       attemptMs,
       clock: clock && (() => clock.now()),
       connect: () => writingSession(place, attemptMs),
+      heard: () => followers.size,
       onSize: (size) => followers.advance(size),
       settle: (answer) => queue.settle(answer),
       onRecovered: () => options.onStatus?.(ledger.status()),

@@ -101,8 +101,8 @@ export class PostgresLedger implements Ledger, Snapshotting {
   }
 
   status(): LedgerStatus {
-    const { health, queue, committer } = this.#parts;
-    return { state: health.state, detail: health.detail, pending: queue.pending, size: committer.known.head.size };
+    const { health, queue, followers } = this.#parts;
+    return { state: health.state, detail: health.detail, pending: queue.pending, size: followers.size };
   }
 
   close(): Promise<void> {

@@ -30,7 +30,7 @@ interface Pair {
 /** A TCP proxy before a database that loses what it is told to lose. */
 export class PostgresProxy implements AsyncDisposable {
   readonly #server: Server;
-  readonly #target: number;
+  #target: number;
   readonly #pairs = new Set<Pair>();
   #cut: CutPoint | null = null;
   /** Commits that pass before it is cut. */
@@ -73,6 +73,11 @@ export class PostgresProxy implements AsyncDisposable {
   cutAtCommit(point: CutPoint, nth: number): Promise<void> {
     this.#passing = nth - 1;
     return this.cut(point);
+  }
+
+  /** From now on new connections lead to the database at this port: an address that follows the primary. */
+  lead(target: number): void {
+    this.#target = target;
   }
 
   /** From now on new connections are ended at once. */

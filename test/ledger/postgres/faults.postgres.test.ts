@@ -47,13 +47,14 @@ describe('a connection that is lost', () => {
 
   test('after the commit, and then to a database that is down for a while, is answered when it is up again', async () => {
     const ledger = await replicas.open({ port: proxy.port });
+    await record(ledger, 'first');
     const cut = proxy.cut('after-commit', 'refuse');
     const outcome = ledger.commit(place('h1'));
     await cut;
     await cluster.restart();
     proxy.refuse(false);
-    expect(await outcome).toMatchObject({ committed: true, index: 0 });
-    expect((await ledger.head()).size).toBe(1);
+    expect(await outcome).toMatchObject({ committed: true, index: 1 });
+    expect((await ledger.head()).size).toBe(2);
   });
 
   test('right behind its answer, by a database that restarts, costs a reader nothing', async () => {
@@ -74,6 +75,7 @@ describe('a connection that is lost', () => {
       patienceMs: 1000,
       onStatus: ({ state }) => states.push(state),
     });
+    await record(ledger, 'first');
     const cut = proxy.cut('after-commit', 'refuse');
     const open = ledger.commit(place('h1'));
     await cut;
@@ -85,15 +87,16 @@ describe('a connection that is lost', () => {
     await expect(record(ledger, 'meanwhile')).rejects.toMatchObject({ code: 'ledger_unavailable' });
     await expect(ledger.find('holds', {})).rejects.toMatchObject({ code: 'ledger_unavailable' });
     proxy.refuse(false);
-    await expect.poll(() => ledger.status(), PATIENT).toMatchObject({ state: 'ready', detail: '', size: 1 });
+    await expect.poll(() => ledger.status(), PATIENT).toMatchObject({ state: 'ready', detail: '', size: 2 });
     expect(states).toEqual(['stalled', 'ready']);
     expect(await ledger.find('holds', {})).toHaveLength(1);
-    expect(await record(ledger, 'after')).toMatchObject({ index: 1 });
+    expect(await record(ledger, 'after')).toMatchObject({ index: 2 });
     await expectWhole(ledger, verifier);
   });
 
   test('before the commit, for longer than patience lasts: the change is not made behind its caller’s back', async () => {
     const ledger = await replicas.open({ port: proxy.port, patienceMs: 1000 });
+    await record(ledger, 'first');
     const cut = proxy.cut('before-commit', 'refuse');
     const open = ledger.commit(place('h1'));
     await cut;
@@ -101,7 +104,7 @@ describe('a connection that is lost', () => {
     proxy.refuse(false);
     await expect.poll(() => ledger.status().state, PATIENT).toBe('ready');
     expect(await ledger.find('holds', {})).toEqual([]);
-    expect(await record(ledger, 'after')).toMatchObject({ index: 0 });
+    expect(await record(ledger, 'after')).toMatchObject({ index: 1 });
   });
 
   test('without a word: it is given up, and the change made over another one', async () => {
@@ -174,15 +177,19 @@ describe('a database that ends under load', () => {
   );
 });
 
-test('a database that went back in time ends a replica that knows more, for good', async () => {
-  const ledger = await replicas.open();
+test('a database that went back in time ends every replica that knows more or has heard of more, for good', async () => {
+  const [ledger, listener] = await Promise.all([replicas.open(), replicas.open()]);
   for (const name of ['a', 'b', 'c']) await record(ledger, name);
-  const [place] = await cluster.sql("SELECT datname FROM pg_database WHERE datname LIKE 'ledger_%' ORDER BY oid DESC");
+  await expect.poll(() => listener.status().size, PATIENT).toBe(3);
+  const { database } = replicas.place;
   await cluster.sql(
     `SET search_path = keyturn; DELETE FROM entries WHERE idx = 2; DELETE FROM checkpoints WHERE size = 3;
      UPDATE head SET size = 2, frontier = (SELECT hash FROM tree_nodes WHERE level = 1 AND idx = 0)`,
-    String(place?.['datname']),
+    database,
   );
-  await expect(record(ledger, 'd')).rejects.toMatchObject({ code: 'ledger_unavailable', facts: { state: 'failed' } });
-  expect(ledger.status().detail).toContain('went back');
+  for (const known of [listener, ledger]) {
+    const failed = { code: 'ledger_unavailable', facts: { state: 'failed' } };
+    await expect(record(known, 'd')).rejects.toMatchObject(failed);
+    expect(known.status().detail).toContain('went back');
+  }
 });

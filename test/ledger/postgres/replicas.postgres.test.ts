@@ -106,6 +106,7 @@ describe('what one replica commits', () => {
     await Promise.all(Array.from({ length: 40 }, (_, n) => record(n % 4 === 0 ? other : one, `${n}`)));
     await expect.poll(() => heard.length, PATIENT).toBe(40);
     expect(heard).toEqual(Array.from({ length: 40 }, (_, n) => n));
+    expect(other.status().size).toBe(40);
   });
 
   test('is heard of also after the notification was lost, with its connection', async () => {

@@ -28,6 +28,8 @@ export interface CommitterOptions {
   readonly patienceMs: number;
   /** For one attempt; past it the connection is given up, and another asked what became of it. */
   readonly attemptMs: number;
+  /** The largest size of the log that this process knows of, from its own commits or those of others. */
+  readonly heard: () => number;
   /** The log is known to be durable up to this size. */
   readonly onSize: (size: number) => void;
   /** A batch that callers still wait for is durable. */

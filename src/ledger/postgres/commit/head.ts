@@ -25,21 +25,29 @@ export interface LockedHead {
   readonly now: number;
 }
 
+export interface HeadKnowledge {
+  /** From this process's own transactions. */
+  readonly known: KnownLog;
+  /** The largest size that this process knows of, with no proof yet. */
+  readonly heard: () => number;
+  readonly verifier: LogVerifier;
+  readonly tree: Tree;
+}
+
 /**
  * Begins the transaction and takes the head, so that all that any replica committed before is seen, and nobody commits
  * until this transaction ends. When another replica has moved the head, it must be one that our key signed and whose
  * log continues the one that this process knows.
  * @throws KeyturnError `ledger_corrupt` when it does not.
  */
-export async function lockHead(
-  session: Session,
-  { known, verifier, tree }: { readonly known: KnownLog; readonly verifier: LogVerifier; readonly tree: Tree },
-): Promise<LockedHead> {
+export async function lockHead(session: Session, { known, verifier, tree, heard }: HeadKnowledge): Promise<LockedHead> {
   const [, locked] = await session.together([{ sql: 'BEGIN' }, { sql: LOCK_HEAD }]);
   const row = answered(locked).rows[0];
   assertKnown('that is newer', Number(row?.['needs']), MIGRATIONS.length);
   const end = logEnd(row);
   const now = Number(row?.['now']);
+  // Nobody appends while the lock is held, so what was heard of by now was committed before.
+  assertForward(heard(), end.frontier.size);
   if (isSame(end, known.end)) return { known: { ...known, end }, now };
   const head = await newestCheckpoint(session);
   const { generation } = checkHead(end.frontier, head, verifier);
@@ -51,9 +59,13 @@ function isSame(one: LogEnd, other: LogEnd): boolean {
   return one.frontier.size === other.frontier.size && one.frontier.root().equals(other.frontier.root());
 }
 
+function assertForward(from: number, to: number): void {
+  if (to < from) throw corrupt(`it went back from ${from} entries to ${to}, as after a failover that lost commits`);
+}
+
 async function assertContinues(session: Session, tree: Tree, before: LogEnd, after: LogEnd): Promise<void> {
   const [from, to] = [before.frontier.size, after.frontier.size];
-  if (to < from) throw corrupt(`it went back from ${from} entries to ${to}, as after a failover that lost commits`);
+  assertForward(from, to);
   const run = (query: Parameters<Session['run']>[0]) => session.run(query);
   const path = await tree.prove(run, (nodes) => consistencyPath(nodes, from, to));
   const claim = { from, to, fromRoot: before.frontier.root(), toRoot: after.frontier.root(), path };

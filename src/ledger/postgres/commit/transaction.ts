@@ -39,6 +39,8 @@ export interface TransactionParts {
   /** The log goes on in this generation, or in that of its newest checkpoint when that is later. */
   readonly generation: number;
   readonly tree: Tree;
+  /** The largest size of the log that this process knows of. */
+  readonly heard: () => number;
   /** Where the log is; names the channel on which the commit is announced. */
   readonly schema: string;
   /** In place of the database's clock. */
@@ -68,32 +70,54 @@ export async function attemptBatch(parts: TransactionParts, batch: Batch, before
   const { session, clock } = parts;
   const { known, now: databaseNow } = await lockHead(session, { ...parts, known: before });
   if (batch.sent !== null && (await isCommitted(session, batch))) {
-    await session.run(ROLLBACK);
+    await commit(session);
     return { ...batch.sent, known };
   }
   batch.sent = null;
-  if (!batch.wanted || batch.changes.length === 0) return leave(session, known);
+  if (!batch.wanted || batch.changes.length === 0) {
+    await commit(session);
+    return unchanged(known);
+  }
   const now = clock?.() ?? databaseNow;
   const tail = new LogTail(known.end, now);
   const settled = await settleAll(session, batch.changes, tail, now);
-  if (tail.isEmpty) return { ...(await leave(session, known)), answer: unchangedAnswer(settled, tail) };
+  if (tail.isEmpty) {
+    await session.run(ROLLBACK);
+    return { ...unchanged(known), answer: unchangedAnswer(settled, tail) };
+  }
   const prepared = await prepare(
     { ...parts, generation: Math.max(parts.generation, known.generation) },
     batch,
     tail,
     settled,
   );
-  if (!batch.wanted) return leave(session, known);
+  if (!batch.wanted) {
+    await session.run(ROLLBACK);
+    return unchanged(known);
+  }
   batch.sent = prepared;
-  const { command } = await session.run({ sql: 'COMMIT' });
-  // PostgreSQL answers a COMMIT of a transaction that failed with ROLLBACK, and no error.
-  if (command !== 'COMMIT') throw new KeyturnError('ledger_unavailable', 'The database rolled a commit back.');
+  await commit(session);
   return prepared;
 }
 
+/**
+ * Returns when all that this transaction wrote, or found written by others, is durable on this side and on that of each
+ * synchronous standby. Found is not enough: what a commit waited with for a standby is visible without it once the wait
+ * was cut short, by a restart or by a person. The head's lock is written too, so a commit that appended nothing waits as
+ * well, and for all before it.
+ */
+async function commit(session: Session): Promise<void> {
+  const { warnings } = session;
+  const { command } = await session.run({ sql: 'COMMIT' });
+  // PostgreSQL answers a COMMIT of a transaction that failed with ROLLBACK, and no error.
+  if (command !== 'COMMIT') throw new KeyturnError('ledger_unavailable', 'The database rolled a commit back.');
+  // And one whose wait for a standby was cancelled with COMMIT, and a warning.
+  if (session.warnings === warnings) return;
+  throw new KeyturnError('ledger_unavailable', 'The database committed, and did not wait for its standby.');
+}
+
 /** Nothing was appended; what was learnt about the head is kept. */
-async function leave(session: Session, known: KnownLog): Promise<Prepared> {
-  await session.run(ROLLBACK);
+function unchanged(known: KnownLog): Prepared {
   return { answer: { size: known.head.size, checkpoint: null, results: [] }, known, adopt: () => undefined };
 }
 

@@ -11,6 +11,8 @@ export interface Query {
   readonly values?: readonly unknown[];
 }
 
+/** PostgreSQL, appendix A; the word for it is in the language of the server. */
+const WARNING_CLASS = '01';
 const KEPT_STATEMENTS = 256;
 
 /** One connection that is ours alone. After the first fault of the connection it is over. */
@@ -18,6 +20,7 @@ export class Session {
   readonly #client: Client;
   readonly #names = new Map<string, string>();
   #open = true;
+  #warnings = 0;
   #onLost: (() => void) | undefined;
 
   private constructor(client: Client) {
@@ -31,6 +34,9 @@ export class Session {
     const session = new Session(client);
     client.on('error', () => session.#lost());
     client.on('end', () => session.#lost());
+    client.on('notice', ({ code }) => {
+      if (code?.startsWith(WARNING_CLASS) === true) session.#warnings += 1;
+    });
     try {
       await client.connect();
     } catch (error) {
@@ -42,6 +48,11 @@ export class Session {
 
   get isOpen(): boolean {
     return this.#open;
+  }
+
+  /** How many the server has sent with its answers. */
+  get warnings(): number {
+    return this.#warnings;
   }
 
   /** Called once, when the connection is lost and `destroy` was not what ended it. */
