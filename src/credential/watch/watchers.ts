@@ -17,6 +17,8 @@ export interface WatchersOptions {
 
 /** News is gathered for so long before it is read, milliseconds: a busy log is not read entry by entry. */
 const GATHER_MS = 20;
+/** After a ledger that did not answer: there may be no further news for hours, milliseconds. */
+const AGAIN_MS = 1_000;
 
 /**
  * Who waits for news of credentials. All share one reading of the log: an idle watcher costs its connection alone, and
@@ -100,12 +102,12 @@ export class Watchers {
     }
   }
 
-  #gather(): void {
+  #gather(ms = GATHER_MS): void {
     if (this.#gathering !== null || this.#reading || this.#closed) return;
     this.#gathering = setTimeout(() => {
       this.#gathering = null;
       void this.#readOn();
-    }, GATHER_MS);
+    }, ms);
   }
 
   async #readOn(): Promise<void> {
@@ -115,11 +117,11 @@ export class Watchers {
       this.#tell(await backlog(this.#desk.ledger, this.#read, size));
       this.#read = size;
     } catch {
-      // The same entries are read again with the next news.
-    } finally {
-      this.#reading = false;
-      if (this.#size > size) this.#gather();
+      // The same entries are read again.
     }
+    this.#reading = false;
+    if (this.#read < size) this.#gather(AGAIN_MS);
+    else if (this.#size > size) this.#gather();
   }
 
   #tell(events: readonly WatchEvent[]): void {

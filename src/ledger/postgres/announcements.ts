@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Query, Session } from './connection/session.ts';
+import { type Query, type Session, within } from './connection/session.ts';
 
 /** A lost notification costs at most this, milliseconds. */
 const LOOK_EVERY_MS = 2000;
@@ -18,6 +18,8 @@ export function announce(schema: string, size: number): Query {
 export interface AnnouncementsOptions {
   readonly schema: string;
   readonly connect: () => Promise<Session>;
+  /** A connection that is silent for longer than this when it is asked is given up for another, milliseconds. */
+  readonly limitMs: number;
   /** The tree has this size, or had it. */
   readonly onSize: (size: number) => void;
 }
@@ -59,7 +61,8 @@ export class Announcements {
     this.#session = session;
     if (this.#closed.signal.aborted) return;
     session.onNotification(() => void this.#look(session));
-    await session.run({ sql: `LISTEN ${channelOf(this.#options.schema)}` });
+    const { schema, limitMs } = this.#options;
+    await within(session, limitMs, () => session.run({ sql: `LISTEN ${channelOf(schema)}` }));
     while (session.isOpen && !this.#closed.signal.aborted) {
       await this.#look(session);
       await this.#pause(LOOK_EVERY_MS);
@@ -74,8 +77,10 @@ export class Announcements {
     try {
       while (this.#again) {
         this.#again = false;
-        const { rows } = await session.run({ sql: 'SELECT size FROM head WHERE id = 1' });
-        this.#options.onSize(Number(rows[0]?.['size'] ?? 0));
+        const { onSize, limitMs } = this.#options;
+        const asked = () => session.run({ sql: 'SELECT size FROM head WHERE id = 1' });
+        const { rows } = await within(session, limitMs, asked);
+        onSize(Number(rows[0]?.['size'] ?? 0));
       }
     } catch {
       session.destroy();

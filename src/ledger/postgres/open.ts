@@ -100,6 +100,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
   const announcements = new Announcements({
     schema,
     connect: () => Session.open(readingConfig(place, attemptMs, attemptMs)),
+    limitMs: attemptMs,
     onSize: (size) => followers.advance(size),
   });
   const fences = new Fences({ schema, connect: () => fencingSession(place, attemptMs) });

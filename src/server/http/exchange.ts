@@ -9,6 +9,7 @@ import type { TokenBook } from '../../credential/token-book.ts';
 import type { ServerLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { StrangerLog } from '../stranger-log.ts';
+import { sendPieces } from './pieces.ts';
 import { isInside, problemOf } from './problem.ts';
 import { readBody, wipeBody } from './read-body.ts';
 import { type Answer, JSON_TYPE, type Parsed, type Route } from './route.ts';
@@ -191,26 +192,6 @@ function forgetToken({ headers, headersDistinct, rawHeaders }: IncomingMessage):
   delete headers.authorization;
   delete headersDistinct['authorization'];
   rawHeaders.fill('');
-}
-
-async function sendPieces(response: ServerResponse, lines: AsyncIterable<string | Buffer>): Promise<void> {
-  for await (const line of lines) {
-    if (response.destroyed) return;
-    if (!response.write(line)) await drained(response);
-  }
-  response.end();
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done);
-      response.off('close', done);
-      resolve();
-    };
-    response.on('drain', done);
-    response.on('close', done);
-  });
 }
 
 /** Answers with a problem document; returns its code. Once an answer has begun it can only be cut off. */

@@ -49,7 +49,7 @@ export class PostgresProxy implements AsyncDisposable {
   }
 
   static async start(target: number): Promise<PostgresProxy> {
-    const server = createServer().listen(0, '127.0.0.1');
+    const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new PostgresProxy(server, target);
   }
@@ -136,6 +136,10 @@ export class PostgresProxy implements AsyncDisposable {
       else if (this.#dismissing && data.subarray(-READY.length).equals(READY)) {
         client.end(Buffer.concat([data, dismissal()]));
       } else client.write(data);
+    });
+    client.on('end', () => {
+      // Silent, it does not answer a goodbye either.
+      if (!this.#silent) client.end();
     });
     client.on('close', () => {
       this.#onLost?.();

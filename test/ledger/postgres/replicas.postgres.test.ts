@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { verifyReceipt } from '../../../src/audit/receipt.ts';
 import type { Change, Check } from '../../../src/ledger/change.ts';
@@ -122,6 +123,20 @@ describe('what one replica commits', () => {
     await expect.poll(heard, PATIENT).toBe(2);
   });
 
+  test('is heard of also after the connection went silent, with nobody to say so', async () => {
+    await using proxy = await PostgresProxy.start(cluster.port);
+    const behind = await replicas.open({ port: proxy.port, patienceMs: 2000 });
+    const heard = heardBy(behind);
+    await record(one, 'first');
+    await expect.poll(heard, PATIENT).toBe(1);
+    proxy.silence(true);
+    await record(one, 'unheard');
+    // It looks every two seconds, whether or not it was told.
+    await pause(3000);
+    proxy.silence(false);
+    await expect.poll(heard, PATIENT).toBe(2);
+  });
+
   test('is not made up by a notification of somebody else', async () => {
     const heard = heardBy(other);
     const { database } = replicas.place;
@@ -150,6 +165,16 @@ describe('a fence between replicas', () => {
     leave.resolve();
     await inside;
   });
+});
+
+test('a fence is left also when its connection went silent', async () => {
+  await using proxy = await PostgresProxy.start(cluster.port);
+  const holder = await replicas.open({ port: proxy.port });
+  const work = async () => {
+    proxy.silence(true);
+    return 'done';
+  };
+  expect(await holder.withFence(['chores'], 'wait', work)).toEqual({ ran: true, value: 'done' });
 });
 
 const notHeld: Check = { rule: 'hold-on-version', table: 'holds', none: { subject: 'a@1', lifted_at: null } };

@@ -104,6 +104,21 @@ describe('a watcher hears', () => {
   });
 });
 
+test('what a ledger did not answer for a moment is told all the same, though nothing more happens', async () => {
+  const watching = await watch();
+  const { ledger } = stage.desk;
+  const entries = ledger.entries.bind(ledger);
+  let failures = 0;
+  ledger.entries = async (query) => {
+    if (failures > 0) return entries(query);
+    failures += 1;
+    throw new Error('the connection was lost');
+  };
+  await stage.companion('x');
+  expect(await watching.next(1)).toEqual(['companion lean/sandbox']);
+  expect(failures).toBe(1);
+});
+
 describe('a watch that was cut goes on where it was', () => {
   test('by its last event, nothing missed and nothing twice', async () => {
     const first = await watch();

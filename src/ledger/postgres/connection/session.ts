@@ -11,6 +11,7 @@ export interface Query {
   readonly values?: readonly unknown[];
 }
 
+const END_MS = 1000;
 /** PostgreSQL, appendix A; the word for it is in the language of the server. */
 const WARNING_CLASS = '01';
 const KEPT_STATEMENTS = 256;
@@ -84,10 +85,13 @@ export class Session {
     destroySocket(this.#client);
   }
 
+  /** In good order; one that does not answer is given up after a second. */
   async end(): Promise<void> {
     this.#onLost = undefined;
     this.#open = false;
+    const timer = setTimeout(() => destroySocket(this.#client), END_MS);
     await this.#client.end().catch(() => undefined);
+    clearTimeout(timer);
   }
 
   /** Shapes repeat: a statement with a name is parsed and planned once a connection. */
