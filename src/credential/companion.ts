@@ -9,6 +9,7 @@ import type { Caller } from './caller.ts';
 import type { Desk } from './desk.ts';
 import { storesNotHeld } from './hold/checks.ts';
 import { refused } from './refusal.ts';
+import { inTurn } from './store/in-turn.ts';
 import { namedStore } from './store/named-store.ts';
 import { credentialPlace, storePlace } from './store/store-queue.ts';
 import { attested } from './version/settle.ts';
@@ -40,11 +41,11 @@ export async function setCompanion(
   const authority = await authorise(desk, caller, 'companion:write', credential);
   refuseUnfit(target.name, secret);
   const store = namedStore(desk, target.store);
-  return desk.storeQueue.run([storePlace(store.name), credentialPlace(credential)], async () => {
-    const row = await pendingRow(desk, { credential, name: target.name, store: store.name, length: secret.length });
-    await recordIntent(desk, caller, authority, row);
+  return inTurn(desk, [storePlace(store.name), credentialPlace(credential)], async (own) => {
+    const row = await pendingRow(own, { credential, name: target.name, store: store.name, length: secret.length });
+    await recordIntent(own, caller, authority, row);
     await store.write(row.record, secret);
-    const entry = await finishCompanion(desk, caller.principal.id, row, caller.request);
+    const entry = await finishCompanion(own, caller.principal.id, row, caller.request);
     return { credential, name: row.name, generation: row.generation, entry };
   });
 }
@@ -150,10 +151,10 @@ async function finishCompanion(desk: Desk, actor: string, row: CompanionRow, req
  */
 export async function settleCompanions(desk: Desk): Promise<void> {
   for (const store of desk.stores.values()) {
-    await desk.storeQueue.run([storePlace(store.name)], async () => {
+    await inTurn(desk, [storePlace(store.name)], async (own) => {
       const where = { state: 'pending', store: store.name } as const;
-      for (const row of await desk.ledger.find('companions', where, { orderBy: 'generation' })) {
-        await settleOne(desk, store, row);
+      for (const row of await own.ledger.find('companions', where, { orderBy: 'generation' })) {
+        await settleOne(own, store, row);
       }
     });
   }

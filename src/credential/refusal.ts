@@ -39,6 +39,11 @@ const MEANINGS: Readonly<Record<string, { code: ErrorCode; message: string; fix:
     message: 'The version is not in a state that allows this.',
     fix: 'See its state: keyturn credential show.',
   },
+  'fenced-off': {
+    code: 'conflict',
+    message: 'This server lost its connection to the ledger in the middle of this, and another one took the turn.',
+    fix: 'What was begun is settled within seconds. See what became of it, then try again.',
+  },
   'rotation-moved-on': {
     code: 'conflict',
     message: 'The rotation moved on while the request was decided.',

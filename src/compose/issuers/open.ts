@@ -1,5 +1,6 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { Desk } from '../../credential/desk.ts';
+import { inTurn } from '../../credential/store/in-turn.ts';
 import { storePlace } from '../../credential/store/store-queue.ts';
 import { attested } from '../../credential/version/settle.ts';
 import type { IssuerDriver } from '../../issuer/driver.ts';
@@ -56,7 +57,7 @@ function homeIn({ desk }: IssuerSurroundings, store: string | null): AuthorityHo
     clock: desk.clock,
     stores: desk.stores,
     store: store ?? desk.defaultStore.name,
-    inTurn: (name, effect) => desk.storeQueue.run([storePlace(name)], effect),
+    inTurn: (name, effect) => inTurn(desk, [storePlace(name)], ({ ledger }) => effect(ledger)),
     attested: (name) => attested(desk, name),
   };
 }

@@ -7,6 +7,7 @@ import type { Desk } from '../desk.ts';
 import { storesNotHeld } from '../hold/checks.ts';
 import { refused } from '../refusal.ts';
 import { attested } from '../version/settle.ts';
+import { inTurn } from './in-turn.ts';
 import { compareCopy, isKept, ownerFacts, ownerOf, unnamedIn } from './owner.ts';
 import { finishDestroying, placesOf, settled, storeNamed } from './settle-moves.ts';
 
@@ -33,15 +34,15 @@ export async function listLeftovers(desk: Desk, caller: Caller, store?: string):
 export async function destroyLeftover(desk: Desk, caller: Caller, id: string): Promise<Destroyed> {
   const authority = await authorise(desk, caller, 'store:migrate', null);
   const first = await findMove(desk, id);
-  return desk.storeQueue.run(placesOf(first), async () => {
-    const move = await findMove(desk, id);
+  return inTurn(desk, placesOf(first), async (own) => {
+    const move = await findMove(own, id);
     const { record, source } = move;
     if (move.state !== 'destroying') {
       if (move.state !== 'left') throw notLeft(move);
-      await refuseUnlessWhole(desk, move);
-      await recordIntent(desk, caller, authority.checks, move);
+      await refuseUnlessWhole(own, move);
+      await recordIntent(own, caller, authority.checks, move);
     }
-    const entry = await finishDestroying(desk, caller.principal.id, move, caller.request);
+    const entry = await finishDestroying(own, caller.principal.id, move, caller.request);
     return { record, store: source, entry };
   });
 }

@@ -7,6 +7,7 @@ import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { ownerNotHeld, storesNotHeld } from '../hold/checks.ts';
 import { refused } from '../refusal.ts';
+import { inTurnWhere } from './in-turn.ts';
 import { namedStore } from './named-store.ts';
 import { assertSound, isKept, isOf, keptIn, type Owner, ownerFacts, ownerOf } from './owner.ts';
 import { finishMove, OPEN_MOVES, placesOf, settleMove, type Transfer } from './settle-moves.ts';
@@ -41,22 +42,23 @@ export async function moveRecord(desk: Desk, caller: Caller, order: MoveOrder): 
   refuseSame(source, target);
   const { credential } = (await ownerOf(desk, order.record)).row;
   const ordered = [storePlace(source.name), storePlace(target.name), credentialPlace(credential)];
-  return desk.storeQueue.runWhere(
+  return inTurnWhere(
+    desk,
     // A move that was interrupted may have gone elsewhere: it is settled first.
     async () => [...ordered, ...(await openMoves(desk, order.record)).flatMap(placesOf)],
-    async () => {
-      const resumed = await resume(desk, order);
+    async (own) => {
+      const resumed = await resume(own, order);
       if (resumed !== null) return { ...order, credential, ...resumed };
-      const owner = await ownerOf(desk, order.record);
+      const owner = await ownerOf(own, order.record);
       refuseUnfit(owner, source);
-      const move = await recordIntent(desk, caller, authority, { owner, source, target });
+      const move = await recordIntent(own, caller, authority, { owner, source, target });
       try {
         await copy(owner, source, target);
       } catch (error) {
-        if ((await settleMove(desk, move)) !== 'left') throw error;
-        return { ...order, credential, move: move.id, entry: await newestEntry(desk, credential) };
+        if ((await settleMove(own, move)) !== 'left') throw error;
+        return { ...order, credential, move: move.id, entry: await newestEntry(own, credential) };
       }
-      const entry = await finishMove(desk, caller.principal.id, move, owner, caller.request);
+      const entry = await finishMove(own, caller.principal.id, move, owner, caller.request);
       return { ...order, credential, move: move.id, entry };
     },
   );

@@ -8,6 +8,7 @@ import { storesNotHeld } from '../hold/checks.ts';
 import { refused } from '../refusal.ts';
 import { attested } from '../version/settle.ts';
 import { moveVersion } from '../version/states.ts';
+import { inTurn } from './in-turn.ts';
 import { compareCopy, keptIn, type Owner, ownerFacts, ownerOf, putInto } from './owner.ts';
 import { credentialPlace, type Place, storePlace } from './store-queue.ts';
 
@@ -27,9 +28,9 @@ export async function settleMoves(desk: Desk): Promise<void> {
   // A version counts as destroyed when its last copy is.
   const inOrder = [...open.filter(({ target }) => target !== null), ...open.filter(({ target }) => target === null)];
   for (const move of inOrder) {
-    await desk.storeQueue.run(placesOf(move), async () => {
-      const [now] = await desk.ledger.find('moves', { id: move.id, state: { in: OPEN_MOVES } });
-      if (now !== undefined) await settleMove(desk, now);
+    await inTurn(desk, placesOf(move), async (own) => {
+      const [now] = await own.ledger.find('moves', { id: move.id, state: { in: OPEN_MOVES } });
+      if (now !== undefined) await settleMove(own, now);
     });
   }
 }

@@ -1,4 +1,5 @@
 import { KeyturnError } from '../../core/errors.ts';
+import type { Fence } from '../../ledger/fence.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 
 /**
@@ -15,8 +16,11 @@ export class StoreQueue {
     this.#ledger = ledger;
   }
 
-  /** Waits for every effect before it that has one of these places in common, and keeps those after it waiting. */
-  run<T>(places: readonly Place[], effect: () => Promise<T>): Promise<T> {
+  /**
+   * Waits for every effect before it that has one of these places in common, and keeps those after it waiting. What is
+   * committed with the fence's checks counts only while the turn is its own.
+   */
+  run<T>(places: readonly Place[], effect: (fence: Fence) => Promise<T>): Promise<T> {
     // All places are taken in one step, so that no two effects wait for each other.
     const tails = places.map((place) => this.#tails.get(place) ?? Promise.resolve());
     const mine = Promise.all(tails).then(() => this.#fenced(places, effect));
@@ -30,19 +34,19 @@ export class StoreQueue {
   }
 
   /** As `run`, of an effect whose places may have become others when its turn comes: then it waits for those as well. */
-  async runWhere<T>(places: () => Promise<readonly Place[]>, effect: () => Promise<T>): Promise<T> {
+  async runWhere<T>(places: () => Promise<readonly Place[]>, effect: (fence: Fence) => Promise<T>): Promise<T> {
     for (;;) {
       const taken = [...new Set(await places())];
-      const done = await this.run(taken, async () => {
+      const done = await this.run(taken, async (fence) => {
         const needed = await places();
-        return needed.every((place) => taken.includes(place)) ? { value: await effect() } : null;
+        return needed.every((place) => taken.includes(place)) ? { value: await effect(fence) } : null;
       });
       if (done !== null) return done.value;
     }
   }
 
-  async #fenced<T>(places: readonly Place[], effect: () => Promise<T>): Promise<T> {
-    if (this.#ledger === undefined) return effect();
+  async #fenced<T>(places: readonly Place[], effect: (fence: Fence) => Promise<T>): Promise<T> {
+    if (this.#ledger === undefined) return effect({ checks: [] });
     const fenced = await this.#ledger.withFence(places, 'wait', effect);
     if (fenced.ran) return fenced.value;
     throw new KeyturnError('internal', 'A fence was waited for and not entered.');

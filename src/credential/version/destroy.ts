@@ -9,6 +9,7 @@ import type { Desk } from '../desk.ts';
 import { ownerNotHeld, storesNotHeld } from '../hold/checks.ts';
 import { type Mandate, mandateOf } from '../mandate.ts';
 import { refused } from '../refusal.ts';
+import { inTurnWhere } from '../store/in-turn.ts';
 import { finishDestroying, OPEN_MOVES, settled, storeNamed } from '../store/settle-moves.ts';
 import { credentialPlace, type Place, storePlace } from '../store/store-queue.ts';
 import { findVersion } from './promote.ts';
@@ -51,10 +52,10 @@ export async function destroyFor(
   version: number,
 ): Promise<VersionDestroyed> {
   const places = async () => placesOfVersion(desk, await findVersion(desk, credential, version));
-  return desk.storeQueue.runWhere(places, async () => {
-    const moves = await destruction(desk, mandate, await findVersion(desk, credential, version));
+  return inTurnWhere(desk, places, async (own) => {
+    const moves = await destruction(own, mandate, await findVersion(own, credential, version));
     let entry = 0;
-    for (const move of moves) entry = await finishDestroying(desk, mandate.actor, move, mandate.request);
+    for (const move of moves) entry = await finishDestroying(own, mandate.actor, move, mandate.request);
     return { credential, version, stores: moves.map(({ source }) => source), entry };
   });
 }

@@ -14,6 +14,7 @@ import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { storesNotHeld } from '../hold/checks.ts';
 import { refused } from '../refusal.ts';
+import { inTurn } from '../store/in-turn.ts';
 import { namedStore } from '../store/named-store.ts';
 import { credentialPlace, storePlace } from '../store/store-queue.ts';
 import { confirmEnvironment, issuerChainFor } from './issuer-chain.ts';
@@ -59,11 +60,11 @@ export async function importVersion(desk: Desk, caller: Caller, request: ImportR
   const upload = await readUpload(request.files, request.password);
   try {
     // In one turn with the write: what the first import pins is what the next one beside it is judged by.
-    return await desk.storeQueue.run([storePlace(store.name), credentialPlace(credential)], async () => {
-      const { judgement, key } = await judge(desk, credential, upload, request);
-      await refuseKnownKey(desk, key.spki);
-      const custody = custodyRecord(desk, caller, upload, judgement, request);
-      const row = await recordIntent(desk, caller, authority, {
+    return await inTurn(desk, [storePlace(store.name), credentialPlace(credential)], async (own) => {
+      const { judgement, key } = await judge(own, credential, upload, request);
+      await refuseKnownKey(own, key.spki);
+      const custody = custodyRecord(own, caller, upload, judgement, request);
+      const row = await recordIntent(own, caller, authority, {
         credential,
         store: store.name,
         key,
@@ -71,7 +72,7 @@ export async function importVersion(desk: Desk, caller: Caller, request: ImportR
         custody,
       });
       await store.write(row.record, key.pkcs8);
-      const { state, entry } = await finishPending(desk, caller.principal.id, row, caller.request);
+      const { state, entry } = await finishPending(own, caller.principal.id, row, caller.request);
       return { credential, version: row.version, state, custody, warnings: judgement.warnings, entry };
     });
   } finally {

@@ -7,6 +7,7 @@ import type { VersionRow } from '../../ledger/tables.ts';
 import { spkiOfPkcs8 } from '../../x509/private-key.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
+import { inTurn } from '../store/in-turn.ts';
 import { storePlace } from '../store/store-queue.ts';
 import { moveVersion } from './states.ts';
 
@@ -18,10 +19,10 @@ import { moveVersion } from './states.ts';
 export async function settlePending(desk: Desk): Promise<{ settled: number; left: number }> {
   const total = { settled: 0, left: 0 };
   for (const store of desk.stores.values()) {
-    await desk.storeQueue.run([storePlace(store.name)], async () => {
+    await inTurn(desk, [storePlace(store.name)], async (own) => {
       // Read in turn, so that a write under way is over: what is pending now was interrupted.
-      for (const row of await desk.ledger.find('versions', { state: 'pending', store: store.name })) {
-        const settled = await settleOne(desk, store, row);
+      for (const row of await own.ledger.find('versions', { state: 'pending', store: store.name })) {
+        const settled = await settleOne(own, store, row);
         total[settled ? 'settled' : 'left'] += 1;
       }
     });

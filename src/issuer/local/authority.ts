@@ -23,9 +23,10 @@ export async function theAuthority(home: AuthorityHome, settings: LocalSettings)
   const known = await newest(home, settings.name);
   if (known?.state === 'current') return known;
   try {
-    return await home.inTurn(known?.store ?? home.store, async () => {
-      const row = (await newest(home, settings.name)) ?? (await intend(home, settings.name));
-      return row.state === 'current' ? row : await finish(home, settings, row);
+    return await home.inTurn(known?.store ?? home.store, async (ledger) => {
+      const own = { ...home, ledger };
+      const row = (await newest(own, settings.name)) ?? (await intend(own, settings.name));
+      return row.state === 'current' ? row : await finish(own, settings, row);
     });
   } catch (error) {
     throw nothingIssued(error, settings.name);

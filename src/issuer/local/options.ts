@@ -10,8 +10,11 @@ export interface AuthorityHome {
   readonly stores: ReadonlyMap<string, KeyStore>;
   /** Name of the store that takes a new key; one that is there stays where it is. */
   readonly store: string;
-  /** Runs an effect on that store in turn with all others on it, over all servers of the ledger. */
-  readonly inTurn: <T>(store: string, effect: () => Promise<T>) => Promise<T>;
+  /**
+   * Runs an effect on that store in turn with all others on it, over all servers of the ledger. What it commits through
+   * the ledger that it is given counts only while the turn is its own.
+   */
+  readonly inTurn: <T>(store: string, effect: (own: Ledger) => Promise<T>) => Promise<T>;
   /** Writes that make known to the ledger what the store holds after the effect; to be committed within the turn. */
   readonly attested: (store: string) => Promise<readonly Write[]>;
 }

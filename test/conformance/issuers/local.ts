@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../src/core/clock.ts';
+import { underFence } from '../../../src/credential/store/in-turn.ts';
 import { StoreQueue, storePlace } from '../../../src/credential/store/store-queue.ts';
 import { isPublishing } from '../../../src/issuer/driver.ts';
 import type { AuthorityHome } from '../../../src/issuer/local/options.ts';
@@ -27,7 +28,7 @@ export async function makeAuthorityHome(): Promise<AuthorityHome & { readonly re
     clock: systemClock,
     stores: new Map([[store.name, store]]),
     store: store.name,
-    inTurn: (name, effect) => queue.run([storePlace(name)], effect),
+    inTurn: (name, effect) => queue.run([storePlace(name)], (fence) => effect(underFence(ledger, fence))),
     attested: async () => {
       const state = await store.attest();
       return state === null ? [] : [{ put: 'stores', row: { store: store.name, ...state } }];

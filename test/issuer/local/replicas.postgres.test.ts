@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
+import { underFence } from '../../../src/credential/store/in-turn.ts';
 import { StoreQueue, storePlace } from '../../../src/credential/store/store-queue.ts';
 import type { IssuerDriver, Publishing } from '../../../src/issuer/driver.ts';
 import { type Issued, Issuer } from '../../../src/issuer/issuer.ts';
@@ -37,7 +38,7 @@ beforeEach(async () => {
         clock: systemClock,
         stores: new Map([['shared', new KeyStore('shared', keys)]]),
         store: 'shared',
-        inTurn: (name, effect) => queue.run([storePlace(name)], effect),
+        inTurn: (name, effect) => queue.run([storePlace(name)], (fence) => effect(underFence(ledger, fence))),
         attested: async () => [],
       },
     });

@@ -7,6 +7,7 @@ import { nextVersion } from '../../../credential/version/numbers.ts';
 import { attested } from '../../../credential/version/settle.ts';
 import type { KeyStore } from '../../../keystore/keystore.ts';
 import { versionRecord } from '../../../keystore/record-name.ts';
+import type { Fence } from '../../../ledger/fence.ts';
 import type { Ledger } from '../../../ledger/ledger.ts';
 import { spkiOfPkcs8 } from '../../../x509/private-key.ts';
 import { type NewKey, newPrivateKey } from '../../../x509/request/new-key.ts';
@@ -23,8 +24,8 @@ export const makeKey: StepHandler = async (context) => {
     // Nothing goes into a store that is frozen, nor out of it.
     if (desk.holds.isHeld('store', store.name))
       return wait(`The key store ${store.name} is frozen.`, context.pace.lookMs);
-    return await desk.storeQueue.run([storePlace(store.name), credentialPlace(row.credential)], async () => {
-      const { version, record } = await placeOf(context, store);
+    return await desk.storeQueue.run([storePlace(store.name), credentialPlace(row.credential)], async (fence) => {
+      const { version, record } = await placeOf(context, store, fence);
       const { algorithm } = context.environment.lifecycle.issuance.request;
       const spki = (await fingerprintOf(store, record)) ?? (await make(store, record, algorithm));
       context.point('make-key:written');
@@ -48,14 +49,14 @@ export const makeKey: StepHandler = async (context) => {
  * Number and record of the new version, on record before anything is written. Taken in the credential's turn, as an
  * import takes its own.
  */
-async function placeOf({ desk, row, journal }: StepContext, store: KeyStore) {
+async function placeOf({ desk, row, journal }: StepContext, store: KeyStore, turn: Fence) {
   const { version, record } = row;
   if (version !== null && record !== null) return { version, record };
   const number = await freeNumber(desk.ledger, row.credential, store);
   const place = { version: number, record: versionRecord(row.credential, number), store: store.name };
   await journal.note('version.key-intended', {
     set: place,
-    checks: storesNotHeld(place.store),
+    checks: [...turn.checks, ...storesNotHeld(place.store)],
     entry: { kind: 'version.key-intended', version: number, data: { store: place.store, record: place.record } },
   });
   return place;

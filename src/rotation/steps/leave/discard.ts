@@ -95,11 +95,11 @@ async function discardKey(context: StepContext) {
   if (record === null || name === null) return next();
   const maybe = facts.requestedAt === undefined ? [] : await revokeIssued(context);
   const store = storeNamed(desk, name);
-  return desk.storeQueue.run([storePlace(name), credentialPlace(row.credential)], async () => {
+  return desk.storeQueue.run([storePlace(name), credentialPlace(row.credential)], async ({ checks }) => {
     // Interrupted after this, nobody asks the issuer again: so what is left to a person is on record with it.
     // From here on the ledger knows the store without it, and a record whose fingerprint is not known is explained.
     const without = await attested(desk, name, [record]);
-    await journal.note('version.key-destroy-intended', { set: { spki: null }, writes: [...without, ...maybe] });
+    await journal.note('version.key-destroy-intended', { checks, set: { spki: null }, writes: [...without, ...maybe] });
     await store.destroy(record);
     context.point('discard:destroyed');
     return next({
