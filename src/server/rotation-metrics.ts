@@ -5,6 +5,7 @@ import type { RotationRow, TaskRow } from '../ledger/tables.ts';
 import { lifetimeLeft } from '../rotation/due/expiry-warning.ts';
 import { type DueSummary, SPANS_DAYS } from '../rotation/due/starter.ts';
 import { factsOf } from '../rotation/workflow/facts.ts';
+import { watchOutages } from './rotation-counters.ts';
 
 /** Rows read for a scrape: what is under way, and what people have to do. */
 const MOST = 10_000;
@@ -23,6 +24,7 @@ export function watchRotations(registry: Registry, desk: Desk, summary: () => Pr
   watchOpen(registry, desk);
   watchTasks(registry, desk);
   watchEnds(registry, desk.ledger);
+  watchOutages(registry, desk.ledger);
   watchDue(registry, summary);
   watchLifetimes(registry, desk, summary);
 }

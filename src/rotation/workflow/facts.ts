@@ -28,6 +28,18 @@ export interface Revocation {
   readonly reasonKept: boolean;
 }
 
+/** Where one certificate may live: how long clients were refused. */
+export interface Outage {
+  /** The first refusal, and when the last client had the new version and was accepted. */
+  readonly from: number;
+  readonly to: number;
+  readonly ms: number;
+  /** Who saw the first refusal: a principal, or `probe`. */
+  readonly by: string;
+  /** Leases that moved while it lasted. */
+  readonly clients: number;
+}
+
 export interface Waiver {
   readonly what: 'canary' | 'drain' | 'proof' | 'holder';
   /** For a holder: whose copy. */
@@ -58,6 +70,8 @@ export interface Facts {
   readonly canary?: Seen;
   readonly promotedAt?: number;
   readonly drainedAt?: number;
+  /** Absent where nobody was seen to be refused. */
+  readonly outage?: Outage;
   /** The old certificate, before anybody was asked to revoke it. */
   readonly control?: Seen;
   readonly revocation?: Revocation;

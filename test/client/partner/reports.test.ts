@@ -10,13 +10,19 @@ const HANGING: Record<string, (scene: Scene) => () => Promise<unknown>> = {
   fetch: ({ credential, partner }) => {
     const abort = new AbortController();
     const running = credential.fetch(`${partner.url}/hang`, { signal: abort.signal }).catch(() => {});
-    return () => (abort.abort(), running);
+    return () => {
+      abort.abort();
+      return running;
+    };
   },
   undici: ({ credential, partner }) => {
     const abort = new AbortController();
     const how = { dispatcher: credential.dispatcher(undici), signal: abort.signal };
     const running = undici.request(`${partner.url}/hang`, how).catch(() => {});
-    return () => (abort.abort(), running);
+    return () => {
+      abort.abort();
+      return running;
+    };
   },
 };
 

@@ -67,6 +67,7 @@ export function rotationLines(rotation: Rotation): string[] {
     ['asked by', `${rotation.askedBy}: ${rotation.reason}`],
     ...seenLines('canary', found['canary']),
     ...seenLines('control', found['control']),
+    ...outageLine(found),
     ...provenLine(found),
     ...(rotation.endedAt === null ? [] : ([['ended', rotation.endedAt]] as const)),
   ]);
@@ -80,6 +81,13 @@ function seenLines(name: string, value: unknown): [string, string][] {
   if (value === undefined) return [];
   const { verdict, detail, at } = value as Seen;
   return [[name, `${verdict} at ${new Date(at).toISOString()}. ${detail}`]];
+}
+
+function outageLine({ outage }: Rotation['found']): [string, string][] {
+  if (outage === undefined) return [];
+  const { from, ms, by, clients } = outage as { from: number; ms: number; by: string; clients: number };
+  const first = `first refusal at ${new Date(from).toISOString()}, seen by ${by}`;
+  return [['outage', `${(ms / 1000).toFixed(1)} s: ${first}; ${clients} leases moved since`]];
 }
 
 function provenLine({ provenAt }: Rotation['found']): [string, string][] {

@@ -6,6 +6,7 @@ import type { VersionRow } from '../../../ledger/tables.ts';
 import { type Facts, waiverOf } from '../../workflow/facts.ts';
 import { halt, leaving, next, type StepHandler, wait } from '../../workflow/step.ts';
 import { holdersOf, liveOn } from './holders.ts';
+import { outageOf } from './outage.ts';
 
 /**
  * Until nobody uses the version that leaves: no live lease on it, and the longest request since the end of the last one
@@ -38,14 +39,21 @@ export const drain: StepHandler = async (context) => {
         )
       : wait(`No lease is left on version ${number}; requests under way may take until their end.`, left);
   }
+  const outage = facts.way.live === 1 && row.state !== 'undoing' ? await outageOf(desk, row, facts) : null;
   return next({
-    facts: { drainedAt: now() },
+    facts: { drainedAt: now(), ...(outage === null ? {} : { outage }) },
     checks: waived ? [] : [{ rule: 'leases-live', table: 'leases', none: liveOn(version, now()) }],
     writes: [moveVersion(version, 'retired', now())],
     entry: {
       kind: 'version.retired',
       version: version.version,
-      data: { spki: version.spki, from: version.state, liveLeases: live.length, done: row.step },
+      data: {
+        spki: version.spki,
+        from: version.state,
+        liveLeases: live.length,
+        done: row.step,
+        ...(outage === null ? {} : { outage: { ...outage } }),
+      },
     },
   });
 };
