@@ -27,6 +27,8 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '7' },
     /** Of one round. */
     seconds: { type: 'string', default: '3' },
+    /** Of load on each before anything is measured: a server that has run for a while, its code compiled. */
+    'warm-up': { type: 'string', default: '20' },
     connections: { type: 'string', default: '1,16,64' },
     /** A new connection for each request: rounds of this kind. */
     'fresh-rounds': { type: 'string', default: '3' },
@@ -62,6 +64,7 @@ await using cleanUp = new AsyncDisposableStack();
 cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
 
 const { keyturns, all } = await startAll();
+await warmUp({ connections: 64, seconds: Number(options['warm-up']), fresh: false, planFile });
 for (const connections of options.connections.split(',').map(Number)) await compare(connections);
 if (freshRounds > 0) await compareFresh();
 await showMemory('after these rounds');

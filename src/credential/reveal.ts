@@ -11,7 +11,7 @@ import type { Caller } from './caller.ts';
 import type { Desk } from './desk.ts';
 import { noHolds } from './hold/checks.ts';
 import { seal, touchedBy } from './lease/grant.ts';
-import { disposeAll, readMaterial } from './lease/material.ts';
+import { readMaterial } from './lease/material.ts';
 import { refused } from './refusal.ts';
 import { findVersion } from './version/promote.ts';
 
@@ -45,49 +45,45 @@ export async function reveal(desk: Desk, caller: Caller, request: RevealRequest)
     });
   }
   const sealer = AnswerSealer.to(request.hpkePublicKey);
-  const secrets = await readMaterial(desk, version, []);
-  try {
-    const now = desk.clock.now();
-    const touched = touchedBy(caller, version, []);
-    const outcome = await desk.ledger.commit({
-      checks: [
-        ...authority.checks,
-        {
-          rule: 'version-state',
-          table: 'versions',
-          some: { credential, version: version.version, state: version.state, store: version.store },
-        },
-        ...noHolds(touched),
-      ],
-      entry: {
-        kind: 'key.revealed',
-        actor: caller.principal.id,
-        request: caller.request,
-        credential,
-        version: version.version,
-        data: {
-          spki: version.spki,
-          reason: request.reason,
-          grant: authority.decision.rule,
-          token: caller.token.id,
-          host: caller.host,
-          client: createHash('sha256').update(request.hpkePublicKey).digest('hex'),
-        },
+  using material = await readMaterial(desk, version, []);
+  const now = desk.clock.now();
+  const touched = touchedBy(caller, version, []);
+  const outcome = await desk.ledger.commit({
+    checks: [
+      ...authority.checks,
+      {
+        rule: 'version-state',
+        table: 'versions',
+        some: { credential, version: version.version, state: version.state, store: version.store },
       },
-      refusal: denial(caller, 'credential:reveal', credential, 'at-commit', { version: version.version }),
-      receipt: { seen: 0 },
-    });
-    if (!outcome.committed) throw refused(outcome.rule);
-    if (outcome.receipt === null) throw new KeyturnError('internal', 'The ledger gave no receipt.');
-    desk.holds.refuse(touched);
-    const row = { id: caller.request, credential, version: version.version, expires_at: now };
-    return {
-      version,
-      expiresAt: timestamp(now),
-      sealed: seal(sealer, row, version, secrets),
-      receipt: outcome.receipt,
-    };
-  } finally {
-    disposeAll(secrets);
-  }
+      ...noHolds(touched),
+    ],
+    entry: {
+      kind: 'key.revealed',
+      actor: caller.principal.id,
+      request: caller.request,
+      credential,
+      version: version.version,
+      data: {
+        spki: version.spki,
+        reason: request.reason,
+        grant: authority.decision.rule,
+        token: caller.token.id,
+        host: caller.host,
+        client: createHash('sha256').update(request.hpkePublicKey).digest('hex'),
+      },
+    },
+    refusal: denial(caller, 'credential:reveal', credential, 'at-commit', { version: version.version }),
+    receipt: { seen: 0 },
+  });
+  if (!outcome.committed) throw refused(outcome.rule);
+  if (outcome.receipt === null) throw new KeyturnError('internal', 'The ledger gave no receipt.');
+  desk.holds.refuse(touched);
+  const row = { id: caller.request, credential, version: version.version, expires_at: now };
+  return {
+    version,
+    expiresAt: timestamp(now),
+    sealed: seal(sealer, row, version, material.secrets()),
+    receipt: outcome.receipt,
+  };
 }

@@ -13,14 +13,14 @@ export interface CheckpointFileOptions {
    * into: clients that saw the lost entries will still raise an alarm. Default false.
    */
   readonly acceptRollback?: boolean;
-  /** Between two writes, milliseconds. Default 50. */
+  /** Between two writes, milliseconds. Default 250. */
   readonly pauseMs?: number;
   /** A write failed; releases go on. The next checkpoint is tried anew, with a new descriptor. */
   readonly onFailure?: (error: KeyturnError) => void;
 }
 
 /** Each write syncs a file and a folder, which would hold up the ledger's own syncs of the same disk. */
-const PAUSE_MS = 50;
+const PAUSE_MS = 250;
 
 type Signed = { readonly note: string; readonly size: number };
 

@@ -16,7 +16,7 @@ import { noHolds } from '../hold/checks.ts';
 import type { Touched } from '../hold/hold-switch.ts';
 import { refused } from '../refusal.ts';
 import { type Lease, type LeaseWish, type ReportedUse, usesOf } from './lease.ts';
-import { disposeAll, readMaterial } from './material.ts';
+import { readMaterial } from './material.ts';
 import { untilGroundHolds } from './moved-ground.ts';
 
 /**
@@ -97,16 +97,12 @@ export async function lend(desk: Desk, caller: Caller, lending: Lending): Promis
   const companions = await currentCompanions(desk, version.credential);
   // Before the record: a public key that nothing can be sealed to gets no lease.
   const sealer = desk.sealers.to(wish.hpkePublicKey, caller.principal.id);
-  const secrets = await readMaterial(desk, version, companions);
-  try {
-    const touched = touchedBy(caller, version, companions);
-    const receipt = await record(desk, caller, lending, row, companions, touched);
-    desk.holds.refuse(touched);
-    const secondsLeft = Math.max(0, Math.floor((row.expires_at - desk.clock.now()) / 1000));
-    return { row, version, secondsLeft, sealed: seal(sealer, row, version, secrets), receipt };
-  } finally {
-    disposeAll(secrets);
-  }
+  using material = await readMaterial(desk, version, companions);
+  const touched = touchedBy(caller, version, companions);
+  const receipt = await record(desk, caller, lending, row, companions, touched);
+  desk.holds.refuse(touched);
+  const secondsLeft = Math.max(0, Math.floor((row.expires_at - desk.clock.now()) / 1000));
+  return { row, version, secondsLeft, sealed: seal(sealer, row, version, material.secrets()), receipt };
 }
 
 function leaseRow(desk: Desk, caller: Caller, { authority, version, wish }: Lending, now: number): LeaseRow {

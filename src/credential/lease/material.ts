@@ -14,6 +14,12 @@ export function companionSecretName(companion: string): string {
   return `companion/${companion}`;
 }
 
+/** What a lease lends, read before it is recorded, so that none is recorded of a key that can't be had. */
+export interface Material extends Disposable {
+  /** For use at once, and not to be kept: they may be wiped at the end of this turn of the event loop. */
+  secrets(): readonly NamedSecret[];
+}
+
 /**
  * A version's key and its credential's companions, read from their stores. The caller disposes of them all.
  * @throws KeyturnError `keystore_unavailable`, `keystore_corrupt`, `not_found` if a record is gone.
@@ -22,12 +28,23 @@ export async function readMaterial(
   desk: Desk,
   version: VersionRow | null,
   companions: readonly CompanionRow[],
-): Promise<NamedSecret[]> {
+): Promise<Material> {
   const rows = version === null ? companions : [version, ...companions];
   const names = companions.map(({ name }) => companionSecretName(name));
   if (version !== null) names.unshift(KEY_NAME);
   const wanted = rows.map((row) => ({ store: storeOf(desk, row), record: row.record }));
-  const octets = desk.keys.readTogether(wanted) ?? (await readEach(desk, rows, wanted));
+  const kept = desk.keys.kept(wanted);
+  if (kept !== null) return { secrets: () => named(names, kept.opened()), [Symbol.dispose]: () => undefined };
+  const octets = await readEach(desk, rows, wanted);
+  return {
+    secrets: () => named(names, octets),
+    [Symbol.dispose]: () => {
+      for (const each of octets) each.dispose();
+    },
+  };
+}
+
+function named(names: readonly string[], octets: readonly SecretBytes[]): NamedSecret[] {
   return octets.map((each, at) => ({ name: names[at] ?? '', octets: each }));
 }
 
@@ -68,8 +85,4 @@ async function readRecord(desk: Desk, row: VersionRow | CompanionRow, { store, r
 async function hasMoved(desk: Desk, row: VersionRow | CompanionRow): Promise<boolean> {
   const { store } = (await ownerOf(desk, row.record)).row;
   return store !== row.store;
-}
-
-export function disposeAll(secrets: readonly NamedSecret[]): void {
-  for (const { octets } of secrets) octets.dispose();
 }

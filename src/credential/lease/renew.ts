@@ -18,7 +18,7 @@ import {
   versionCurrent,
 } from './grant.ts';
 import { type Lease, type LeaseWish, type Report, usesOf } from './lease.ts';
-import { disposeAll, readMaterial } from './material.ts';
+import { readMaterial } from './material.ts';
 import { untilGroundHolds } from './moved-ground.ts';
 
 /**
@@ -63,21 +63,17 @@ async function extend(desk: Desk, caller: Caller, extension: Extension): Promise
   const { authority, lease, version, wish } = extension;
   requirePartner(desk, version);
   const companions = await newCompanions(desk, lease);
-  const secrets = await readMaterial(desk, null, companions);
-  try {
-    const sealer = secrets.length === 0 ? null : desk.sealers.to(wish.hpkePublicKey, caller.principal.id);
-    const now = desk.clock.now();
-    const expiresAt = leaseEnd(desk, caller, authority, version, wish.ttlSeconds);
-    const said = wish.inUse === null ? {} : { in_use: JSON.stringify(wish.inUse) };
-    const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses), ...said };
-    const receipt = await record(desk, caller, extension, row, companions);
-    desk.holds.refuse(touchedBy(caller, version, companions));
-    const secondsLeft = Math.max(0, Math.floor((expiresAt - desk.clock.now()) / 1000));
-    const sealed = sealer === null ? null : seal(sealer, row, version, secrets);
-    return { row, version, secondsLeft, sealed, receipt };
-  } finally {
-    disposeAll(secrets);
-  }
+  using material = await readMaterial(desk, null, companions);
+  const sealer = companions.length === 0 ? null : desk.sealers.to(wish.hpkePublicKey, caller.principal.id);
+  const now = desk.clock.now();
+  const expiresAt = leaseEnd(desk, caller, authority, version, wish.ttlSeconds);
+  const said = wish.inUse === null ? {} : { in_use: JSON.stringify(wish.inUse) };
+  const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses), ...said };
+  const receipt = await record(desk, caller, extension, row, companions);
+  desk.holds.refuse(touchedBy(caller, version, companions));
+  const secondsLeft = Math.max(0, Math.floor((expiresAt - desk.clock.now()) / 1000));
+  const sealed = sealer === null ? null : seal(sealer, row, version, material.secrets());
+  return { row, version, secondsLeft, sealed, receipt };
 }
 
 /** A companion's row may become visible this long after the instant it bears. Sending one twice harms nobody. */

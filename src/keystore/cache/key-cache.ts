@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { SecretBytes } from '../../core/secret-bytes.ts';
 import type { KeyStore } from '../keystore.ts';
 import type { RecordName } from '../record-name.ts';
+import { KeptOctets } from './kept-octets.ts';
 import { ProcessSeal, type SealedOctets } from './sealed-octets.ts';
 
 export interface KeyCacheOptions {
@@ -27,8 +28,8 @@ export interface Wanted {
 interface Kept {
   readonly sealed: SealedOctets;
   readonly until: number;
-  /** Of each record, for several that are kept as one. */
-  readonly lengths?: readonly number[];
+  /** Of one record, or of several that are kept as one. */
+  readonly octets: KeptOctets;
 }
 
 /**
@@ -61,18 +62,15 @@ export class KeyCache implements Disposable {
     return this.#seal.open(kept?.sealed ?? (await this.#ask(store, record, name)), name);
   }
 
-  /** What `keepTogether` was given of the same records in the same order, owned by the caller; null when it is not kept. */
-  readTogether(wanted: readonly Wanted[]): SecretBytes[] | null {
-    const name = nameOfAll(wanted);
-    const kept = this.#fresh(name);
-    if (kept?.lengths === undefined) return null;
+  /**
+   * One record that is kept, or what `keepTogether` was given of the same records in the same order; null when it is not
+   * kept. It can be opened whenever it is needed, also when it is kept no longer meanwhile.
+   */
+  kept(wanted: readonly Wanted[]): KeptOctets | null {
+    const kept = this.#fresh(nameOfAll(wanted));
+    if (kept === undefined) return null;
     for (const _ of wanted) this.#options.observe?.('hit');
-    const whole = this.#seal.open(kept.sealed, name).bytes;
-    let at = 0;
-    return kept.lengths.map((length) => {
-      at += length;
-      return SecretBytes.own(whole.subarray(at - length, at));
-    });
+    return kept.octets;
   }
 
   /**
@@ -86,7 +84,15 @@ export class KeyCache implements Disposable {
     if (wanted.length < 2 || kept.includes(undefined)) return;
     using whole = SecretBytes.own(Buffer.concat(octets.map(({ bytes }) => bytes)));
     const name = nameOfAll(wanted);
-    this.#keep(name, { sealed: this.#seal.seal(whole, name), until, lengths: octets.map(({ length }) => length) });
+    this.#keep(
+      name,
+      this.#sealed(
+        whole,
+        name,
+        octets.map(({ length }) => length),
+      ),
+      until,
+    );
   }
 
   /** Nothing is kept any more, nor what is being asked for now. For whenever a version, companion or hold changed. */
@@ -127,20 +133,25 @@ export class KeyCache implements Disposable {
   async #fetch(store: KeyStore, record: RecordName, name: string): Promise<SealedOctets> {
     const [until, cleared] = [this.#options.clock.monotonic() + this.#options.seconds * 1_000, this.#cleared];
     using octets = await store.read(record);
-    const sealed = this.#seal.seal(octets, name);
-    if (cleared === this.#cleared) this.#keep(name, { sealed, until });
-    return sealed;
+    const sealed = this.#sealed(octets, name, [octets.length]);
+    if (cleared === this.#cleared) this.#keep(name, sealed, until);
+    return sealed.sealed;
   }
 
-  #keep(name: string, kept: Kept): void {
+  #sealed(octets: SecretBytes, name: string, lengths: readonly number[]): Omit<Kept, 'until'> {
+    const sealed = this.#seal.seal(octets, name);
+    return { sealed, octets: new KeptOctets(() => this.#seal.open(sealed, name), lengths) };
+  }
+
+  #keep(name: string, sealed: Omit<Kept, 'until'>, until: number): void {
     const before = this.#kept.get(name);
     if (before !== undefined) this.#drop(name, before);
-    this.#kept.set(name, kept);
-    this.#octets += kept.sealed.ciphertext.length;
+    this.#kept.set(name, { ...sealed, until });
+    this.#octets += sealed.sealed.ciphertext.length;
     const { maxRecords, maxOctets } = this.#options;
-    for (const [oldest, { sealed, until }] of this.#kept) {
+    for (const [oldest, kept] of this.#kept) {
       if (this.#kept.size <= maxRecords && this.#octets <= maxOctets) break;
-      this.#drop(oldest, { sealed, until });
+      this.#drop(oldest, kept);
     }
     this.#sweeper ??= setTimeout(() => this.#sweep(), this.#options.seconds * 1_000).unref();
   }

@@ -204,10 +204,10 @@ describe('records that are lent together', () => {
       for (const each of octets) each.dispose();
     };
     const read = (order = wanted): string[] | null =>
-      set.cache.readTogether(order)?.map((octets) => {
-        using own = octets;
-        return own.bytes.toString();
-      }) ?? null;
+      set.cache
+        .kept(order)
+        ?.opened()
+        .map(({ bytes }) => bytes.toString()) ?? null;
     return { ...set, wanted, keep, readAll: read };
   }
 
@@ -221,10 +221,35 @@ describe('records that are lent together', () => {
     expect(results).toEqual(['miss', 'miss', 'hit', 'hit', 'hit', 'hit']);
   });
 
-  it('are not taken for others, for one of them, or for the same in another order', async () => {
+  it('are not taken for the same in another order, for others or for none; each is there by itself as well', async () => {
     const { keep, readAll, wanted } = together();
     await keep();
-    expect([readAll(wanted.toReversed()), readAll(wanted.slice(0, 1)), readAll([])]).toEqual([null, null, null]);
+    expect([readAll(wanted.toReversed()), readAll([...wanted, ...wanted]), readAll([])]).toEqual([null, null, null]);
+    expect(wanted.map((one) => readAll([one]))).toEqual([[`key of ${RECORD}`], [`key of ${OTHER}`]]);
+  });
+
+  it('are opened once for all who use them in one turn of the event loop, and wiped before the next', async () => {
+    const { cache, keep, wanted } = together();
+    await keep();
+    const kept = cache.kept(wanted);
+    const first = kept?.opened() ?? [];
+    expect(cache.kept(wanted)?.opened()).toBe(first);
+    await Promise.resolve();
+    expect(kept?.opened()).toBe(first);
+    await new Promise<void>((resolve) => {
+      process.nextTick(resolve);
+    });
+    expect(first.map(({ disposed }) => disposed)).toEqual([true, true]);
+    expect(kept?.opened().map(({ bytes }) => bytes.toString())).toEqual([`key of ${RECORD}`, `key of ${OTHER}`]);
+  });
+
+  it('can still be opened by whoever holds them when they are kept no longer', async () => {
+    const { cache, keep, wanted, readAll } = together();
+    await keep();
+    const kept = cache.kept(wanted);
+    cache.clear();
+    expect(readAll()).toBeNull();
+    expect(kept?.opened().map(({ bytes }) => bytes.toString())).toEqual([`key of ${RECORD}`, `key of ${OTHER}`]);
   });
 
   it('are kept no longer than the one that was read first', async () => {

@@ -16,12 +16,14 @@ export default async function server(
     ask: askSecret,
     acceptRollback: options.acceptRollback ?? false,
   });
+  // Before anybody is told that it serves: whoever ends it then must find it listening.
+  const told = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
   terminal.result({ url: serving.url, port: serving.port, pid: process.pid }, [
     `Listening on ${serving.url} (pid ${process.pid})`,
   ]);
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
-  });
+  await told;
   await stop(serving);
 }
 
