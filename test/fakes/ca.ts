@@ -32,16 +32,19 @@ export interface IssueOptions {
   readonly uri?: readonly string[];
 }
 
-/** A certificate with its private key, in the forms that tests need. */
-export interface Issued {
+export interface Certified {
   readonly certificate: x509.X509Certificate;
   /** PEM, LF. */
   readonly certificatePem: string;
+  /** Lower-case hex without leading zeros. */
+  readonly serial: string;
+}
+
+/** A certificate with its private key, in the forms that tests need. */
+export interface Issued extends Certified {
   readonly privateKey: KeyObject;
   /** PKCS#8 PEM, LF. */
   readonly keyPem: string;
-  /** Lower-case hex without leading zeros. */
-  readonly serial: string;
 }
 
 /** A certificate authority that lives in memory. Keys are made at run time. */
@@ -115,30 +118,36 @@ export class TestCa {
 
   async issue(options: IssueOptions): Promise<Issued> {
     const keys = await generate(options.key ?? 'ec-p256');
+    const certified = await this.#certify(`CN=${options.commonName ?? 'test'}`, keys.publicKey, options);
+    const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+    const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    return { ...certified, privateKey, keyPem: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string };
+  }
+
+  /** A client's certificate for the key of a request, whose names it takes over. */
+  async sign(requestPem: string): Promise<Certified> {
+    const request = new x509.Pkcs10CertificateRequest(requestPem);
+    const publicKey = await request.publicKey.export();
+    return this.#certify(request.subject, publicKey, { usages: ['clientAuth'] });
+  }
+
+  async #certify(subject: string, publicKey: webcrypto.CryptoKey, options: IssueOptions): Promise<Certified> {
     const serial = newSerial();
     const certificate = await x509.X509CertificateGenerator.create({
-      subject: `CN=${options.commonName ?? 'test'}`,
+      subject,
       issuer: this.certificate.subject,
-      publicKey: keys.publicKey,
+      publicKey,
       signingKey: this.#keys.privateKey,
       signingAlgorithm: ALGORITHMS[this.#kind],
       serialNumber: serial,
       notBefore: options.notBefore ?? daysFromNow(-1),
       notAfter: options.notAfter ?? daysFromNow(365),
-      extensions: await leafExtensions(keys, this.#keys, options),
+      extensions: await leafExtensions(publicKey, this.#keys.publicKey, options),
     });
-    const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-    const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-    return {
-      certificate,
-      certificatePem: pem(certificate),
-      privateKey,
-      keyPem: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
-      serial: serial.replace(/^0+/, ''),
-    };
+    return { certificate, certificatePem: pem(certificate), serial: serial.replace(/^0+/, '') };
   }
 
-  revoke(issued: Issued): void {
+  revoke(issued: Certified): void {
     this.#revoked.push({ serial: issued.certificate.serialNumber, at: new Date() });
   }
 
@@ -189,8 +198,8 @@ async function caExtensions(keys: CryptoKeyPair): Promise<x509.Extension[]> {
 }
 
 async function leafExtensions(
-  keys: CryptoKeyPair,
-  issuer: CryptoKeyPair,
+  own: webcrypto.CryptoKey,
+  issuer: webcrypto.CryptoKey,
   options: IssueOptions,
 ): Promise<x509.Extension[]> {
   const names: x509.JsonGeneralNames = [
@@ -204,7 +213,7 @@ async function leafExtensions(
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
     ...(usages.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension(usages)]),
     ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
-    await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    await x509.SubjectKeyIdentifierExtension.create(own),
+    await x509.AuthorityKeyIdentifierExtension.create(issuer),
   ];
 }

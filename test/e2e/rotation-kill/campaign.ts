@@ -1,103 +1,82 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { initInstance } from '../../../src/compose/init.ts';
-import { cannotAsk } from '../../../src/compose/master-key.ts';
-import { type Partner, startPartner } from '../../fakes/partner/partner.ts';
-import { edit } from '../instance.ts';
-import { startRemoteAws } from '../stores/remote-aws.ts';
-import type { RemoteStore } from '../stores/remote-store.ts';
-import { startRemoteVault } from '../stores/remote-vault.ts';
-import { type Answer, PersonsDesk, type Shown } from './desk.ts';
+import type { PersonsDesk, Shown } from './desk/desk.ts';
+import { HttpsDesk } from './desk/https-desk.ts';
+import { InnerDesk } from './desk/inner-desk.ts';
 import { examineRotations, type Outside } from './examine.ts';
-import { Person } from './person.ts';
-import { PkiEngine } from './pki-engine.ts';
-import { VictimProcess } from './victim-process.ts';
-import type { Maker, Way } from './ways.ts';
-
-export type StoreKind = 'file' | 'vault' | 'aws';
+import { Person } from './scene/person.ts';
+import { ISSUER, type Scene, type Setting, setScene } from './scene/scene.ts';
+import { VictimProcess } from './victim/victim-process.ts';
+import type { Way } from './ways.ts';
 
 const LOOK_MS = 15;
 /** Longest that one rotation may take on a machine that is busy, and what each of its ends may add. */
 const LIMIT_MS = 120_000;
 const LIMIT_AN_END_MS = 15_000;
-const ISSUER = 'internal';
 
-interface Access {
-  readonly ca: string;
-  readonly token: string;
+export interface CampaignOptions extends Setting {
+  /** The server listens, and people speak to it over HTTPS. */
+  readonly listening: boolean;
+  /** URLs of modules that every server loads besides. */
+  readonly modules?: readonly string[];
 }
 
 export interface KillFigures {
   rotations: number;
   kills: number;
-  /** Points → kills there. */
+  /** Way, point → kills there. */
   readonly at: Record<string, number>;
 }
 
 /** One instance whose server is killed in the midst of its rotations, and the partner and the person around it. */
 export class RotationCampaign implements AsyncDisposable {
-  readonly home: string;
   readonly figures: KillFigures = { rotations: 0, kills: 0, at: {} };
-  readonly #access: Access;
-  readonly #partner: Partner;
+  readonly scene: Scene;
+  readonly #options: CampaignOptions;
   readonly #person: Person;
-  readonly #maker: Maker;
-  readonly #engine: PkiEngine | null;
-  readonly #undo: AsyncDisposableStack;
-  #spare = new VictimProcess();
+  #spare: VictimProcess;
   #server: VictimProcess | null = null;
   #desk: PersonsDesk | null = null;
+  #way = '';
   #listed = '';
   #points: Record<string, number> = {};
   #killedAt = 0;
 
-  private constructor(
-    home: string,
-    access: Access,
-    { partner, maker, engine }: Omit<Surroundings, 'remote'>,
-    undo: AsyncDisposableStack,
-  ) {
-    this.home = home;
-    this.#access = access;
-    this.#partner = partner;
-    this.#person = new Person(partner);
-    this.#maker = maker;
-    this.#engine = engine;
-    this.#undo = undo;
+  private constructor(scene: Scene, options: CampaignOptions) {
+    this.scene = scene;
+    this.#options = options;
+    const { partner, signers } = scene;
+    this.#person = new Person({ partner, signers, onlyNewest: options.live === 1 });
+    this.#spare = this.#newVictim();
   }
 
-  static async start(maker: Maker, store: StoreKind = 'file'): Promise<RotationCampaign> {
-    await using undo = new AsyncDisposableStack();
-    const home = await mkdtemp(join(tmpdir(), 'keyturn-rotation-kill-'));
-    undo.defer(() => rm(home, { recursive: true, force: true }));
-    await initInstance({ home, administrator: 'alice', port: 0, ask: cannotAsk });
-    const partner = undo.use(await startPartner({ switches: { refuseBy: 'status' } }));
-    const remote = await remoteStore(store);
-    if (remote !== null) undo.use(remote);
-    const engine = maker === 'pki' ? undo.use(await PkiEngine.start()) : null;
-    await configure(home, { maker, partner, remote, engine });
-    const access = {
-      ca: await readFile(join(home, 'listener', 'ca.crt'), 'utf8'),
-      token: await readFile(join(home, 'admin', 'token'), 'utf8'),
-    };
-    const campaign = new RotationCampaign(home, access, { partner, maker, engine }, undo.move());
-    await campaign.#firstVersion();
-    return campaign;
+  static async start(options: CampaignOptions): Promise<RotationCampaign> {
+    const campaign = new RotationCampaign(await setScene(options), options);
+    try {
+      await campaign.#firstVersion();
+      return campaign;
+    } catch (error) {
+      await campaign[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /**
    * One rotation, whose servers die at these points in whatever order they come to them; then everything is looked at.
+   * @param limitMs longest that it may take.
    * @returns faults, a sentence each.
    */
-  async rotate(way: Way, points: Readonly<Record<string, number>>): Promise<string[]> {
-    if (way.maker !== this.#maker) throw new Error(`This partner is no ${way.maker}.`);
+  async rotate(way: Way, points: Readonly<Record<string, number>>, limitMs = limitOf(points)): Promise<string[]> {
+    const { maker, live } = this.#options;
+    if (way.maker !== maker || way.live !== live) throw new Error(`${way.name} is not a way of this partner.`);
+    this.#way = way.name;
     this.#points = { ...points };
     this.#server?.dieAt(points);
-    if (way.turn?.verb === 'abort' && way.turn.at === 'canary') await this.#partner.set({ failWith: { status: 503 } });
-    const faults = await this.#drive(way);
-    await this.#partner.set({ failWith: null });
+    const { partner } = this.scene;
+    if (way.turn?.verb === 'abort' && way.turn.at === 'canary') await partner.set({ failWith: { status: 503 } });
+    const faults = await this.#drive(way, limitMs);
+    await partner.set({ failWith: null });
     this.figures.rotations += 1;
     return faults.length > 0 ? faults : this.examine(false);
   }
@@ -105,33 +84,33 @@ export class RotationCampaign implements AsyncDisposable {
   /** Stops the server, opens the instance as a restart does, and looks at everything. */
   async examine(whole: boolean): Promise<string[]> {
     await this.#rest();
-    const outside: Outside = {
-      handedOut: this.#person.handedOut,
-      issuedElsewhere: (await this.#engine?.issued()) ?? [],
-      whole,
-    };
-    return [...this.#person.faults, ...(await examineRotations(this.home, outside))];
+    return [...this.#person.faults, ...(await examineRotations(this.scene.home, await this.#outside(whole)))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#rest();
     await this.#spare.kill();
-    await this.#undo.disposeAsync();
+    await this.scene[Symbol.asyncDispose]();
+  }
+
+  async #outside(whole: boolean): Promise<Outside> {
+    const { handedOut } = this.#person;
+    return { handedOut, issuedElsewhere: (await this.scene.engine?.issued()) ?? [], whole };
   }
 
   async #firstVersion(): Promise<void> {
-    if (this.#maker === 'portal' || this.#maker === 'csr') {
+    if (this.#options.maker === 'portal') {
       await this.#person.bring(await this.#atDesk());
       return;
     }
-    await this.#atDesk();
-    await this.#learn();
-    await this.#drive({ name: 'first', maker: this.#maker, turn: null, points: [] });
+    const { maker, live } = this.#options;
+    const faults = await this.#drive({ name: 'first', maker, live, turn: null, points: [] }, limitOf({}));
+    if (faults.length > 0) throw new Error(faults.join('\n'));
   }
 
   /** Asks, looks, and does what tasks say, until the rotation has ended and nothing is left to do. */
-  async #drive(way: Way): Promise<string[]> {
-    const end = performance.now() + LIMIT_MS + Object.keys(this.#points).length * LIMIT_AN_END_MS;
+  async #drive(way: Way, limitMs: number): Promise<string[]> {
+    const end = performance.now() + limitMs;
     const before = (await this.#show())?.id;
     const lease = way.turn?.verb === 'roll-back' ? await this.#lease() : null;
     let turned = false;
@@ -147,17 +126,13 @@ export class RotationCampaign implements AsyncDisposable {
       if (shown.state === 'halted') return [`it halted: ${JSON.stringify(shown, null, 1)}`];
       turned ||= shown.state === 'undoing';
       const due = !turned && isDue(way, shown);
-      if (due) await this.#turn(desk, way);
+      if (due && way.turn !== null) await desk.order(way.turn.verb);
       else if (!(way.turn?.verb === 'abort' && way.turn.at === 'await' && !turned)) await this.#person.act(desk, shown);
       if (turned && lease !== null) await desk.giveBack(lease);
       await this.#learn();
       if (isOver(shown)) return endFaults(way, shown);
       await sleep(LOOK_MS);
     }
-  }
-
-  async #turn(desk: PersonsDesk, { turn }: Way): Promise<Answer | null> {
-    return turn === null ? null : desk.order(turn.verb);
   }
 
   async #show(): Promise<Shown | null> {
@@ -167,17 +142,18 @@ export class RotationCampaign implements AsyncDisposable {
   async #lease(): Promise<string> {
     for (;;) {
       const answer = await (await this.#atDesk()).lease();
-      if (answer?.status === 201) return String(answer.body['lease']);
+      if (answer?.ok === true) return String(answer.body['lease']);
     }
   }
 
   /** What the authority has issued and revoked becomes known to the partner. */
   async #learn(): Promise<void> {
-    if (this.#maker === 'portal' || this.#maker === 'csr') return;
-    const list = this.#engine === null ? await this.#server?.list(ISSUER) : await this.#engine.list();
+    const { engine, signers, partner } = this.scene;
+    if (signers !== null || this.#options.maker === 'portal') return;
+    const list = engine === null ? await this.#server?.list(ISSUER) : await engine.list();
     if (list === undefined || list === null || list.crl === this.#listed) return;
     this.#listed = list.crl;
-    await this.#partner.trust({ ca: list.ca, crls: [list.crl] });
+    await partner.trust({ ca: list.ca, crls: [list.crl] });
   }
 
   /** Of a server that is there: a new one when the last one died. */
@@ -186,12 +162,21 @@ export class RotationCampaign implements AsyncDisposable {
       if (this.#server !== null && !this.#server.gone && this.#desk !== null) return this.#desk;
       await this.#count();
       this.#desk?.close();
-      this.#server = this.#spare;
+      this.#desk = null;
+      const server = this.#spare;
+      this.#server = server;
       // While one works the next one loads its code.
-      this.#spare = new VictimProcess();
-      const url = await this.#server.serve(this.home, { points: this.#points, file: join(this.home, 'killed') });
-      this.#desk = url === null ? null : new PersonsDesk(url, this.#access);
+      this.#spare = this.#newVictim();
+      const { home, access } = this.scene;
+      const doom = { points: this.#points, file: join(home, 'killed') };
+      const url = await server.open(home, this.#options.listening, doom);
+      if (url === false) continue;
+      this.#desk = url === null ? new InnerDesk((wish) => server.wish(wish)) : new HttpsDesk(url, access);
     }
+  }
+
+  #newVictim(): VictimProcess {
+    return new VictimProcess([...modulesFor(this.#options), ...(this.#options.modules ?? [])]);
   }
 
   async #rest(): Promise<void> {
@@ -204,15 +189,33 @@ export class RotationCampaign implements AsyncDisposable {
 
   /** A point that was somebody's end is nobody's after that. */
   async #count(): Promise<void> {
-    const text = await readFile(join(this.home, 'killed'), 'utf8').catch(() => '');
+    const text = await readFile(join(this.scene.home, 'killed'), 'utf8').catch(() => '');
     const killed = text.split('\n').filter((line) => line !== '');
     for (const point of killed.slice(this.#killedAt)) {
       delete this.#points[point];
       this.figures.kills += 1;
-      this.figures.at[point] = (this.figures.at[point] ?? 0) + 1;
+      const name = `${this.#way} ${point}`;
+      this.figures.at[name] = (this.figures.at[name] ?? 0) + 1;
     }
     this.#killedAt = killed.length;
   }
+}
+
+/** What is loaded when it is used, but would be by every server here. */
+function modulesFor({ maker, store, ledger, listening }: CampaignOptions): string[] {
+  const modules = [
+    ...(maker === 'local' ? ['issuer/local/local-issuer.ts'] : []),
+    ...(maker === 'pki' ? ['issuer/vault-pki/vault-pki-issuer.ts'] : []),
+    ...(store === 'vault' ? ['keystore/vault/vault-store.ts'] : []),
+    ...(store === 'aws' ? ['keystore/aws/aws-store.ts'] : []),
+    ...(ledger === 'postgres' ? ['ledger/postgres/open.ts'] : []),
+    ...(listening ? ['compose/serve.ts', 'server/log.ts'] : []),
+  ];
+  return modules.map((module) => new URL(`../../../src/${module}`, import.meta.url).href);
+}
+
+function limitOf(points: Readonly<Record<string, number>>): number {
+  return LIMIT_MS + Object.keys(points).length * LIMIT_AN_END_MS;
 }
 
 function isDue({ turn }: Way, { step }: Shown): boolean {
@@ -225,62 +228,8 @@ function isOver({ state, tasks }: Shown): boolean {
   return ended && tasks.every((task) => task.state !== 'open');
 }
 
-function endFaults({ turn }: Way, { state }: Shown): string[] {
+/** Exported for a test. */
+export function endFaults({ turn }: Way, { state }: Shown): string[] {
   const wanted = turn === null ? 'completed' : turn.verb === 'abort' ? 'aborted' : 'rolled-back';
   return state === wanted ? [] : [`it ended ${state}, not ${wanted}`];
-}
-
-function remoteStore(kind: StoreKind): Promise<RemoteStore | null> {
-  if (kind === 'vault') return startRemoteVault();
-  return kind === 'aws' ? startRemoteAws() : Promise.resolve(null);
-}
-
-interface Surroundings {
-  readonly maker: Maker;
-  readonly partner: Partner;
-  readonly remote: RemoteStore | null;
-  /** Where certificates come from, if not from people or our own authority. */
-  readonly engine: PkiEngine | null;
-}
-
-async function configure(home: string, { maker, partner, remote, engine }: Surroundings): Promise<void> {
-  const issuer = engine === null ? { kind: 'local', store: 'file' } : await engine.configure(home);
-  const setting = remote === null ? null : { [remote.kind]: await remote.configure(home) };
-  await edit(join(home, 'keyturn.yaml'), (config) => ({
-    ...config,
-    issuers: { [ISSUER]: issuer },
-    ...(setting === null ? {} : { stores: setting, 'default-store': remote?.kind }),
-  }));
-  await edit(join(home, 'policies', 'access', 'bindings.yaml'), ({ bindings }) => ({
-    bindings: [
-      ...(bindings as object[]),
-      { id: 'alice-service', role: 'service', principals: ['person:alice'], credentials: ['lean/*'], comment: 'test' },
-    ],
-  }));
-  await writeFile(join(home, 'policies', 'partners', 'server.pem'), partner.chainPem);
-  await edit(join(home, 'policies', 'partners', 'lean.yaml'), (profile) => profileOf(profile, maker, partner));
-}
-
-function profileOf(profile: Record<string, unknown>, maker: Maker, { mtlsUrl }: Partner): object {
-  const { sandbox = {} } = profile['environments'] as Record<string, Record<string, unknown>>;
-  const { companions: _companions, ...rest } = sandbox;
-  const request = { subject: [{ type: 'CN', value: 'payments.acme.example' }] };
-  const own = maker === 'portal' ? {} : { key: 'keyturn', issuer: maker === 'csr' ? 'manual' : ISSUER, request };
-  return {
-    ...profile,
-    environments: {
-      sandbox: {
-        ...rest,
-        endpoints: [{ url: mtlsUrl, mtls: true }],
-        serverTrust: { mode: 'pinned', file: 'server.pem' },
-        issuance: { ...(sandbox['issuance'] as object), live: 2, ...own },
-        revocation: {
-          by: maker === 'local' || maker === 'pki' ? 'issuer' : 'asking',
-          contact: 'support',
-          propagation: '1s',
-        },
-        test: { endpoint: mtlsUrl, path: '/whoami' },
-      },
-    },
-  };
 }

@@ -8,14 +8,14 @@ import type { VersionRow } from '../../../src/ledger/tables.ts';
 import { spkiOfPkcs8 } from '../../../src/x509/private-key.ts';
 import { readLog, verifyWhole } from '../kill/examine.ts';
 import { logFaults, type Recorded } from './log-faults.ts';
-import type { IssuedElsewhere } from './pki-engine.ts';
+import type { IssuedElsewhere } from './scene/pki-engine.ts';
 
 const ALL = { limit: 1_000_000 } as const;
 
 /** What others know. */
 export interface Outside {
-  /** Serials of all certificates that the partner has handed out. */
-  readonly handedOut: readonly string[];
+  /** All certificates that the partner has handed out. */
+  readonly handedOut: readonly IssuedElsewhere[];
   /** What an issuer elsewhere says that it has issued. */
   readonly issuedElsewhere: readonly IssuedElsewhere[];
   /** Verifies the whole log and the whole store as well, which takes its time. */
@@ -24,28 +24,36 @@ export interface Outside {
 
 /** Everything that is wrong with a stopped instance of which no rotation is open, a sentence each. */
 export async function examineRotations(home: string, outside: Outside): Promise<string[]> {
-  const { whole } = outside;
   const config = await loadConfig(home);
   const instance = await openInstance(config, { ask: cannotAsk });
   const faults: string[] = [];
   try {
-    const log = await readLog(instance.desk.ledger);
-    faults.push(
-      ...(await rowFaults(instance)),
-      ...(await certificateFaults(instance, outside)),
-      ...(await keyFaults(instance)),
-      ...logFaults(log.map((json) => JSON.parse(json) as Recorded)),
-    );
-    if (whole) {
-      const checkpoint = await readFile(join(home, 'checkpoint', 'checkpoint'), 'utf8');
-      faults.push(...(await verifyWhole(instance, log, { acknowledged: [], entries: log, checkpoints: [checkpoint] })));
-    }
+    faults.push(...(await examineInstance(instance, outside)));
+    if (outside.whole) faults.push(...(await wholeFaults(instance)));
   } finally {
     await instance.close();
   }
-  if (whole)
+  if (outside.whole)
     await verifyStore(config, cannotAsk).catch((error: Error) => faults.push(`store verify: ${error.message}`));
   return faults;
+}
+
+/** Rows, records, log and what others know, held against each other. */
+export async function examineInstance(instance: Instance, outside: Outside): Promise<string[]> {
+  const log = await readLog(instance.desk.ledger);
+  return [
+    ...(await rowFaults(instance)),
+    ...(await certificateFaults(instance, outside)),
+    ...(await keyFaults(instance)),
+    ...logFaults(log.map((json) => JSON.parse(json) as Recorded)),
+  ];
+}
+
+/** The log as such, against the checkpoint that stands outside. */
+export async function wholeFaults(instance: Instance): Promise<string[]> {
+  const checkpoint = await readFile(join(instance.config.home, 'checkpoint', 'checkpoint'), 'utf8');
+  const log = await readLog(instance.desk.ledger);
+  return verifyWhole(instance, log, { acknowledged: [], entries: log, checkpoints: [checkpoint] });
 }
 
 /** One version is current; what was replaced or given up is gone; nothing waits for anybody. */
@@ -80,13 +88,15 @@ async function certificateFaults(
   const perIssuance = Map.groupBy(issued, ({ issuance }) => issuance);
   const mayLive = (row: VersionRow | undefined) => row?.state === 'current';
   return [
-    ...issuedElsewhere
+    ...[...issuedElsewhere, ...handedOut]
       .filter(({ serial, revoked }) => revoked === mayLive(versions.get(serial)))
       .map(
         ({ serial, revoked }) =>
           `the certificate ${serial} is ${revoked ? 'current and' : 'of no use and not'} revoked`,
       ),
-    ...handedOut.filter((serial) => !versions.has(serial)).map((serial) => `nobody knows the certificate ${serial}`),
+    ...handedOut
+      .filter(({ serial }) => !versions.has(serial))
+      .map(({ serial }) => `nobody knows the certificate ${serial}`),
     ...issued
       .filter(({ serial, revoked_at }) => revoked_at === null && !mayLive(versions.get(serial)))
       .map(({ serial }) => `the certificate ${serial} is of no use, and not revoked`),

@@ -1,34 +1,13 @@
 import { Agent } from 'node:https';
-import { multipart } from '../../../src/cli/api/form.ts';
-import { AnswerOpener } from '../../../src/sealed/answer.ts';
-import { send } from '../kill/send.ts';
+import { multipart } from '../../../../src/cli/api/form.ts';
+import { AnswerOpener } from '../../../../src/sealed/answer.ts';
+import { send } from '../../kill/send.ts';
+import { type Answer, CREDENTIAL, type Files, type PersonsDesk, type Shown } from './desk.ts';
 
-export const CREDENTIAL = 'lean/sandbox';
 const PATH = `/v1/credentials/${encodeURIComponent(CREDENTIAL)}`;
 
-/** As the API shows a rotation. */
-export interface Shown {
-  readonly id: string;
-  readonly state: string;
-  readonly step: string;
-  readonly version: number | null;
-  readonly tasks: readonly Task[];
-}
-
-export interface Task {
-  readonly id: string;
-  readonly kind: 'import' | 'certificate' | 'revoke' | 'look';
-  readonly state: string;
-  readonly serial?: string;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
-/** What a person asks of one server. Null: it was gone before it answered, and whether it happened is not known. */
-export class PersonsDesk {
+/** Of a server that listens, as every program speaks to it. */
+export class HttpsDesk implements PersonsDesk {
   readonly #url: string;
   readonly #token: string;
   readonly #agent: Agent;
@@ -51,16 +30,17 @@ export class PersonsDesk {
     return this.#json('POST', `${PATH}/rotation/${verb}`, { reason: 'test' });
   }
 
-  /** Null too when there has never been one. */
   async show(): Promise<Shown | null> {
     const answer = await this.#ask('GET', `${PATH}/rotation`, 'application/json', Buffer.alloc(0));
-    return answer?.status === 200 ? (answer.body as unknown as Shown) : null;
+    return answer?.ok === true ? (answer.body as unknown as Shown) : null;
   }
 
-  upload(files: Readonly<Record<string, Buffer>>): Promise<Answer | null> {
-    const parts = Object.entries(files).map(([name, bytes]) => ({ field: 'file', name, bytes }));
-    const { type, body } = multipart(parts, { environment: 'sandbox' });
-    return this.#ask('POST', `${PATH}/versions`, type, body);
+  upload(files: Files): Promise<Answer | null> {
+    return this.#form(`${PATH}/versions`, files);
+  }
+
+  attach(files: Files): Promise<Answer | null> {
+    return this.#form(`${PATH}/rotation/certificate`, files);
   }
 
   done(task: string): Promise<Answer | null> {
@@ -75,6 +55,12 @@ export class PersonsDesk {
     return this.#ask('DELETE', `/v1/leases/${lease}`, 'application/json', Buffer.alloc(0));
   }
 
+  #form(path: string, files: Files): Promise<Answer | null> {
+    const parts = Object.entries(files).map(([name, bytes]) => ({ field: 'file', name, bytes }));
+    const { type, body } = multipart(parts, { environment: 'sandbox' });
+    return this.#ask('POST', path, type, body);
+  }
+
   #json(method: string, path: string, body: object): Promise<Answer | null> {
     return this.#ask(method, path, 'application/json', Buffer.from(JSON.stringify(body)));
   }
@@ -87,6 +73,6 @@ export class PersonsDesk {
     const answer = await send(new URL(path, this.#url), { method, agent: this.#agent, headers }, body);
     if (answer === null) return null;
     const { status, text } = answer;
-    return { status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+    return { ok: status < 300, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
   }
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makePki } from '../../conformance/issuers/vault-pki.ts';
-import { callBao } from '../../fakes/openbao/api.ts';
-import { OpenBao } from '../../fakes/openbao.ts';
+import { makePki } from '../../../conformance/issuers/vault-pki.ts';
+import { callBao } from '../../../fakes/openbao/api.ts';
+import { OpenBao } from '../../../fakes/openbao.ts';
 
 /** What a PKI engine has issued. */
 export interface IssuedElsewhere {

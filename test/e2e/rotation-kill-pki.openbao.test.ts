@@ -1,0 +1,3 @@
+import { killedWhileRotating } from './rotation-kill/describe.ts';
+
+killedWhileRotating({ maker: 'pki', store: 'vault' });

@@ -1,0 +1,4 @@
+import { killedWhileRotating } from './rotation-kill/describe.ts';
+
+killedWhileRotating({ maker: 'portal', listening: true });
+killedWhileRotating({ maker: 'portal', live: 1 });
