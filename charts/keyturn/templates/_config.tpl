@@ -17,6 +17,11 @@
 {{- if not (hasKey .Values.config.stores $store) -}}
 {{- fail (printf "config.default-store: %q is not a member of config.stores. The instance's own file takes no keys here: each pod has a copy of it that ends with the pod." $store) -}}
 {{- end -}}
+{{- range $name, $issuer := .Values.config.issuers -}}
+{{- if and $issuer.store (not (hasKey $.Values.config.stores $issuer.store)) -}}
+{{- fail (printf "config.issuers.%s.store: %q is not a member of config.stores. The instance's own file takes no keys here: each pod has a copy of it that ends with the pod." $name $issuer.store) -}}
+{{- end -}}
+{{- end -}}
 {{- $config := dict
   "listen" (dict "host" "0.0.0.0" "port" 8443 "names" $names)
   "urls" (default (list (printf "https://%s:%d" $host (int .Values.service.port))) .Values.config.urls)
@@ -31,7 +36,7 @@
   "policies" (dict "access" "policies/access" "partners" "policies/partners")
   "socket" (dict "path" "run/keyturn.sock")
 -}}
-{{- range $member := list "cache" "leases" "rotation" "notify" "backup" -}}
+{{- range $member := list "cache" "leases" "issuers" "rotation" "notify" "backup" -}}
 {{- with index $.Values.config $member }}{{ $_ := set $config $member . }}{{ end -}}
 {{- end -}}
 {{ toYaml $config }}

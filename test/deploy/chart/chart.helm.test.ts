@@ -103,6 +103,13 @@ describe('values that would not work are refused', () => {
     ['the image "latest"', ['--set', 'image.tag=latest'], /tag/],
     ['an encrypted file as a store, which each pod would have alone', ['--set', 'config.stores.x.kind=file'], /kind/],
     ['keys that would go to the instance’s own file', ['--set', 'config.default-store=file'], /ends with the pod/],
+    [
+      'an authority whose key would go to the instance’s own file',
+      ['--set', 'config.issuers.internal.kind=local,config.issuers.internal.store=file'],
+      /issuers.internal.store.*ends with the pod/,
+    ],
+    ['an issuer of no kind that there is', ['--set', 'config.issuers.x.kind=acme'], /kind/],
+    ['an issuer under the name of the people', ['--set', 'config.issuers.manual.kind=local'], /manual|issuers/],
     ['flags of Node past the image’s', ['--set', 'env[0].name=NODE_OPTIONS,env[0].value=--inspect'], /env/],
     ['a file under the name of the master key', ['--set', 'files[0].name=master.key'], /files/],
     ['a password in the configuration', ['--set', 'config.ledger.postgres.password=x'], /password/],

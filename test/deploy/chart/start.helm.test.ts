@@ -15,11 +15,19 @@ import { run } from '../../fakes/programs.ts';
 import { configOf, podOf } from './pod.ts';
 import { type Resource, render, SETS } from './render.ts';
 
+/** What each set of values names. */
+const ISSUERS: Readonly<Record<string, readonly string[]>> = {
+  aws: ['acme aws-pca'],
+  one: [],
+  vault: ['acme vault-pki', 'internal local'],
+};
+
 test.each(SETS)('with the values %s the server takes the keyturn.yaml', async (set) => {
   const config = parseConfig('/var/lib/keyturn', configOf(await render(set)), 'keyturn.yaml');
   expect(config.ledger).toMatchObject({ postgres: { host: expect.any(String), database: expect.any(String) } });
   expect(config.defaultStore).not.toBe('file');
   expect(config.stores.map(({ name }) => name)).toContain(config.defaultStore);
+  expect(config.issuers.map(({ name, kind }) => `${name} ${kind}`)).toEqual(ISSUERS[set]);
   for (const path of [config.keystore, config.socket]) expect(path).toMatch(/^\/var\/lib\/keyturn\/(?:private|run)\//);
   expect(config.journal).toMatch(/^\/var\/lib\/keyturn\/state\//);
   expect(config.listen).toMatchObject({ host: '0.0.0.0', port: 8443 });
