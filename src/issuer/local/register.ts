@@ -1,5 +1,6 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { Check } from '../../ledger/change.ts';
+import { rowPages } from '../../ledger/pages.ts';
 import type { AuthorityRow, IssuedRow } from '../../ledger/tables.ts';
 import type { RevocationList } from '../driver.ts';
 import { issuerRefused, issuerUnavailable } from '../failure.ts';
@@ -8,13 +9,12 @@ import { openAuthority } from './authority.ts';
 import type { AuthorityHome, LocalSettings } from './options.ts';
 import { type RevokedCertificate, signRevocationList, termOf } from './revocation-list.ts';
 
-/** More than one authority ever issues between two answers; the ledger's own default is 1000. */
-const ALL = { limit: 1_000_000 } as const;
 /** Attempts at a list, when others sign one at the same time. */
 const MAX_ATTEMPTS = 8;
 
+/** A key has one certificate, or none: the commit sees to it. */
 export async function issuedFor({ ledger }: AuthorityHome, issuer: string, spki: string): Promise<IssuedRow[]> {
-  return ledger.find('issued', { issuer, spki }, { ...ALL, orderBy: 'issued_at' });
+  return ledger.find('issued', { issuer, spki }, { orderBy: 'issued_at' });
 }
 
 /**
@@ -154,13 +154,18 @@ async function onTheList(
   added: IssuedRow | null,
 ): Promise<RevokedCertificate[]> {
   const since = clock.now() - 2 * listSeconds * 1000;
-  const rows = await ledger.find('issued', { issuer: name, revoked_at: { gt: 0 }, not_after: { gt: since } }, ALL);
-  const others = rows.filter(({ serial }) => serial !== added?.serial);
-  return [...others, ...(added === null ? [] : [added])].map(({ serial, revoked_at, reason }) => ({
-    serial,
-    at: revoked_at ?? 0,
-    reason: reasonOf(reason ?? ''),
-  }));
+  const where = { issuer: name, revoked_at: { gt: 0 }, not_after: { gt: since } };
+  const all = added === null ? [] : [revokedIn(added)];
+  // A page at a time: beside what the list needs, a row holds the whole certificate. Whatever is revoked meanwhile makes
+  // a list of its own, and this one fail.
+  for await (const rows of rowPages(ledger, 'issued', where, 'serial')) {
+    all.push(...rows.filter(({ serial }) => serial !== added?.serial).map(revokedIn));
+  }
+  return all;
+}
+
+function revokedIn({ serial, revoked_at, reason }: IssuedRow): RevokedCertificate {
+  return { serial, at: revoked_at ?? 0, reason: reasonOf(reason ?? '') };
 }
 
 async function current({ ledger }: AuthorityHome, issuer: string): Promise<AuthorityRow> {
