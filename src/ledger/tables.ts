@@ -189,7 +189,7 @@ export interface TaskRow {
   id: string;
   rotation: string;
   credential: string;
-  kind: 'import' | 'certificate' | 'revoke' | 'look';
+  kind: 'import' | 'certificate' | 'revoke' | 'look' | 'decide';
   state: 'open' | 'done' | 'cancelled';
   /** Whom it is for: a contact's role, or the person who asked for the rotation. */
   owner: string;

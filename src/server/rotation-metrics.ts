@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { RotationRow, TaskRow } from '../ledger/tables.ts';
 import { lifetimeLeft } from '../rotation/due/expiry-warning.ts';
 import { type DueSummary, SPANS_DAYS } from '../rotation/due/starter.ts';
+import { TASK_KINDS } from '../rotation/task/tasks.ts';
 import { factsOf } from '../rotation/workflow/facts.ts';
 import { watchOutages } from './rotation-counters.ts';
 
@@ -109,7 +110,7 @@ function watchTasks(registry: Registry, desk: Desk): void {
         const rows = await read();
         if (rows === null) return;
         const counted = rows.filter(counts);
-        for (const kind of KINDS) this.set({ kind }, counted.filter((row) => row.kind === kind).length);
+        for (const kind of TASK_KINDS) this.set({ kind }, counted.filter((row) => row.kind === kind).length);
       },
     });
   gauge('keyturn_tasks_open', 'Tasks of people that are open, by kind.', () => true);
@@ -117,8 +118,6 @@ function watchTasks(registry: Registry, desk: Desk): void {
     return due_at < desk.clock.now();
   });
 }
-
-const KINDS: readonly TaskRow['kind'][] = ['import', 'certificate', 'revoke', 'look'];
 
 /** Counted from this server's start on, by what the log tells. */
 function watchEnds(registry: Registry, ledger: Ledger): void {

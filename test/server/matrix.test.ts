@@ -83,6 +83,12 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     may: ['operator'],
     json: { reason: 'matrix' },
   },
+  resumeRotation: {
+    method: 'POST',
+    path: `${CREDENTIAL}/rotation/resume`,
+    may: ['operator'],
+    json: { reason: 'matrix' },
+  },
   retryRotation: {
     method: 'POST',
     path: `${CREDENTIAL}/rotation/retry`,

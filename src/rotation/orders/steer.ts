@@ -5,11 +5,13 @@ import { type Authority, authorise, denial } from '../../credential/authorise.ts
 import type { Caller } from '../../credential/caller.ts';
 import type { Desk } from '../../credential/desk.ts';
 import { refused } from '../../credential/refusal.ts';
-import type { Write } from '../../ledger/change.ts';
+import type { Check, Write } from '../../ledger/change.ts';
 import type { RotationRow, TaskRow } from '../../ledger/tables.ts';
 import { closeTasks } from '../task/tasks.ts';
 import { type Facts, factsOf, type Waiver } from '../workflow/facts.ts';
-import { isPast, type Step, UNDO_PROMOTED, UNDO_STAGED } from '../workflow/path.ts';
+import { standingOf } from '../workflow/halt.ts';
+import { type Order, REFUSALS, resumedAt, wasPromoted } from '../workflow/orders.ts';
+import { pathOf, UNDO_BARRED, UNDO_PROMOTED, UNDO_STAGED } from '../workflow/path.ts';
 import { refuseServices } from './person.ts';
 
 /** A rotation that somebody may steer, and their right to. */
@@ -22,30 +24,19 @@ interface Helm {
 }
 
 /**
- * Gives a rotation up before its version was promoted: what it made is revoked, retired, destroyed.
+ * Gives a rotation up before its version was promoted, or when its way back is barred: what it made is revoked, retired,
+ * destroyed.
  * @throws KeyturnError `not_found` (none is open), `rotation_state` when it is too late for that, saying what is legal.
  */
 export async function abortRotation(desk: Desk, caller: Caller, name: string, why: string): Promise<RotationRow> {
   const helm = await takeHelm(desk, caller, name);
-  refuseAbort(helm);
-  const { credential, version } = helm.row;
-  // Whoever promotes by hand does it past the rotation.
-  const current = { credential, version: version ?? 0, state: 'current' } as const;
-  if ((await desk.ledger.find('versions', current)).length > 0) throw isCurrent(helm.row);
+  const checks = await refuseUnlessLegal(helm, 'abort');
+  const { facts } = helm;
   const now = desk.clock.now();
-  const facts = { ...helm.facts, path: UNDO_STAGED, undone: { by: caller.principal.id, why, at: now } };
-  const tasks = closeTasks(helm.row, ['import', 'certificate'], 'cancelled', now);
-  return steer(helm, 'rotation.abort-asked', { why }, { ...undoing(facts), waits_for: '' }, tasks);
-}
-
-function refuseAbort({ row, facts }: Helm): void {
-  // Also one that was halted on its way back.
-  if (facts.undone !== undefined) throw wrongState(row, 'It is being undone already.');
-  if (isPast(facts.path, 'promote', row.step as Step)) throw isCurrent(row);
-  // Where one alone may live, the old one may be dead as soon as another one was asked for.
-  if (facts.way.live === 1 && facts.way.replaces && facts.requestedAt !== undefined) {
-    throw wrongState(row, 'The partner accepts one certificate alone, and the new one was asked for: go on with it.');
-  }
+  const path = facts.undone === undefined && !wasPromoted(helm.row) ? UNDO_STAGED : UNDO_BARRED;
+  const set = undoing({ ...facts, path, undone: { by: caller.principal.id, why, at: now } });
+  const writes = closeTasks(helm.row, ['import', 'certificate'], 'cancelled', now);
+  return steer(helm, 'rotation.abort-asked', { why }, { set, writes, checks });
 }
 
 /**
@@ -54,29 +45,35 @@ function refuseAbort({ row, facts }: Helm): void {
  */
 export async function rollBackRotation(desk: Desk, caller: Caller, name: string, why: string): Promise<RotationRow> {
   const helm = await takeHelm(desk, caller, name);
-  const { row, facts } = helm;
-  if (facts.undone !== undefined) throw wrongState(row, 'It is being undone already.');
-  if (!isPast(facts.path, 'promote', row.step as Step)) {
-    throw wrongState(row, `Its version is not current yet. To give it up: keyturn rotation abort ${row.credential}`);
-  }
-  if (row.replaces === null) throw wrongState(row, 'There was no version before it.');
-  if (facts.way.live === 1) throw wrongState(row, 'The partner accepts one certificate alone: the old one is dead.');
-  if (facts.drainedAt !== undefined || isPast(facts.path, 'drain', row.step as Step)) {
-    throw wrongState(row, `Version ${row.replaces} is retired, which is for good. Rotate again instead.`);
-  }
+  const checks = await refuseUnlessLegal(helm, 'roll-back');
+  const { facts } = helm;
   const undone = { by: caller.principal.id, why, at: desk.clock.now() };
   // What was waived of the old version is not waived of the new one.
   const waivers = (facts.waivers ?? []).filter(({ what }) => what !== 'drain' && what !== 'holder');
   const set = undoing({ ...facts, waivers, path: UNDO_PROMOTED, undone });
-  return steer(helm, 'rotation.roll-back-asked', { why }, set, []);
+  return steer(helm, 'rotation.roll-back-asked', { why }, { set, checks });
 }
 
 /** Tries again what was halted, from the same step. @throws KeyturnError `not_found`, `rotation_state`. */
 export async function retryRotation(desk: Desk, caller: Caller, name: string, why: string): Promise<RotationRow> {
   const helm = await takeHelm(desk, caller, name);
-  const { row, facts } = helm;
-  if (row.state !== 'halted') throw wrongState(row, 'It goes on by itself; only one that is halted is tried again.');
-  return steer(helm, 'rotation.retry-asked', { why }, { state: stateOf(facts), waits_for: '' }, []);
+  await refuseUnlessLegal(helm, 'retry');
+  return steer(helm, 'rotation.retry-asked', { why }, { set: { state: stateOf(helm.facts), waits_for: '' } });
+}
+
+/**
+ * Takes up the way to the new version again, on the way back, while that version is current: where the old one can't become
+ * current again, since it is compromised, held or at its end, and where somebody thinks better of it.
+ * @throws KeyturnError `not_found`, `rotation_state`.
+ */
+export async function resumeRotation(desk: Desk, caller: Caller, name: string, why: string): Promise<RotationRow> {
+  const helm = await takeHelm(desk, caller, name);
+  const checks = await refuseUnlessLegal(helm, 'resume');
+  const { undone: _undone, drainedAt: _drainedAt, ...facts } = helm.facts;
+  const step = resumedAt(helm);
+  const forward = JSON.stringify({ ...facts, path: pathOf(facts.way) });
+  const set = { state: 'running', step, facts: forward, waits_for: '' } as const;
+  return steer(helm, 'rotation.resume-asked', { why, next: step }, { set, checks });
 }
 
 /**
@@ -105,7 +102,7 @@ export async function waive(
   };
   const facts = { ...helm.facts, waivers: [...(helm.facts.waivers ?? []), given] };
   const set = { facts: JSON.stringify(facts), state: stateOf(helm.facts), waits_for: '' };
-  return steer(helm, 'rotation.waived', { what, subject: subject ?? null, why }, set, []);
+  return steer(helm, 'rotation.waived', { what, subject: subject ?? null, why }, { set });
 }
 
 /** A person has done what a task asks. The rotation goes on when it sees that. @throws KeyturnError `not_found`, `conflict`. */
@@ -115,9 +112,7 @@ export async function completeTask(desk: Desk, caller: Caller, id: string, note:
   if (task === undefined) throw noTask();
   const authority = await authorise(desk, caller, 'credential:rotate', task.credential);
   await refuseServices(desk, caller, task.credential, 'says that a task is done');
-  if (task.kind === 'import' || task.kind === 'certificate') {
-    throw new KeyturnError('conflict', 'This task ends with its upload.', { fix: 'See its steps: keyturn task show' });
-  }
+  refuseUnlessSaid(task);
   const set = { state: 'done', closed_at: desk.clock.now(), closed_by: caller.principal.id, note } as const;
   const outcome = await desk.ledger.commit({
     checks: [...authority.checks, { rule: 'task-open', table: 'tasks', some: { id, state: 'open' } }],
@@ -138,6 +133,15 @@ export async function completeTask(desk: Desk, caller: Caller, id: string, note:
   });
 }
 
+/** Some tasks end with what is done, and not by a word of it. */
+function refuseUnlessSaid({ kind }: TaskRow): void {
+  const fix = 'See its steps: keyturn task list';
+  if (kind === 'decide') throw new KeyturnError('conflict', 'This task ends with an order to its rotation.', { fix });
+  if (kind === 'import' || kind === 'certificate') {
+    throw new KeyturnError('conflict', 'This task ends with its upload.', { fix });
+  }
+}
+
 function noTask(): KeyturnError {
   return new KeyturnError('not_found', 'There is no such task.', { fix: 'See what is open: keyturn task list' });
 }
@@ -153,12 +157,30 @@ async function takeHelm(desk: Desk, caller: Caller, name: string): Promise<Helm>
   });
 }
 
+/** @returns what must still hold at the commit: that the same version is current. @throws KeyturnError `rotation_state`. */
+async function refuseUnlessLegal({ desk, row }: Helm, order: Order): Promise<Check[]> {
+  const standing = await standingOf(desk, row);
+  const why = REFUSALS[order](standing);
+  if (why !== null) throw wrongState(row, why);
+  const { credential } = row;
+  const where = { credential, state: 'current' } as const;
+  return standing.current === null
+    ? [{ rule: 'version-current', table: 'versions', none: where }]
+    : [{ rule: 'version-current', table: 'versions', some: { ...where, version: standing.current } }];
+}
+
+interface Turn {
+  readonly set: Partial<RotationRow>;
+  readonly writes?: readonly Write[];
+  readonly checks?: readonly Check[];
+}
+
+/** Whatever was ordered, a decision that was waited for has been made. */
 async function steer(
   { desk, caller, authority, row }: Helm,
   kind: string,
   data: JsonObject,
-  moved: Partial<RotationRow>,
-  writes: readonly Write[],
+  { set: moved, writes = [], checks = [] }: Turn,
 ): Promise<RotationRow> {
   const now = desk.clock.now();
   const stepped = moved.step === undefined ? {} : { step_since: now };
@@ -167,8 +189,13 @@ async function steer(
     checks: [
       ...authority.checks,
       { rule: 'rotation-moved-on', table: 'rotations', some: { id: row.id, revision: row.revision } },
+      ...checks,
     ],
-    writes: [...writes, { update: 'rotations', where: { id: row.id }, set, rows: 1 }],
+    writes: [
+      ...writes,
+      ...closeTasks(row, ['decide'], 'done', now),
+      { update: 'rotations', where: { id: row.id }, set, rows: 1 },
+    ],
     entry: {
       kind,
       actor: caller.principal.id,
@@ -192,10 +219,6 @@ function undoing(facts: Facts): Partial<RotationRow> {
 /** In which it went on before it was halted. */
 function stateOf({ undone }: Facts): RotationRow['state'] {
   return undone === undefined ? 'running' : 'undoing';
-}
-
-function isCurrent(row: RotationRow): KeyturnError {
-  return wrongState(row, `Its version is current. To go back: keyturn rotation roll-back ${row.credential}`);
 }
 
 function wrongState(row: RotationRow, fix: string): KeyturnError {

@@ -9,6 +9,8 @@ import type { LeaseRow, RotationRow, TaskRow } from '../../ledger/tables.ts';
 import { unwaived } from '../steps/leave/drain.ts';
 import { holdersOf } from '../steps/leave/holders.ts';
 import { factsOf } from '../workflow/facts.ts';
+import { standingOf } from '../workflow/halt.ts';
+import { legalOrders } from '../workflow/orders.ts';
 import { type Step, stepAfter } from '../workflow/path.ts';
 import { leaving } from '../workflow/step.ts';
 
@@ -28,7 +30,12 @@ export async function showRotation(desk: Desk, caller: Caller, name: string): Pr
     });
   }
   const tasks = await desk.ledger.find('tasks', { rotation: row.id }, { orderBy: 'id', limit: MOST_TASKS });
-  return { ...rotationJson(row), stragglers: await stragglers(desk, row), tasks: tasks.map(taskJson) };
+  return {
+    ...rotationJson(row),
+    orders: row.ended_at === null ? legalOrders(await standingOf(desk, row)) : [],
+    stragglers: await stragglers(desk, row),
+    tasks: tasks.map(taskJson),
+  };
 }
 
 /** Those whose credential the caller may see, the newest first. */

@@ -50,4 +50,4 @@ export function closeTasks(
   ];
 }
 
-export const TASK_KINDS: readonly TaskRow['kind'][] = ['import', 'certificate', 'revoke', 'look'];
+export const TASK_KINDS: readonly TaskRow['kind'][] = ['import', 'certificate', 'revoke', 'look', 'decide'];

@@ -46,6 +46,8 @@ export function pathOf({ keyBy, live, replaces }: Way): readonly Step[] {
 /** The way back, from before the promotion and from after it. */
 export const UNDO_STAGED: readonly Step[] = ['discard'];
 export const UNDO_PROMOTED: readonly Step[] = ['restore', 'drain', 'discard'];
+/** From a way back that is barred: neither version is current, and what was made goes all the same. */
+export const UNDO_BARRED: readonly Step[] = ['drain', 'discard'];
 
 /** What follows on a way; null at its end. */
 export function stepAfter(path: readonly Step[], step: Step): Step | null {

@@ -8,6 +8,7 @@ import type { RotationRow } from '../../ledger/tables.ts';
 import { Prober, type ProberOptions, type Probing } from '../proof/prober.ts';
 import { HANDLERS } from '../steps/handlers.ts';
 import { factsOf, pauseOf } from './facts.ts';
+import { decision } from './halt.ts';
 import { Journal, Overtaken, type Progress, type StepOutcome } from './journal.ts';
 import type { Step } from './path.ts';
 import { backoff, PACE, type Pace, type StepContext, wait } from './step.ts';
@@ -137,7 +138,14 @@ export class Rotator {
   /** What it waits for is on record once, not each time that it is looked at. */
   async #record(journal: Journal, outcome: StepOutcome, tries: number): Promise<void> {
     const same = outcome.kind === 'wait' && outcome.why === journal.row.waits_for && isNothing(outcome.progress);
-    if (!same) await journal.record(outcome, tries);
+    if (same) return;
+    await journal.record(outcome.kind === 'halt' ? await this.#told(journal.row, outcome) : outcome, tries);
+  }
+
+  /** A person is told, in the same commit: nothing else goes on with what is halted. */
+  async #told(row: RotationRow, { kind, why, progress = {} }: Halt): Promise<Halt> {
+    const task = await decision(this.#options.desk, { ...row, facts: merged(row, progress) }, why);
+    return { kind, why, progress: { ...progress, writes: [...(progress.writes ?? []), task] } };
   }
 
   /** A try that left a trace on record counts on as well. */
@@ -174,6 +182,13 @@ export class Rotator {
   #point(name: string): void {
     this.#options.onPoint?.(name);
   }
+}
+
+type Halt = Extract<StepOutcome, { readonly kind: 'halt' }>;
+
+/** The facts as they will be. */
+function merged(row: RotationRow, { facts }: Progress): string {
+  return JSON.stringify({ ...factsOf(row), ...facts });
 }
 
 /** Whether it would leave nothing behind. */

@@ -4,7 +4,9 @@ import type { Setting, Trouble, World } from './world.ts';
 /** What may happen to a rotation. Whatever is not legal just then is refused, and nothing has happened. */
 export type Command =
   | { readonly do: 'start' | 'tick' | 'import' | 'attach good' | 'attach bad' | 'work' | 'restart' }
-  | { readonly do: 'abort' | 'roll back' | 'retry' }
+  | { readonly do: 'abort' | 'roll back' | 'retry' | 'resume' }
+  | { readonly do: 'compromise'; readonly which: 'old' | 'new' }
+  | { readonly do: 'freeze' | 'thaw' | 'promote by hand' }
   | { readonly do: 'waive'; readonly what: 'canary' | 'drain' | 'proof' }
   | { readonly do: 'crash'; readonly after: number }
   | { readonly do: 'forward'; readonly seconds: number }
@@ -14,7 +16,7 @@ export type Command =
 
 const plain = fc.record({ do: fc.constantFrom('import', 'attach good', 'attach bad', 'restart') } as const);
 const often = fc.record({ do: fc.constantFrom('start', 'tick', 'work') } as const);
-const orders = fc.record({ do: fc.constantFrom('abort', 'roll back', 'retry') } as const);
+const orders = fc.record({ do: fc.constantFrom('abort', 'roll back', 'retry', 'resume') } as const);
 
 export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 12, arbitrary: often },
@@ -24,6 +26,11 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('waive'), what: fc.constantFrom('canary', 'drain', 'proof') } as const),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('compromise'), which: fc.constantFrom('old', 'new') } as const),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('freeze', 'thaw', 'promote by hand') } as const) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('crash'), after: fc.nat({ max: 12 }) } as const) },
   {
     weight: 6,
@@ -72,6 +79,11 @@ export async function obey(world: World, one: Command): Promise<void> {
   if (one.do === 'abort') await world.abort();
   if (one.do === 'roll back') await world.rollBack();
   if (one.do === 'retry') await world.retry();
+  if (one.do === 'resume') await world.resume();
+  if (one.do === 'compromise') await world.compromise(one.which);
+  if (one.do === 'freeze') await world.freezeOld();
+  if (one.do === 'thaw') await world.thaw();
+  if (one.do === 'promote by hand') await world.promoteAny();
   if (one.do === 'waive') await world.waive(one.what);
   if (one.do === 'crash') {
     world.crashAfter(one.after);

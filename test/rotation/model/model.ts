@@ -8,6 +8,8 @@ export interface ModelFigures {
   commands: number;
   /** Rotations by how they ended. */
   readonly ended: Record<string, number>;
+  /** Orders to go on after all. */
+  resumed: number;
   /** Commits that were looked at. */
   commits: number;
 }
@@ -15,7 +17,7 @@ export interface ModelFigures {
 /** Random commands to random rotations, each run to its end. @throws Error with the shortest run that goes wrong. */
 export async function modelRuns(runs: number, seed: number, length = 40): Promise<ModelFigures> {
   await using house = await openHouse();
-  const figures: ModelFigures = { runs: 0, commands: 0, ended: {}, commits: 0 };
+  const figures: ModelFigures = { runs: 0, commands: 0, ended: {}, resumed: 0, commits: 0 };
   const property = fc.asyncProperty(
     setting,
     fc.array(command, { minLength: 15, maxLength: length }),
@@ -32,6 +34,7 @@ export async function modelRuns(runs: number, seed: number, length = 40): Promis
       figures.runs += 1;
       figures.commands += all.length;
       figures.commits += world.watch.commits;
+      figures.resumed += await world.resumed();
       for (const state of await world.ends()) figures.ended[state] = (figures.ended[state] ?? 0) + 1;
     },
   );

@@ -3,7 +3,14 @@ import { LEGAL_MOVES } from '../../../src/credential/version/states.ts';
 import type { Change } from '../../../src/ledger/change.ts';
 import type { LeaseRow, RotationRow, VersionRow } from '../../../src/ledger/tables.ts';
 import { type Facts, factsOf, waiverOf } from '../../../src/rotation/workflow/facts.ts';
-import { isPast, pathOf, type Step, UNDO_PROMOTED, UNDO_STAGED } from '../../../src/rotation/workflow/path.ts';
+import {
+  isPast,
+  pathOf,
+  type Step,
+  UNDO_BARRED,
+  UNDO_PROMOTED,
+  UNDO_STAGED,
+} from '../../../src/rotation/workflow/path.ts';
 
 interface Picture {
   readonly rotations: ReadonlyMap<string, RotationRow>;
@@ -46,13 +53,17 @@ export class Watch {
     const current = [...versions.values()].filter(({ state }) => state === 'current');
     if (open.length > 1) said(`${open.length} rotations are open`);
     if (current.length > 1) said(`${current.length} versions are current`);
+    for (const fault of await this.#decisions(open[0] ?? null)) said(fault);
+    if (open[0] !== undefined) for (const fault of orderFaults(entry.kind, open[0], versions)) said(fault);
     for (const [number, row] of versions) {
       const was = before.versions.get(number)?.state;
       if (was === undefined || was === row.state) continue;
       if (!LEGAL_MOVES[was].includes(row.state)) said(`version ${number} went from ${was} to ${row.state}`);
       for (const fault of await this.#moveFaults(row, open[0] ?? null)) said(fault);
     }
-    for (const [id, row] of rotations) for (const fault of changeFaults(before.rotations.get(id), row)) said(fault);
+    for (const [id, row] of rotations) {
+      for (const fault of changeFaults(before.rotations.get(id), row, current[0]?.version ?? null)) said(fault);
+    }
   }
 
   /** A certificate is about to be revoked, by whom it may concern. */
@@ -84,6 +95,7 @@ export class Watch {
       const undone = rotations.get(rotation)?.state !== 'completed';
       if (!undone) this.faults.push(`the task ${id} (${kind}) of a completed rotation is open`);
     }
+    for (const { id, kind } of tasks) if (kind === 'decide') this.faults.push(`nothing waits for the decision ${id}`);
     for (const row of rotations.values()) {
       if (row.state === 'completed' && row.replaces !== null && stateOf(row.replaces) !== 'destroyed') {
         this.faults.push(`version ${row.replaces} is ${stateOf(row.replaces)}, and its rotation is completed`);
@@ -114,6 +126,14 @@ export class Watch {
     };
   }
 
+  /** What is halted waits for one decision, and nothing else does. */
+  async #decisions(open: RotationRow | null): Promise<string[]> {
+    const where = { credential: this.#credential, kind: 'decide', state: 'open' } as const;
+    const waiting = await this.#desk.ledger.count('tasks', where);
+    const wanted = open?.state === 'halted' ? 1 : 0;
+    return waiting === wanted ? [] : [`it is ${open?.state}, and ${waiting} decisions are waited for`];
+  }
+
   async #moveFaults({ version, state }: VersionRow, open: RotationRow | null): Promise<string[]> {
     if (state === 'retired') return this.#retiredFaults(version, open);
     if (state !== 'destroyed' || open === null || open.replaces !== version) return [];
@@ -134,24 +154,42 @@ export class Watch {
 
 const ENDS = new Set<RotationRow['state']>(['completed', 'aborted', 'rolled-back']);
 
-function changeFaults(before: RotationRow | undefined, after: RotationRow): string[] {
+function changeFaults(before: RotationRow | undefined, after: RotationRow, current: number | null): string[] {
   const faults = [...stateFaults(after)];
   if (before === undefined || same(before, after)) return faults;
   if (before.ended_at !== null) faults.push(`${after.id} had ended, and changed`);
   if (after.revision !== before.revision + 1) faults.push(`revision ${before.revision} became ${after.revision}`);
   if (before.version !== null && after.version !== before.version) faults.push('it changed its version');
   const [had, has] = [factsOf(before), factsOf(after)];
-  if (had.undone !== undefined && has.path.join() !== had.path.join()) faults.push('it was undone twice');
+  if (had.undone !== undefined && has.path.join() !== had.path.join()) {
+    const resumed = has.undone === undefined && current !== null && current === after.version;
+    const barred = has.path.join() === UNDO_BARRED.join() && before.state === 'halted' && before.step === 'restore';
+    const neither = current !== after.version && current !== after.replaces;
+    if (!resumed && !(barred && neither)) faults.push(`it was undone twice while version ${current} was current`);
+  }
+  if ((after.state === 'aborted' || after.state === 'rolled-back') && current !== null && current === after.version) {
+    faults.push(`it is ${after.state}, and its version is current`);
+  }
   if (has.undone === undefined && isPast(had.path, after.step as Step, before.step as Step)) {
     faults.push(`it went back from ${before.step} to ${after.step}`);
   }
   return faults;
 }
 
+/** What may be ordered by how the two versions stand, told another way than the table of orders tells it. */
+function orderFaults(kind: string, row: RotationRow, versions: Picture['versions']): string[] {
+  const fresh = versions.get(row.version ?? 0)?.state;
+  const old = versions.get(row.replaces ?? 0)?.state;
+  if (kind === 'rotation.abort-asked' && fresh === 'current') return ['what is current is given up'];
+  if (kind === 'rotation.resume-asked' && fresh !== 'current') return [`what is ${fresh} is gone on with`];
+  const back = old === 'previous' || old === 'current';
+  return kind === 'rotation.roll-back-asked' && !back ? [`what is ${old} is to become current again`] : [];
+}
+
 /** State, step and path go together. */
 function stateFaults({ state, step, facts: text, ended_at, replaces }: RotationRow): string[] {
   const facts: Facts = factsOf({ facts: text });
-  const legal = facts.undone === undefined ? [pathOf(facts.way)] : [UNDO_STAGED, UNDO_PROMOTED];
+  const legal = facts.undone === undefined ? [pathOf(facts.way)] : [UNDO_STAGED, UNDO_PROMOTED, UNDO_BARRED];
   const undoing = ['undoing', 'aborted', 'rolled-back'].includes(state);
   return [
     ...(legal.some((path) => path.join() === facts.path.join()) ? [] : [`its path is ${facts.path.join()}`]),

@@ -2,9 +2,11 @@ import { isKeyturnError } from '../../../src/core/errors.ts';
 import { newId } from '../../../src/core/ids.ts';
 import { authorise } from '../../../src/credential/authorise.ts';
 import type { Desk } from '../../../src/credential/desk.ts';
+import { versionSubject } from '../../../src/credential/hold/hold-switch.ts';
 import { mandateOf } from '../../../src/credential/mandate.ts';
 import { importVersion } from '../../../src/credential/version/import.ts';
 import { promote } from '../../../src/credential/version/promote.ts';
+import { LEGAL_MOVES, moveVersion } from '../../../src/credential/version/states.ts';
 import { certificatesIn } from '../../../src/issuer/certificates.ts';
 import type { IssuerDriver } from '../../../src/issuer/driver.ts';
 import { issuerUnavailable } from '../../../src/issuer/failure.ts';
@@ -18,6 +20,7 @@ import { startRotation } from '../../../src/rotation/orders/start.ts';
 import {
   abortRotation,
   completeTask,
+  resumeRotation,
   retryRotation,
   rollBackRotation,
   waive,
@@ -138,12 +141,71 @@ export class World {
 
   abort = () => this.#order(() => abortRotation(this.desk, this.#house.alice, this.credential, 'test'));
   rollBack = () => this.#order(() => rollBackRotation(this.desk, this.#house.alice, this.credential, 'test'));
+  resume = () => this.#order(() => resumeRotation(this.desk, this.#house.alice, this.credential, 'test'));
   retry = () => this.#order(() => retryRotation(this.desk, this.#house.alice, this.credential, 'test'));
   waive = (what: 'canary' | 'drain' | 'proof') =>
     this.#order(() => waive(this.desk, this.#house.alice, this.credential, { what, why: 'test' }));
 
   /** By hand, past the rotation. */
   promote = (version: number) => this.#order(() => promote(this.desk, this.#house.alice, this.credential, version));
+
+  /** Whichever is staged or previous, the newest first. */
+  async promoteAny(): Promise<void> {
+    const fit = { credential: this.credential, state: { in: ['staged', 'previous'] } } as const;
+    const [row] = await this.desk.ledger.find('versions', fit, { orderBy: 'version', descending: true, limit: 1 });
+    if (row !== undefined) await this.promote(row.version);
+  }
+
+  /** An incident is confirmed on what is replaced, or on what replaces it. */
+  async compromise(which: 'old' | 'new'): Promise<void> {
+    const row = await this.open();
+    const version = which === 'old' ? row?.replaces : row?.version;
+    const [found] =
+      version == null ? [] : await this.desk.ledger.find('versions', { credential: this.credential, version });
+    if (found === undefined || !LEGAL_MOVES[found.state].includes('compromised')) return;
+    await this.desk.ledger.commit({
+      writes: [moveVersion(found, 'compromised', this.desk.clock.now())],
+      entry: {
+        kind: 'version.compromised',
+        actor: 'person:alice',
+        credential: this.credential,
+        version: found.version,
+        data: {},
+      },
+    });
+  }
+
+  /** What is replaced, as one person does it. */
+  async freezeOld(): Promise<void> {
+    const version = (await this.open())?.replaces;
+    if (version == null) return;
+    const now = this.desk.clock.now();
+    const row = {
+      id: newId('hold', Date.now()),
+      target: 'version',
+      subject: versionSubject(this.credential, version),
+      reason: 'test',
+      placed_by: 'person:alice',
+      placed_at: now,
+      thaw_asked_by: null,
+      thaw_asked_at: null,
+      lifted_by: null,
+      lifted_at: null,
+    } as const;
+    const data = { hold: row.id, target: row.target, subject: row.subject };
+    const entry = { kind: 'hold.placed', actor: 'person:alice', credential: this.credential, version, data };
+    await this.desk.ledger.commit({ writes: [{ insert: 'holds', row }], entry });
+  }
+
+  async thaw(): Promise<void> {
+    const all = await this.desk.ledger.find('holds', { target: 'version', lifted_at: null }, { limit: 1_000 });
+    for (const { id, subject } of all) {
+      if (!subject.startsWith(`${this.credential}@`)) continue;
+      const set = { lifted_by: 'person:carol', lifted_at: this.desk.clock.now() };
+      const entry = { kind: 'hold.lifted', actor: 'person:carol', data: { hold: id } };
+      await this.desk.ledger.commit({ writes: [{ update: 'holds', where: { id }, set, rows: 1 }], entry });
+    }
+  }
 
   /** A key and a certificate that the partner made. */
   async import(): Promise<string | null> {
@@ -247,6 +309,12 @@ export class World {
     throw new Error(`It never came to ${step}: ${JSON.stringify(await this.open())}`);
   }
 
+  /** How often a rotation was gone on with after all. */
+  async resumed(): Promise<number> {
+    const kind = 'rotation.resume-asked';
+    return (await this.desk.ledger.entries({ credential: this.credential, kind, limit: 1_000 })).length;
+  }
+
   /** How its rotations ended. */
   async ends(): Promise<string[]> {
     return (await this.desk.ledger.find('rotations', { credential: this.credential })).map(({ state }) => state);
@@ -263,6 +331,8 @@ export class World {
       if (row === null) return null;
       if (row.state === 'halted' && !(await this.#mend(row))) return row;
       if (row.step === 'prove' && !this.setting.tested) await this.waive('proof');
+      // What can't be had while something is frozen has another way out; but nothing frozen is destroyed.
+      if (round > 30) await this.thaw();
       await this.#waiveDead(row);
       await this.work();
       this.forward(61_000);
@@ -276,7 +346,7 @@ export class World {
     const before = this.#retried;
     this.#retried = `${id} ${step}`;
     if (before !== this.#retried) return (await this.retry()) === null;
-    return (await this.abort()) === null || (await this.rollBack()) === null;
+    return (await this.resume()) === null || (await this.abort()) === null || (await this.rollBack()) === null;
   }
 
   /** Where a second certificate was issued for one rotation, the first is dead: a person says that nothing can be had of it. */

@@ -46,21 +46,6 @@ test('a partner that refuses everybody has not thereby revoked the old certifica
   expect(await world.tasks()).toEqual(['revoke']);
 });
 
-test('a roll-back that was halted is not aborted, which would revoke what is current', async () => {
-  const world = await begin(BY_PARTNER);
-  await world.lease(3_600);
-  await world.start();
-  await world.import();
-  await world.until('drain');
-  await world.rollBack();
-  await world.import();
-  await world.promote(3);
-  await world.tick();
-  expect(await world.open()).toMatchObject({ state: 'halted', step: 'restore' });
-  expect(await world.abort()).toBe('rotation_state');
-  expect(await world.rollBack()).toBe('rotation_state');
-});
-
 test('what was promoted by hand is not aborted any more', async () => {
   const world = await begin(BY_PARTNER);
   world.partner.mood = 'times-out';

@@ -60,6 +60,8 @@ describe('a partner in trouble halts the rotation at its canary', () => {
       expect(await stage.states()).toEqual({ 1: 'current', 2: 'retired' });
       expect(ended.tasks).toMatchObject([
         { kind: 'import', state: 'done' },
+        { kind: 'decide', state: 'done' },
+        { kind: 'decide', state: 'done' },
         { kind: 'revoke', state: 'open' },
       ]);
       expect(await stage.start()).toMatchObject({ status: 201 });
@@ -125,7 +127,7 @@ test('where one certificate may live, the new one is promoted at once, and the o
   const plan = await stage.keyturn.call('GET', '/v1/credentials/lean%2Fsandbox/rotation/plan');
   expect(plan.body).toMatchObject({
     outage: expect.stringContaining('clients are refused'),
-    warnings: [expect.stringContaining('point of no return')],
+    warnings: [expect.stringContaining('point of no return'), expect.stringContaining('no lead time')],
   });
   const started = await stage.start();
   expect(started.body).toMatchObject({ path: ['await', 'promote', 'canary', 'drain', 'revoke', 'prove', 'destroy'] });

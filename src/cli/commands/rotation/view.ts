@@ -15,6 +15,8 @@ export interface Rotation {
   readonly waitsFor: string | null;
   readonly next: string | null;
   readonly path: readonly string[];
+  /** Where it is shown alone. */
+  readonly orders?: readonly string[];
   readonly found: Readonly<Record<string, unknown>>;
   readonly startedAt: string;
   readonly endedAt: string | null;
@@ -64,6 +66,9 @@ export function rotationLines(rotation: Rotation): string[] {
     ['since', rotation.since],
     ...(rotation.waitsFor === null ? [] : ([['waits for', rotation.waitsFor]] as const)),
     ...(rotation.next === null ? [] : ([['then', rotation.next]] as const)),
+    ...(rotation.orders === undefined || rotation.orders.length === 0
+      ? []
+      : ([['legal now', rotation.orders.join(', ')]] as const)),
     ['asked by', `${rotation.askedBy}: ${rotation.reason}`],
     ...seenLines('canary', found['canary']),
     ...seenLines('control', found['control']),

@@ -9,7 +9,7 @@ import { type Builder, build, compiled } from './builder.ts';
 import { firstSchema } from './first-schema.ts';
 import { lockKey } from './lock-key.ts';
 import { movesSchema } from './moves-schema.ts';
-import { rotationsSchema } from './rotations-schema.ts';
+import { decisionsSchema, rotationsSchema } from './rotations-schema.ts';
 
 export interface Migration {
   /** A program that knows only the migrations before it goes on beside one that knows it. */
@@ -56,6 +56,8 @@ export const MIGRATIONS: readonly Migration[] = [
       db.schema.alterTable('leases').addColumn('in_use', 'text'),
     ],
   },
+  // An older program lists such tasks as any other, and opens none.
+  { compatible: true, statements: decisionsSchema },
 ];
 
 /**

@@ -40,3 +40,11 @@ export function rotationsSchema(db: Builder): { compile(): CompiledQuery }[] {
     db.schema.createIndex('tasks_by_state').on('tasks').columns(['state', 'due_at']),
   ];
 }
+
+/** The migration that adds a kind of tasks: what a person decides. Never edited. */
+export function decisionsSchema(db: Builder): { compile(): CompiledQuery }[] {
+  return [
+    db.schema.alterTable('tasks').dropConstraint('tasks_kind'),
+    db.schema.alterTable('tasks').addCheckConstraint('tasks_kind', oneOf('kind', [...TASK_KINDS, 'decide'])),
+  ];
+}

@@ -1,11 +1,18 @@
-import type { VersionRow } from '../../../ledger/tables.ts';
+import type { VersionRow, VersionState } from '../../../ledger/tables.ts';
 import { closeTasks } from '../../task/tasks.ts';
-import { next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
+import { halt, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
+
+const FIT: ReadonlySet<VersionState> = new Set(['staged', 'current']);
 
 /** Goes on when the successor is there, judged as every import is. */
 export const awaitVersion: StepHandler = async (context) => {
   const { row, pace, facts } = context;
   const successor = await successorOf(context);
+  if (successor !== null && !FIT.has(successor.state)) {
+    return halt(
+      `Version ${successor.version} is ${successor.state}, and can't become current: abort, and rotate again.`,
+    );
+  }
   if (successor !== null) {
     return next({
       set: { version: successor.version },
@@ -21,14 +28,14 @@ export const awaitVersion: StepHandler = async (context) => {
   return wait(`Waiting for ${what}: see the open task.`, pace.lookMs);
 };
 
-/** Our own key's version, or the newest that came after the one that is replaced. */
+/** Our own key's version, in whichever state, or the newest that came after the one that is replaced. */
 async function successorOf({ desk, row }: StepContext): Promise<VersionRow | null> {
   const { credential } = row;
-  const fit = { state: { in: ['staged', 'current'] } } as const;
   if (row.spki !== null) {
-    const [own] = await desk.ledger.find('versions', { credential, spki: row.spki, ...fit });
+    const [own] = await desk.ledger.find('versions', { credential, spki: row.spki });
     return own ?? null;
   }
+  const fit = { state: { in: [...FIT] } } as const;
   const newest = { orderBy: 'version', descending: true, limit: 1 } as const;
   const after = { credential, version: { gt: row.replaces ?? 0 }, ...fit };
   const [found] = await desk.ledger.find('versions', after, newest);

@@ -14,7 +14,7 @@ export const promoteSuccessor: StepHandler = async (context) => {
   const current = await currentOf(desk, row.credential);
   const promotedAt = facts.promotedAt ?? context.now();
   if (fresh.state === 'current') return next({ facts: { promotedAt } });
-  if ((current?.version ?? null) !== row.replaces) {
+  if ((current?.version ?? null) !== row.replaces && !(await isCompromised(desk, row, current))) {
     return halt(`Version ${current?.version ?? 'none'} is current, which is not the one that is replaced.`);
   }
   if (fresh.state !== 'staged') return halt(`Version ${fresh.version} is ${fresh.state}, and can't become current.`);
@@ -31,12 +31,20 @@ export const restore: StepHandler = async (context) => {
   if (old.state === 'current') return next();
   const current = await currentOf(desk, row.credential);
   if (current?.version !== row.version || old.state !== 'previous') {
-    return halt(`Version ${old.version} is ${old.state}, and can't become current again.`);
+    return halt(
+      `Version ${old.version} is ${old.state}, version ${current?.version ?? 'none'} is current: no way back.`,
+    );
   }
   if (old.not_after < context.now()) return halt(`The certificate of version ${old.version} has expired.`);
   if (await isHeld(desk, old)) return halt(`Version ${old.version} is frozen.`);
   return next(swap(row, old, current, context.now()));
 };
+
+/** What is replaced has become unusable meanwhile, and nothing is current: all the more reason to go on. */
+async function isCompromised(desk: Desk, { credential, replaces }: RotationRow, current: VersionRow | null) {
+  if (current !== null || replaces === null) return false;
+  return (await findVersion(desk, credential, replaces)).state === 'compromised';
+}
 
 export async function currentOf(desk: Desk, credential: string): Promise<VersionRow | null> {
   const [row] = await desk.ledger.find('versions', { credential, state: 'current' });
@@ -49,6 +57,9 @@ function swap(row: RotationRow, to: VersionRow, from: VersionRow | null, now: nu
     checks: [
       { rule: 'version-state', table: 'versions', some: { credential, version, state: to.state } } as const,
       noHold('version', versionSubject(credential, version)),
+      ...(from === null
+        ? [{ rule: 'version-current', table: 'versions', none: { credential, state: 'current' } } as const]
+        : []),
     ],
     writes: [...(from === null ? [] : [moveVersion(from, 'previous', now)]), moveVersion(to, 'current', now)],
     entry: { kind: 'version.promoted', version, data: { spki, previous: from?.version ?? null, done: row.step } },

@@ -9,7 +9,14 @@ import { forecastFor } from '../../../rotation/due/forecast.ts';
 import { attachCertificate } from '../../../rotation/orders/attach.ts';
 import { groundOf, type PlanRules, planOf } from '../../../rotation/orders/plan.ts';
 import { startRotation } from '../../../rotation/orders/start.ts';
-import { abortRotation, completeTask, retryRotation, rollBackRotation, waive } from '../../../rotation/orders/steer.ts';
+import {
+  abortRotation,
+  completeTask,
+  resumeRotation,
+  retryRotation,
+  rollBackRotation,
+  waive,
+} from '../../../rotation/orders/steer.ts';
 import { listRotations, listTasks, rotationJson, showRotation, taskJson } from '../../../rotation/orders/view.ts';
 import { ok, type Route, route } from '../../http/route.ts';
 import { credentialParam, idParam, reasonRequest, taskDoneRequest, waiverRequest } from '../../schemas.ts';
@@ -73,7 +80,7 @@ function startRoutes({ desk, issuers, nudge, due, rules }: RotationRoutesOptions
       path: '/v1/credentials/{name}/rotation',
       summary: 'The newest rotation of a credential: where it is, what it waits for, what happens next',
       params: credentialParam,
-      success: { status: 200, description: 'With its tasks, and who keeps a version from being drained' },
+      success: { status: 200, description: 'With its tasks, legal orders, and who keeps a version from being drained' },
       problems: ['permission_denied', 'not_found'],
       handle: async ({ params }, caller) => ok(await showRotation(desk, caller, params.name)),
     }),
@@ -124,9 +131,10 @@ function startRoutes({ desk, issuers, nudge, due, rules }: RotationRoutesOptions
 
 function steerRoutes({ desk, nudge }: RotationRoutesOptions): Route[] {
   const orders = [
-    ['abortRotation', 'abort', 'Give up a rotation before its version is current', abortRotation],
+    ['abortRotation', 'abort', 'Give up a rotation whose version is not current', abortRotation],
     ['rollBackRotation', 'roll-back', 'Make the old version current again, while it is not retired', rollBackRotation],
     ['retryRotation', 'retry', 'Try again what was halted', retryRotation],
+    ['resumeRotation', 'resume', 'Go on with the new version after all, while it is current', resumeRotation],
   ] as const;
   return [
     ...orders.map(([id, verb, summary, order]) =>

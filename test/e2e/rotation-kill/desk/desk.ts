@@ -13,7 +13,7 @@ export interface Shown {
 
 export interface Task {
   readonly id: string;
-  readonly kind: 'import' | 'certificate' | 'revoke' | 'look';
+  readonly kind: 'import' | 'certificate' | 'revoke' | 'look' | 'decide';
   readonly state: string;
   readonly serial?: string;
 }

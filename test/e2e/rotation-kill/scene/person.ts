@@ -89,6 +89,8 @@ export class Person {
       if (await (kind === 'import' ? this.bring(desk) : this.#attach(desk, shown))) this.#brought.add(id);
       return;
     }
+    // Ends with an order, which the campaign gives.
+    if (kind === 'decide') return;
     if (kind === 'revoke') await this.#revoke(shown, serial);
     await desk.done(id);
   }

@@ -1,6 +1,6 @@
-import { KeyturnError } from '../../../core/errors.ts';
-import type { Context } from '../../context.ts';
-import { pathOf, type Rotation, rotationLines } from './view.ts';
+import { KeyturnError } from '../../../../core/errors.ts';
+import type { Context } from '../../../context.ts';
+import { pathOf, type Rotation, rotationLines } from '../view.ts';
 
 export interface ReasonOption {
   readonly reason?: string;
@@ -11,7 +11,7 @@ export async function steer(
   { terminal, api }: Context,
   { reason }: ReasonOption,
   credential: string,
-  verb: 'abort' | 'retry' | 'roll-back',
+  verb: 'abort' | 'resume' | 'retry' | 'roll-back',
 ): Promise<void> {
   const path = `${pathOf(credential)}/${verb}`;
   const json = { reason: requireReason(reason) };

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../../context.ts';
 import { type ReasonOption, steer } from './steer.ts';
 
 export default function abort(context: Context, options: ReasonOption, credential: string): Promise<void> {

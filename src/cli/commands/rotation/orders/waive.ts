@@ -1,6 +1,6 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../../context.ts';
+import { pathOf, type Rotation, rotationLines } from '../view.ts';
 import { requireReason } from './steer.ts';
-import { pathOf, type Rotation, rotationLines } from './view.ts';
 
 interface Options {
   readonly reason?: string;
