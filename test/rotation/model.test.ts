@@ -3,7 +3,7 @@ import { modelRuns } from './model/model.ts';
 
 const RUNS = 150;
 /** The same each time, so that what fails here was changed; `npm run soak:rotation` draws others. */
-const SEED = 8;
+const SEED = 9;
 
 test('whatever is ordered, crashes or is late: no rotation comes to where it must not be, and each ends', async () => {
   const { ended, runs, resumed } = await modelRuns(RUNS, SEED);

@@ -45,7 +45,11 @@ function copyAs(known: number, from: string, to: string): void {
   database.prepare('ATTACH ? AS full').run(from);
   const tables = database.prepare("SELECT name FROM main.sqlite_schema WHERE type = 'table'").all();
   database.exec('PRAGMA foreign_keys = OFF');
-  for (const { name } of tables) database.exec(`INSERT INTO main.${String(name)} SELECT * FROM full.${String(name)}`);
+  for (const { name } of tables) {
+    const columns = database.prepare('SELECT name FROM pragma_table_info(?)').all(String(name));
+    const listed = columns.map((column) => String(column['name'])).join(', ');
+    database.exec(`INSERT INTO main.${String(name)} (${listed}) SELECT ${listed} FROM full.${String(name)}`);
+  }
   database.close();
   chmodSync(to, 0o600);
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { KeyturnError } from '../../../core/errors.ts';
-import { INDEXES } from './indexes.ts';
+
+import { DECISIONS, INDEXES } from './later-migrations.ts';
 
 /**
  * Migrations, numbered from 1: the place in the list. The number of the last one that ran is the file's
@@ -249,31 +250,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE leases ADD COLUMN replaced_by TEXT;
   ALTER TABLE leases ADD COLUMN in_use TEXT;
   `,
-  // SQLite changes no constraint of a table: it is made anew, with one kind of tasks more.
-  `
-  CREATE TABLE tasks_new (
-    id TEXT NOT NULL PRIMARY KEY,
-    rotation TEXT NOT NULL REFERENCES rotations (id),
-    credential TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('import', 'certificate', 'revoke', 'look', 'decide')),
-    state TEXT NOT NULL CHECK (state IN ('open', 'done', 'cancelled')),
-    owner TEXT NOT NULL,
-    title TEXT NOT NULL,
-    body TEXT NOT NULL,
-    due_at INTEGER NOT NULL,
-    reminders INTEGER NOT NULL,
-    reminded_at INTEGER,
-    created_at INTEGER NOT NULL,
-    closed_at INTEGER,
-    closed_by TEXT,
-    note TEXT
-  ) STRICT, WITHOUT ROWID;
-  INSERT INTO tasks_new SELECT * FROM tasks;
-  DROP TABLE tasks;
-  ALTER TABLE tasks_new RENAME TO tasks;
-  CREATE INDEX tasks_rotation ON tasks (rotation);
-  CREATE INDEX tasks_state ON tasks (state, due_at);
-  `,
+  DECISIONS,
 ];
 
 /**
