@@ -16,6 +16,8 @@ const STATEMENT_MS = 10_000;
 export interface PostgresExamination {
   /** This machine's clock, milliseconds since the epoch. */
   readonly now?: () => number;
+  /** What a standby may be behind without a word, milliseconds. Default 10,000. */
+  readonly toleratedLagMs?: number;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface PostgresExamination {
  */
 export async function examinePostgres(
   place: PostgresPlace,
-  { now = Date.now }: PostgresExamination = {},
+  { now = Date.now, toleratedLagMs }: PostgresExamination = {},
 ): Promise<Check[]> {
   const schema = schemaOf(place);
   let session: Session;
@@ -44,7 +46,7 @@ export async function examinePostgres(
       ['rights', () => examineRights(session, schema)],
       ['schema', () => examineSchema(session, schema)],
       ['connections', () => examineRoom(session)],
-      ['standbys', () => examineStandbys(session)],
+      ['standbys', () => examineStandbys(session, toleratedLagMs)],
     ];
     return await untilBroken(steps.map(([name, look]) => [name, () => look().catch(unanswered)]));
   } finally {

@@ -10,10 +10,11 @@ const LAG_TOLERANCE_OCTETS = 64 * 1024 * 1024;
  * Standbys that follow this primary: whether a failover to one would lose entries, which ends the ledger of every server
  * that knows more.
  */
-export async function examineStandbys(session: Session): Promise<Check[]> {
+export async function examineStandbys(session: Session, toleratedMs = LAG_TOLERANCE_MS): Promise<Check[]> {
   const { rows } = await session.run({
     sql: `SELECT application_name AS name, state, sync_state AS sync, current_user AS role,
       extract(epoch FROM replay_lag)::float8 * 1000 AS lag,
+      extract(epoch FROM clock_timestamp() - reply_time)::float8 * 1000 AS silent,
       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), replay_lsn)::float8 AS octets
       FROM pg_catalog.pg_stat_replication`,
   });
@@ -37,7 +38,7 @@ export async function examineStandbys(session: Session): Promise<Check[]> {
   if (rows.length === 0) return [ok('standbys', 'none follows')];
   const first = String(rows[0]?.['name']);
   return [
-    ...rows.map(standby),
+    ...rows.map((row) => standby(row, toleratedMs)),
     ...(names === ''
       ? [
           attention(
@@ -50,13 +51,23 @@ export async function examineStandbys(session: Session): Promise<Check[]> {
   ];
 }
 
-function standby({ name, state, sync, lag, octets }: Row): Check {
-  const behind = typeof lag === 'number' ? Math.round(lag) : 0;
-  const evidence = `${String(name)}: ${String(state)}, ${String(sync)}, ${behind} ms and ${Number(octets ?? 0)} bytes behind`;
-  if (behind <= LAG_TOLERANCE_MS && Number(octets ?? 0) <= LAG_TOLERANCE_OCTETS) return ok('standby', evidence);
+function standby(row: Row, toleratedMs: number): Check {
+  const octets = Number(row['octets'] ?? 0);
+  const behind = behindMs(row, octets);
+  const evidence = `${String(row['name'])}: ${String(row['state'])}, ${String(row['sync'])}, ${behind} ms and ${octets} bytes behind`;
+  if (behind <= toleratedMs && octets <= LAG_TOLERANCE_OCTETS) return ok('standby', evidence);
   return attention(
     'standby',
     evidence,
     'Look at its log, its disk and the network: SELECT * FROM pg_stat_replication;',
   );
+}
+
+/**
+ * The lag stands as it was last measured: long after the standby has caught up, and while one that has stopped replaying
+ * is told of nothing new. So one that has everything is not behind, and one that has not is so at least since it last
+ * said anything.
+ */
+function behindMs({ lag, silent }: Row, octets: number): number {
+  return octets <= 0 ? 0 : Math.round(Math.max(Number(lag ?? 0), Number(silent ?? 0)));
 }

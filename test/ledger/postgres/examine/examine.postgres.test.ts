@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Check } from '../../../../src/core/check.ts';
 import type { PostgresPlace } from '../../../../src/ledger/postgres/connection/place.ts';
 import { MIGRATIONS } from '../../../../src/ledger/postgres/database/migrate.ts';
-import { examinePostgres } from '../../../../src/ledger/postgres/examine/examine.ts';
+import { examinePostgres, type PostgresExamination } from '../../../../src/ledger/postgres/examine/examine.ts';
 import { openPostgresLedger } from '../../../../src/ledger/postgres/open.ts';
 import { TestCa } from '../../../fakes/ca.ts';
 import { freePort } from '../../../fakes/openbao/free-port.ts';
@@ -40,8 +40,8 @@ beforeEach(async () => {
 });
 
 /** What is told; never the password. */
-async function examined(at: PostgresPlace = place, now?: () => number): Promise<Check[]> {
-  const found = await examinePostgres(at, now === undefined ? {} : { now });
+async function examined(at: PostgresPlace = place, options: PostgresExamination = {}): Promise<Check[]> {
+  const found = await examinePostgres(at, options);
   expect(JSON.stringify(found)).not.toContain(PASSWORD);
   for (const { verdict, evidence, fix } of found) {
     expect(evidence).not.toBe('');
@@ -258,7 +258,7 @@ describe('the server', () => {
 
   test('whose clock is another is told', async () => {
     await grantAll();
-    const ahead = await examined(place, () => Date.now() + 7000);
+    const ahead = await examined(place, { now: () => Date.now() + 7000 });
     expect(ahead.find(({ name }) => name === 'clock')).toMatchObject({
       verdict: 'attention',
       evidence: expect.stringContaining('-7 s'),
@@ -350,7 +350,9 @@ test('too few connections for one more server are told, whoever limits them', as
   });
 });
 
-test('a standby is told from a primary, on both sides, and what a failover would lose', async () => {
+test('a standby is told from a primary, on both sides, and what a failover would lose', {
+  timeout: 60_000,
+}, async () => {
   const own = cluster;
   await using primary = await PostgresCluster.start();
   const at = await primary.database();
@@ -378,6 +380,17 @@ test('a standby is told from a primary, on both sides, and what a failover would
   }
   while ((await follows()).length !== 1) await pause(50);
   expect((await follows())[0]?.evidence).toMatch(/second: streaming, (?:sync|quorum)/);
+  await standby.sql('SELECT pg_wal_replay_pause()');
+  const late = async () => (await examined(at, { toleratedLagMs: 1000 })).find(({ name }) => name === 'standby');
+  await primary.sql('CREATE TABLE little (a int)');
+  // The standby tells of its lag as it takes more; when nothing more comes, it is its silence that tells.
+  while ((await late())?.verdict !== 'attention') await pause(50);
+  expect((await late())?.evidence).toMatch(/(?:sync|quorum), \d{4} ms and \d+ bytes behind/);
+  await standby.sql('SELECT pg_wal_replay_resume()');
+  // Returns when it has said that it replayed this.
+  await primary.sql('SET synchronous_commit = remote_apply; INSERT INTO little VALUES (1)');
+  while ((await late())?.verdict !== 'ok') await pause(50);
+  expect((await late())?.evidence).toContain('0 ms and 0 bytes behind');
   await standby.sql('SELECT pg_wal_replay_pause()');
   await primary.sql(
     "SET synchronous_commit = local; CREATE TABLE much AS SELECT repeat('x', 900) FROM generate_series(1, 90000)",
