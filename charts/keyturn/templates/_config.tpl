@@ -2,8 +2,11 @@
 {{- define "keyturn.config" -}}
 {{- $host := include "keyturn.host" . -}}
 {{- $names := list $host (include "keyturn.name" .) (printf "%s.%s" (include "keyturn.name" .) .Release.Namespace) -}}
+{{- $urls := list (printf "https://%s:%d" $host (int .Values.service.port)) -}}
 {{- range until (int .Values.replicas) -}}
-{{- $names = append $names (printf "%s-%d.%s.%s.svc" (include "keyturn.name" $) . (include "keyturn.pods" $) $.Release.Namespace) -}}
+{{- $pod := printf "%s-%d.%s.%s.svc" (include "keyturn.name" $) . (include "keyturn.pods" $) $.Release.Namespace -}}
+{{- $names = append $names $pod -}}
+{{- $urls = append $urls (printf "https://%s:8443" $pod) -}}
 {{- end -}}
 {{- $names = concat $names .Values.config.names (list "localhost" "127.0.0.1") -}}
 {{- $masterKey := dict "file" "private/master.key" -}}
@@ -24,7 +27,7 @@
 {{- end -}}
 {{- $config := dict
   "listen" (dict "host" "0.0.0.0" "port" 8443 "names" $names)
-  "urls" (default (list (printf "https://%s:%d" $host (int .Values.service.port))) .Values.config.urls)
+  "urls" (default $urls .Values.config.urls)
   "certificate" (dict "ca" "private/ca.crt")
   "log" (dict "origin" .Values.instance.origin)
   "ledger" .Values.config.ledger

@@ -13,7 +13,7 @@ import { TestCa } from '../../fakes/ca.ts';
 import { PostgresCluster } from '../../fakes/postgres/cluster.ts';
 import { run } from '../../fakes/programs.ts';
 import { configOf, podOf } from './pod.ts';
-import { type Resource, render, SETS } from './render.ts';
+import { NAMESPACE, type Resource, render, SETS } from './render.ts';
 
 /** What each set of values names. */
 const ISSUERS: Readonly<Record<string, readonly string[]>> = {
@@ -31,6 +31,15 @@ test.each(SETS)('with the values %s the server takes the keyturn.yaml', async (s
   for (const path of [config.keystore, config.socket]) expect(path).toMatch(/^\/var\/lib\/keyturn\/(?:private|run)\//);
   expect(config.journal).toMatch(/^\/var\/lib\/keyturn\/state\//);
   expect(config.listen).toMatchObject({ host: '0.0.0.0', port: 8443 });
+});
+
+test('connection files name the Service, then each server, for a freeze must reach every one', async () => {
+  const config = parseConfig('/var/lib/keyturn', configOf(await render('vault')), 'keyturn.yaml');
+  const pods = [0, 1, 2].map((n) => `keyturn-${n}.keyturn-pods.${NAMESPACE}.svc`);
+  expect(config.urls).toEqual([`https://keyturn.${NAMESPACE}.svc:8443`, ...pods.map((pod) => `https://${pod}:8443`)]);
+  for (const url of config.urls ?? []) expect(config.listen.names).toContain(new URL(url).hostname);
+  const own = parseConfig('/var/lib/keyturn', configOf(await render('aws')), 'keyturn.yaml');
+  expect(own.urls).toEqual(['https://keyturn.internal']);
 });
 
 /** As the kubelet lays out a ConfigMap or Secret: links to files in a folder that a link names. */
