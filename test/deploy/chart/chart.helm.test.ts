@@ -98,6 +98,7 @@ describe.each(SETS)('with the values %s', (set) => {
 describe('values that would not work are refused', () => {
   test.each([
     ['a member that there is not', ['--set', 'replicaz=3'], /replicaz/],
+    ['more servers than a connection file names beside the Service', ['--set', 'replicas=16'], /replicas/],
     ['no origin', ['--set', 'instance.origin='], /origin/],
     ['no policies', ['--set', 'policies.access=null'], /access/],
     ['the image "latest"', ['--set', 'image.tag=latest'], /tag/],

@@ -137,14 +137,16 @@ export class PostgresProxy implements AsyncDisposable {
         client.end(Buffer.concat([data, dismissal()]));
       } else client.write(data);
     });
+    const lost = () => {
+      this.#onLost?.();
+      this.#onLost = null;
+    };
     client.on('end', () => {
+      lost();
       // Silent, it does not answer a goodbye either.
       if (!this.#silent) client.end();
     });
-    client.on('close', () => {
-      this.#onLost?.();
-      this.#onLost = null;
-    });
+    client.on('close', lost);
     for (const socket of [client, pair.database]) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
