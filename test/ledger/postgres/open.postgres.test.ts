@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LogSigner } from '../../../src/audit/checkpoint.ts';
 import { clientConfig, type PostgresPlace } from '../../../src/ledger/postgres/connection/place.ts';
@@ -117,8 +118,8 @@ describe('the connection', () => {
 
 const EARLIER = MIGRATIONS.map((_, at) => at).filter((known) => known > 0);
 
-async function migrated(schema: string, list: readonly Migration[]): Promise<void> {
-  const session = await Session.open(clientConfig({ ...place, schema }, { statement_timeout: 10_000 }, 10_000));
+async function migrated(schema: string, list: readonly Migration[], limitMs = 10_000): Promise<void> {
+  const session = await Session.open(clientConfig({ ...place, schema }, { statement_timeout: limitMs }, 10_000));
   await migrate(session, schema, LogSigner.create(signer.origin, signer.privateKey), list);
   await session.end();
 }
@@ -167,6 +168,36 @@ describe('a schema', () => {
     for (const ledger of opened) await ledger.commit(change('a.change'));
     expect((await opened[0]?.head())?.size).toBe(4);
     await Promise.all(opened.map((ledger) => ledger.close()));
+  });
+
+  test('is changed for as long as that takes', async () => {
+    await migrated('keyturn', MIGRATIONS);
+    const sleep = { compile: () => ({ sql: 'SELECT pg_sleep(0.6)', parameters: [] }) };
+    await migrated('keyturn', [...MIGRATIONS, { compatible: true, statements: () => [sleep as never] }], 300);
+  });
+
+  test('is not changed in the middle of a commit, which would wait for it in turn', async () => {
+    await migrated('keyturn', MIGRATIONS);
+    const commit = await Session.open(clientConfig(place, { statement_timeout: 10_000 }, 10_000));
+    await commit.run({ sql: 'BEGIN' });
+    await commit.run({ sql: 'SELECT 1 FROM head WHERE id = 1 FOR UPDATE' });
+    await commit.run({ sql: "UPDATE credentials SET partner = ''" });
+    const changed = migrated('keyturn', [
+      ...MIGRATIONS,
+      {
+        compatible: true,
+        statements: (db) => [
+          db.schema.createIndex('one').on('versions').column('serial'),
+          db.schema.createIndex('two').on('credentials').column('partner'),
+        ],
+      },
+    ]);
+    const waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while ((await cluster.sql(waits, place.database)).length === 0) await pause(20);
+    await commit.run({ sql: "UPDATE versions SET serial = ''" });
+    await commit.run({ sql: 'COMMIT' });
+    await changed;
+    await commit.end();
   });
 
   test('of a newer program is refused, unless that says that it is compatible', async () => {

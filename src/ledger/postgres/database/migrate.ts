@@ -72,6 +72,7 @@ export async function migrate(session: Session, schema: string, signer: LogSigne
   const { rows } = await session.run({ sql: 'SELECT number, compatible FROM migrations ORDER BY number' });
   const done = rows.length;
   assertKnown(rows.at(-1)?.['number'], neededBy(rows), list.length);
+  if (done > 0 && done < list.length) await holdCommits(session);
   for (const [at, { compatible, statements }] of list.entries()) {
     if (at < done) continue;
     for (const statement of statements(build)) await session.run(compiled(statement));
@@ -81,6 +82,15 @@ export async function migrate(session: Session, schema: string, signer: LogSigne
   }
   await beginLog(session, signer, list);
   await session.run({ sql: 'COMMIT' });
+}
+
+/**
+ * Commits of other replicas end first, and wait from here on: one that had written to a table would hold up this one,
+ * and be held up by it at the next table. An index on a large table takes as long as it takes.
+ */
+async function holdCommits(session: Session): Promise<void> {
+  await session.run({ sql: 'SELECT 1 FROM head WHERE id = 1 FOR UPDATE' });
+  await session.run({ sql: 'SET LOCAL statement_timeout = 0' });
 }
 
 /** IF NOT EXISTS would want the right to make them also where they are, and an operator may keep that right back. */
