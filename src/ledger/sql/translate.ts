@@ -68,13 +68,17 @@ function order(table: TableName, { orderBy, descending = false }: RowOrder): str
   return ` ORDER BY ${columnName(table, orderBy)} ${descending ? 'DESC NULLS LAST' : 'ASC NULLS FIRST'}`;
 }
 
-/**
- * One row with one column, `check_0` and so on, for each check that asks for rows: whether it holds. Null when there is
- * nothing to ask. Which checks are about rows is said by `rowChecks`, in the same order.
- */
-export function checksStatement(checks: readonly Check[], placeholder: Placeholder): Statement | null {
+export type RowCheck = Exclude<Check, { readonly notAfter: number }>;
+
+/** Those that ask for rows, in their order. */
+export function rowChecks(checks: readonly Check[]): RowCheck[] {
+  return checks.filter((check): check is RowCheck => !('notAfter' in check));
+}
+
+/** One row with one column, `check_0` and so on, for each check: whether it holds. Null when there is nothing to ask. */
+export function checksStatement(checks: readonly RowCheck[], placeholder: Placeholder): Statement | null {
   const values = new Values(placeholder);
-  const columns = rowChecks(checks).map((check, at) => {
+  const columns = checks.map((check, at) => {
     const [not, where] = 'some' in check ? ['', check.some] : ['NOT ', check.none];
     const table = tableName(check.table);
     return `${not}EXISTS (SELECT 1 FROM ${table} WHERE ${conjunction(table, where, values)}) AS check_${at}`;
@@ -82,21 +86,13 @@ export function checksStatement(checks: readonly Check[], placeholder: Placehold
   return columns.length === 0 ? null : values.statement(`SELECT ${columns.join(', ')}`);
 }
 
-/** The first check that does not hold at `time`, by its rule; null when all do. `row` is what the statement gave. */
-export function failedRule(
-  checks: readonly Check[],
-  row: Readonly<Record<string, unknown>>,
-  time: number,
-): string | null {
-  const asked = rowChecks(checks);
-  const failed = checks.find((check) =>
-    'notAfter' in check ? time > check.notAfter : !row[`check_${asked.indexOf(check)}`],
-  );
-  return failed?.rule ?? null;
+/** The checks that hold, by the row that their statement gave. */
+export function holding(checks: readonly RowCheck[], row: Readonly<Record<string, unknown>>): RowCheck[] {
+  return checks.filter((_, at) => Boolean(row[`check_${at}`]));
 }
 
-type RowCheck = Exclude<Check, { readonly notAfter: number }>;
-
-function rowChecks(checks: readonly Check[]): RowCheck[] {
-  return checks.filter((check): check is RowCheck => !('notAfter' in check));
+/** The first check that does not hold at `time`, by its rule; null when all do. */
+export function failedRule(checks: readonly Check[], held: ReadonlySet<RowCheck>, time: number): string | null {
+  const failed = checks.find((check) => ('notAfter' in check ? time > check.notAfter : !held.has(check)));
+  return failed?.rule ?? null;
 }

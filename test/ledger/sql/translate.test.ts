@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Check } from '../../../src/ledger/change.ts';
 import { dollarNumber, questionMark } from '../../../src/ledger/sql/statement.ts';
 import {
   checksStatement,
   existsStatement,
   failedRule,
+  holding,
+  rowChecks,
   selectStatement,
   writeStatement,
 } from '../../../src/ledger/sql/translate.ts';
@@ -16,19 +19,20 @@ test('values never stand in the text, and places match them', () => {
     sql: 'SELECT 1 AS found FROM holds WHERE target = $1 AND lifted_at IS NULL AND id IN ($2, $3) AND placed_at > $4 LIMIT 1',
     values: ['host', 'a', 'b', 5],
   });
-  const checks = [
-    { rule: 'hold', table: 'holds', none: where },
-    { rule: 'expired', notAfter: 7 },
-    { rule: 'store', table: 'stores', some: { store: 's' } },
-  ] as const;
-  expect(checksStatement(checks, dollarNumber)).toEqual({
+  const hold: Check = { rule: 'hold', table: 'holds', none: where };
+  const known: Check = { rule: 'store', table: 'stores', some: { store: 's' } };
+  const checks: readonly Check[] = [hold, { rule: 'expired', notAfter: 7 }, known];
+  const asked = rowChecks(checks);
+  expect(asked).toEqual([hold, known]);
+  expect(checksStatement(asked, dollarNumber)).toEqual({
     sql: 'SELECT NOT EXISTS (SELECT 1 FROM holds WHERE target = $1 AND lifted_at IS NULL AND id IN ($2, $3) AND placed_at > $4) AS check_0, EXISTS (SELECT 1 FROM stores WHERE store = $5) AS check_1',
     values: ['host', 'a', 'b', 5, 's'],
   });
-  expect(failedRule(checks, { check_0: true, check_1: false }, 8)).toBe('expired');
-  expect(failedRule(checks, { check_0: 1, check_1: 0 }, 7)).toBe('store');
-  expect(failedRule(checks, { check_0: 1, check_1: 1 }, 7)).toBeNull();
-  expect(checksStatement([{ rule: 'expired', notAfter: 7 }], dollarNumber)).toBeNull();
+  const failed = (row: Record<string, unknown>, time: number) => failedRule(checks, new Set(holding(asked, row)), time);
+  expect(failed({ check_0: true, check_1: false }, 8)).toBe('expired');
+  expect(failed({ check_0: 1, check_1: 0 }, 7)).toBe('store');
+  expect(failed({ check_0: 1, check_1: 1 }, 7)).toBeNull();
+  expect(checksStatement([], dollarNumber)).toBeNull();
   expect(selectStatement('stores', {}, { orderBy: 'store', limit: 2 }, questionMark)).toEqual({
     sql: 'SELECT store, generation, digest FROM stores WHERE TRUE ORDER BY store ASC NULLS FIRST LIMIT ?',
     values: [2],

@@ -4,9 +4,10 @@ import { consistencyPath } from '../../../audit/tree.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import type { LogEnd } from '../../log/log-tail.ts';
 import { checkHead, corrupt } from '../../log/self-check.ts';
-import type { Session } from '../connection/session.ts';
-import { answered } from '../connection/session.ts';
+import type { Statement } from '../../sql/statement.ts';
+import { type Answer, answered, type Query, type Session } from '../connection/session.ts';
 import { type KnownLog, logEnd, newestCheckpoint } from '../database/check-log.ts';
+import { isOwnFault } from '../database/fault.ts';
 import { assertKnown, MIGRATIONS } from '../database/migrate.ts';
 import type { Tree } from '../database/tree.ts';
 
@@ -23,6 +24,8 @@ export interface LockedHead {
   readonly known: KnownLog;
   /** The database's wall clock. */
   readonly now: number;
+  /** Of the questions; null when one of them was refused. */
+  readonly answers: readonly Answer[] | null;
 }
 
 export interface HeadKnowledge {
@@ -34,25 +37,49 @@ export interface HeadKnowledge {
   readonly tree: Tree;
 }
 
+/** What comes after it can be undone while the head stays locked. */
+const SAVE: Query = { sql: 'SAVEPOINT locked' };
+const UNDO: Query = { sql: 'ROLLBACK TO SAVEPOINT locked' };
+
+/** Puts the transaction back to where the head was just locked, whatever has failed in it since. */
+export async function undoAll(session: Session): Promise<void> {
+  await session.run(UNDO);
+}
+
 /**
  * Begins the transaction and takes the head, so that all that any replica committed before is seen, and nobody commits
  * until this transaction ends. When another replica has moved the head, it must be one that our key signed and whose
- * log continues the one that this process knows.
+ * log continues the one that this process knows. The questions are asked when the head is locked, on the same way.
  * @throws KeyturnError `ledger_corrupt` when it does not.
  */
-export async function lockHead(session: Session, { known, verifier, tree, heard }: HeadKnowledge): Promise<LockedHead> {
-  const [, locked] = await session.together([{ sql: 'BEGIN' }, { sql: LOCK_HEAD }]);
+export async function lockHead(
+  session: Session,
+  { known, verifier, tree, heard }: HeadKnowledge,
+  questions: readonly Statement[],
+): Promise<LockedHead> {
+  const [, locked, , ...asked] = await session.together([{ sql: 'BEGIN' }, { sql: LOCK_HEAD }, SAVE, ...questions]);
   const row = answered(locked).rows[0];
   assertKnown('that is newer', Number(row?.['needs']), MIGRATIONS.length);
   const end = logEnd(row);
   const now = Number(row?.['now']);
   // Nobody appends while the lock is held, so what was heard of by now was committed before.
   assertForward(heard(), end.frontier.size);
-  if (isSame(end, known.end)) return { known: { ...known, end }, now };
+  const answers = await answersOr(session, asked);
+  if (isSame(end, known.end)) return { known: { ...known, end }, now, answers };
   const head = await newestCheckpoint(session);
   const { generation } = checkHead(end.frontier, head, verifier);
   await assertContinues(session, tree, known.end, end);
-  return { known: { end, head: head ?? known.head, generation }, now };
+  return { known: { end, head: head ?? known.head, generation }, now, answers };
+}
+
+async function answersOr(session: Session, asked: readonly PromiseSettledResult<Answer>[]): Promise<Answer[] | null> {
+  try {
+    return asked.map(answered);
+  } catch (error) {
+    if (!isOwnFault(error)) throw error;
+    await undoAll(session);
+    return null;
+  }
 }
 
 function isSame(one: LogEnd, other: LogEnd): boolean {

@@ -5,7 +5,7 @@ import type { Change } from '../../change.ts';
 import type { LogTail } from '../../log/log-tail.ts';
 import { assertSeen } from '../../log/proof.ts';
 import { dollarNumber, type Statement } from '../../sql/statement.ts';
-import { checksStatement, failedRule, writeStatement } from '../../sql/translate.ts';
+import { checksStatement, failedRule, holding, rowChecks, writeStatement } from '../../sql/translate.ts';
 import { type Answer, answered, type Query, type Session } from '../connection/session.ts';
 import { postgresFault } from '../database/fault.ts';
 
@@ -54,11 +54,12 @@ export class Changes {
 
   async #attempt(change: Change): Promise<Settled> {
     const { checks = [], writes = [] } = change;
-    const question = checksStatement(checks, dollarNumber);
+    const asked = rowChecks(checks);
+    const question = checksStatement(asked, dollarNumber);
     const statements = writes.map((write) => writeStatement(write, dollarNumber));
     let row = {};
     if (question !== null) row = (await this.#begin([question]))[0]?.rows[0] ?? {};
-    const rule = failedRule(checks, row, this.#now);
+    const rule = failedRule(checks, new Set(holding(asked, row)), this.#now);
     if (rule !== null) return refusedBy(rule, change, this.#tail);
     assertSeen(change.receipt?.seen ?? 0, this.#tail.size);
     const recorded = recordEntry(change.entry, this.#tail.size, this.#tail.time);

@@ -2,16 +2,18 @@ import type { LogSigner, LogVerifier } from '../../../audit/checkpoint.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import type { BatchAnswer } from '../../batch/answer.ts';
 import { batchAnswer, type Settled, unchangedAnswer } from '../../batch/settled.ts';
-import type { Change } from '../../change.ts';
+import type { Change, Write } from '../../change.ts';
 import { packFrontier } from '../../log/frontier.ts';
 import { LogTail } from '../../log/log-tail.ts';
 import type { SignedHead } from '../../log/proof.ts';
+import type { Statement } from '../../sql/statement.ts';
 import { announce } from '../announcements.ts';
-import { answered, type Query, type Session } from '../connection/session.ts';
+import { type Answer, answered, type Query, type Session } from '../connection/session.ts';
 import type { KnownLog } from '../database/check-log.ts';
+import { isOwnFault } from '../database/fault.ts';
 import type { Tree } from '../database/tree.ts';
-import { lockHead } from './head.ts';
-import { independentRuns, settleAtOnce } from './many-changes.ts';
+import { lockHead, undoAll } from './head.ts';
+import { assertAllTouched, type Run, runsOf, statementsOf } from './many-changes.ts';
 import { Changes } from './one-change.ts';
 
 /** A batch over all its attempts. */
@@ -30,6 +32,8 @@ export interface Prepared {
   readonly answer: BatchAnswer;
   readonly known: KnownLog;
   readonly adopt: () => void;
+  /** Whether there is anything to commit. */
+  readonly appended: boolean;
 }
 
 export interface TransactionParts {
@@ -68,36 +72,85 @@ const ROLLBACK: Query = { sql: 'ROLLBACK' };
  */
 export async function attemptBatch(parts: TransactionParts, batch: Batch, before: KnownLog): Promise<Prepared> {
   const { session, clock } = parts;
-  const { known, now: databaseNow } = await lockHead(session, { ...parts, known: before });
+  const runs = runsOf(batch.changes);
+  const first = batch.sent === null && batch.wanted ? (runs?.[0]?.questions ?? []) : [];
+  const { known, now, answers } = await lockHead(session, { ...parts, known: before }, first);
   if (batch.sent !== null && (await isCommitted(session, batch))) {
     await commit(session);
     return { ...batch.sent, known };
   }
+  const asked = batch.sent === null ? answers : await ask(session, runs?.[0]?.questions ?? []);
   batch.sent = null;
   if (!batch.wanted || batch.changes.length === 0) {
     await commit(session);
     return unchanged(known);
   }
-  const now = clock?.() ?? databaseNow;
-  const tail = new LogTail(known.end, now);
-  const settled = await settleAll(session, batch.changes, tail, now);
-  if (tail.isEmpty) {
+  const generation = Math.max(parts.generation, known.generation);
+  const writing = { ...parts, generation, batch, known, now: clock?.() ?? now };
+  const atOnce = runs === null || asked === null ? null : await writeAtOnce(writing, runs, asked);
+  const prepared = atOnce ?? (await writeInTurn(writing));
+  if (!prepared.appended || !batch.wanted) {
     await session.run(ROLLBACK);
-    return { ...unchanged(known), answer: unchangedAnswer(settled, tail) };
-  }
-  const prepared = await prepare(
-    { ...parts, generation: Math.max(parts.generation, known.generation) },
-    batch,
-    tail,
-    settled,
-  );
-  if (!batch.wanted) {
-    await session.run(ROLLBACK);
-    return unchanged(known);
+    return prepared.appended ? unchanged(known) : prepared;
   }
   batch.sent = prepared;
   await commit(session);
   return prepared;
+}
+
+interface Writing extends TransactionParts {
+  readonly batch: Batch;
+  readonly known: KnownLog;
+  readonly now: number;
+}
+
+/**
+ * The questions of each run, then its writes, those of the last one on their way with what is appended. Null when
+ * anything goes wrong with any change: then all is undone, and they must come in turn.
+ */
+async function writeAtOnce(writing: Writing, runs: readonly Run[], first: readonly Answer[]): Promise<Prepared | null> {
+  const { session, known, now } = writing;
+  const tail = new LogTail(known.end, now);
+  try {
+    const settled: Settled[] = [];
+    let owed: readonly Write[] = [];
+    for (const [at, run] of runs.entries()) {
+      if (at > 0) assertAllTouched(owed, await together(session, statementsOf(owed)));
+      const decided = run.decide(at === 0 ? first : await together(session, run.questions), tail, now);
+      settled.push(...decided.settled);
+      owed = decided.writes;
+    }
+    return await prepare(writing, tail, settled, owed);
+  } catch (error) {
+    // What is nobody's own fault meets those that come in turn as well.
+    if (!isOwnFault(error)) throw error;
+    await undoAll(session);
+    return null;
+  }
+}
+
+async function writeInTurn(writing: Writing): Promise<Prepared> {
+  const { session, batch, known, now } = writing;
+  const tail = new LogTail(known.end, now);
+  const each = new Changes(session, tail, now);
+  const settled: Settled[] = [];
+  for (const change of batch.changes) settled.push(await each.settle(change));
+  await each.finish();
+  return prepare(writing, tail, settled, []);
+}
+
+async function ask(session: Session, questions: readonly Statement[]): Promise<readonly Answer[] | null> {
+  try {
+    return await together(session, questions);
+  } catch (error) {
+    if (!isOwnFault(error)) throw error;
+    await undoAll(session);
+    return null;
+  }
+}
+
+async function together(session: Session, queries: readonly Query[]): Promise<Answer[]> {
+  return (await session.together(queries)).map(answered);
 }
 
 /**
@@ -118,7 +171,8 @@ async function commit(session: Session): Promise<void> {
 
 /** Nothing was appended; what was learnt about the head is kept. */
 function unchanged(known: KnownLog): Prepared {
-  return { answer: { size: known.head.size, checkpoint: null, results: [] }, known, adopt: () => undefined };
+  const answer = { size: known.head.size, checkpoint: null, results: [] };
+  return { answer, known, adopt: () => undefined, appended: false };
 }
 
 /**
@@ -130,42 +184,19 @@ async function isCommitted(session: Session, { id }: Batch): Promise<boolean> {
   return rows.length > 0;
 }
 
-async function settleAll(
-  session: Session,
-  changes: readonly Change[],
-  tail: LogTail,
-  now: number,
-): Promise<readonly Settled[]> {
-  const settled: Settled[] = [];
-  for (const run of independentRuns(changes)) {
-    settled.push(...((await settleAtOnce(session, run, tail, now)) ?? (await settleInTurn(session, run, tail, now))));
-  }
-  return settled;
-}
-
-async function settleInTurn(
-  session: Session,
-  changes: readonly Change[],
-  tail: LogTail,
-  now: number,
-): Promise<readonly Settled[]> {
-  const each = new Changes(session, tail, now);
-  const settled: Settled[] = [];
-  for (const change of changes) settled.push(await each.settle(change));
-  await each.finish();
-  return settled;
-}
-
 /** Writes what the batch appends and makes its answer, proofs included, so that nothing is left to do after COMMIT. */
 async function prepare(
-  { session, signer, tree, generation, schema }: TransactionParts,
-  batch: Batch,
+  { session, signer, tree, generation, schema, batch, known }: Writing,
   tail: LogTail,
   settled: readonly Settled[],
+  owed: readonly Write[],
 ): Promise<Prepared> {
+  if (tail.isEmpty) return { ...unchanged(known), answer: unchangedAnswer(settled, tail) };
   const head = tail.sign(signer.ofGeneration(generation));
   const append = { sql: APPEND, values: rowsOf(tail, head, batch.id) };
-  const [appended, announced] = await session.together([append, announce(schema, head.size)]);
+  const answers = await session.together([...statementsOf(owed), append, announce(schema, head.size)]);
+  assertAllTouched(owed, answers.slice(0, owed.length).map(answered));
+  const [appended, announced] = answers.slice(owed.length);
   if (answered(appended).rowCount !== 1) {
     throw new KeyturnError('ledger_corrupt', `The head of the log is not at ${tail.before} any more.`, {
       fix: 'Find out what else writes to the ledger’s database, stop it, and start again.',
@@ -177,7 +208,12 @@ async function prepare(
     (nodes) => batchAnswer(settled, batch.changes, { head, time: tail.time }, nodes),
     tail.nodes,
   );
-  return { answer, known: { end: tail.end(), head, generation }, adopt: () => tree.adopt(tail.nodes) };
+  return {
+    answer,
+    known: { end: tail.end(), head, generation },
+    adopt: () => tree.adopt(tail.nodes),
+    appended: true,
+  };
 }
 
 function rowsOf(tail: LogTail, head: SignedHead, id: string): readonly unknown[] {

@@ -1,5 +1,6 @@
 import { isNativeError } from 'node:util/types';
 import { DatabaseError } from 'pg';
+import { isKeyturnError } from '../../../core/errors.ts';
 import type { DatabaseFault } from '../../batch/fault.ts';
 
 /** PostgreSQL, appendix A: SQLSTATE. */
@@ -20,6 +21,11 @@ export function postgresFault(error: unknown): DatabaseFault | null {
   if (code === FOREIGN_KEY) return { kind: 'missing-target', message };
   const ownFault = code.startsWith(CONSTRAINT_CLASS) || code.startsWith(DATA_CLASS);
   return { kind: ownFault ? 'other-constraint' : 'broken', message };
+}
+
+/** Of what was sent, not of the database or the connection. */
+export function isOwnFault(error: unknown): boolean {
+  return isKeyturnError(error) || postgresFault(error)?.kind !== 'broken';
 }
 
 /** For people: names of tables and constraints, never values, which stand in the detail and in data exceptions. */
