@@ -9,7 +9,14 @@ import { edit, type Reply, TestInstance } from '../e2e/instance.ts';
 import { type Partner, type PartnerOptions, startPartner } from '../fakes/partner/partner.ts';
 
 /** Short enough for a test, long enough to be seen. */
-export const QUICK = { longestRequestMs: 200, lookMs: 50, retryMs: 50, retryMostMs: 200 } as const;
+export const QUICK = {
+  longestRequestMs: 200,
+  lookMs: 50,
+  retryMs: 50,
+  retryMostMs: 200,
+  controlMs: 1_000,
+  lateAnswerMs: 200,
+} as const;
 
 export interface RotationStageOptions {
   readonly partner?: PartnerOptions;

@@ -39,7 +39,20 @@ function testOf(test: WrittenTest, { endpoints, companions }: EnvironmentDocumen
   const unknown = Object.values(test.companions).find((name) => !companions.includes(name));
   if (unknown !== undefined) throw fault('test.companions', 'names a companion that is not under companions');
   if (test.body !== undefined && test.method !== 'POST') throw fault('test.body', 'is sent with POST alone');
-  const { method, path, headers, expect, timeout } = test;
+  const { method, path, headers, expect, unregistered, timeout } = test;
+  const both = unregistered.find(({ status }) => expect.includes(status));
+  if (both !== undefined)
+    throw fault('test.unregistered', `lists ${both.status}, which is expected of a good certificate`);
   const body = test.body ?? null;
-  return { host, method, path, headers, companions: test.companions, body, expect, timeoutSeconds: timeout };
+  return {
+    host,
+    method,
+    path,
+    headers,
+    companions: test.companions,
+    body,
+    expect,
+    unregistered,
+    timeoutSeconds: timeout,
+  };
 }

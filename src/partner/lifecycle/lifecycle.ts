@@ -36,6 +36,8 @@ export interface TestRequest {
   readonly body: string | null;
   /** Statuses that say that the certificate was accepted. */
   readonly expect: readonly number[];
+  /** Answers that say that the certificate is not registered there (yet), by status and, where given, a piece of the body. */
+  readonly unregistered: readonly { readonly status: number; readonly contains?: string | undefined }[];
   readonly timeoutSeconds: number;
 }
 

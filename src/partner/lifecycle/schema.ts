@@ -91,5 +91,9 @@ export const testRequest = z.strictObject({
   companions: z.record(header, z.string()).default({}),
   body: z.string().max(10_000).optional(),
   expect: z.array(z.int().min(200).max(499)).min(1).max(16).default([200]),
+  unregistered: z
+    .array(z.strictObject({ status: z.int().min(300).max(599), contains: z.string().min(1).max(200).optional() }))
+    .max(16)
+    .default([]),
   timeout: duration.default(10),
 });

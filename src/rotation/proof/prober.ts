@@ -90,8 +90,8 @@ export class Prober {
       // Node takes headers as text alone. It lives as long as the request.
       headers[header] = value.bytes.toString('latin1');
     }
-    const { host, method, path, body, expect } = test;
-    return { host, method, path, headers, body, expect, timeoutMs: test.timeoutSeconds * 1000 };
+    const { host, method, path, body, expect, unregistered } = test;
+    return { host, method, path, headers, body, expect, unregistered, timeoutMs: test.timeoutSeconds * 1000 };
   }
 }
 

@@ -23,6 +23,7 @@ export interface Revocation {
   /** `superseded`: the partner accepted it no more when its successor was issued. */
   readonly by: 'issuer' | 'person' | 'superseded';
   readonly who: string;
+  /** CRLReason (RFC 5280 section 5.3.1), kept here whatever the issuer takes down. */
   readonly reason: string;
   /** Whether the issuer took the reason down. */
   readonly reasonKept: boolean;
@@ -74,6 +75,8 @@ export interface Facts {
   readonly outage?: Outage;
   /** The old certificate, before anybody was asked to revoke it. */
   readonly control?: Seen;
+  /** From then on its revocation may have been asked for: whatever control there is, is all. */
+  readonly controlledAt?: number;
   readonly revocation?: Revocation;
   /** The good rounds of the proof so far; one that fails takes those before it away. */
   readonly rounds?: readonly ProofRound[];

@@ -17,6 +17,12 @@ export interface Pace {
   readonly retryMostMs: number;
   /** How often a canary without a clear answer is tried before a person is asked. Default 5. */
   readonly canaryTries: number;
+  /** How long the old certificate is shown before its revocation, until there is a clear answer. Default 3,600,000. */
+  readonly controlMs: number;
+  /** Between two rounds of a proof that is not there, at most: see {@link proofBackoff}. Default 3,600,000. */
+  readonly proofMostMs: number;
+  /** How long after an abort a request may still lead to a certificate, which is looked for. Default 300,000. */
+  readonly lateAnswerMs: number;
 }
 
 export const PACE: Pace = {
@@ -25,6 +31,9 @@ export const PACE: Pace = {
   retryMs: 2_000,
   retryMostMs: 300_000,
   canaryTries: 5,
+  controlMs: 3_600_000,
+  proofMostMs: 3_600_000,
+  lateAnswerMs: 300_000,
 };
 
 /** What a step works with. */
@@ -62,6 +71,18 @@ export function halt(why: string, progress?: StepOutcome['progress']): StepOutco
 /** Later each time, so that what is down is not hammered. */
 export function backoff({ pace, tries }: Pick<StepContext, 'pace' | 'tries'>): number {
   return Math.min(pace.retryMostMs, pace.retryMs * 2 ** Math.min(tries, 20));
+}
+
+/** Share of the time that something was tried in vain, after which it is tried again. */
+const PATIENCE = 1 / 12;
+
+/**
+ * As {@link backoff}, and the later the longer it is in vain, up to an hour: each round shows two keys, which is on the log
+ * each time. A day of it is some 200 entries, each further day 72.
+ */
+export function proofBackoff(context: Pick<StepContext, 'pace' | 'tries' | 'now'>, since: number): number {
+  const patient = Math.min(context.pace.proofMostMs, (context.now() - since) * PATIENCE);
+  return Math.max(backoff(context), Math.round(patient));
 }
 
 /** The version that is on its way out: the old one, or, on the way back, the new one. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { checkServerIdentity, type SecureContext } from 'node:tls';
 import type { ProbeRequest } from './request.ts';
@@ -11,7 +12,12 @@ export interface AskedAt {
 
 /** How one request went, as Node saw it. */
 export type Asked =
-  | { readonly answer: 'status'; readonly status: number }
+  | {
+      readonly answer: 'status';
+      readonly status: number;
+      /** As far as it was read; the partner's, and never passed on. Empty where nobody asks for it. */
+      readonly body: string;
+    }
   | {
       readonly answer: 'error';
       readonly code: string;
@@ -27,6 +33,8 @@ export type Asked =
  * server that closes then has judged our certificate; `secureConnect` may never come, since the reset overtakes it.
  */
 const SHOWN = ['CLIENT_RANDOM ', 'CLIENT_TRAFFIC_SECRET_0 '].map((label) => Buffer.from(label));
+
+const MOST_BODY_OCTETS = 16 * 1024;
 
 /** One request over a connection of its own, with no session to resume. Settles in time, never rejects. */
 export function ask(request: ProbeRequest, { address, name, port }: AskedAt, secureContext: SecureContext) {
@@ -57,14 +65,35 @@ export function ask(request: ProbeRequest, { address, name, port }: AskedAt, sec
     }),
   );
   call.once('response', (response) => {
-    resolve({ answer: 'status', status: response.statusCode ?? 0 });
-    response.destroy();
+    const { statusCode: status = 0 } = response;
+    const read = request.unregistered?.some((one) => one.status === status && one.contains !== undefined) === true;
+    const body = read ? headOf(response) : Promise.resolve('');
+    void body.then((text) => {
+      resolve({ answer: 'status', status, body: text });
+      response.destroy();
+    });
   });
   call.on('error', (error: NodeJS.ErrnoException) => {
     resolve({ answer: 'error', code: error.code ?? 'unknown', message: error.message, shown });
   });
   call.end(request.body ?? undefined);
   return promise.finally(() => clearTimeout(timer));
+}
+
+/** What came of the body, 16 KiB at most, when it ends or fails. */
+function headOf(response: IncomingMessage): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const parts: Buffer[] = [];
+  let octets = 0;
+  const end = () => resolve(Buffer.concat(parts).subarray(0, MOST_BODY_OCTETS).toString('utf8'));
+  response.on('data', (part: Buffer) => {
+    parts.push(part);
+    octets += part.length;
+    if (octets >= MOST_BODY_OCTETS) end();
+  });
+  response.once('end', end);
+  response.once('error', end);
+  return promise;
 }
 
 function bracketed(name: string): string {

@@ -29,8 +29,10 @@ export interface ProbeResult extends Verdict {
   readonly addresses: readonly Probed[];
 }
 
-/** Addresses of one name that are asked; a partner with more is asked at the first of them. */
-const MOST_ADDRESSES = 16;
+/** Addresses that are asked at a time. */
+const AT_ONCE = 16;
+/** Of a name with more nothing is said: some would be left out. */
+const MOST_ADDRESSES = 256;
 
 /**
  * Shows a certificate to every address of the partner's host: a full handshake each, never a resumed one, then the
@@ -40,15 +42,24 @@ export async function probe({ request, secureContext, refusals, resolve }: Probe
   const { name, port } = parted(request.host);
   const found = await addressesOf(name, resolve);
   if ('verdict' in found) return { ...found, addresses: [] };
-  const addresses = await Promise.all(
-    found.addresses.map(async (address): Promise<Probed> => {
-      const at: AskedAt = { address, name, port };
-      const started = performance.now();
-      const verdict = judge(await ask(request, at, secureContext), request.expect, refusals);
-      return { address, ms: Math.round(performance.now() - started), ...verdict };
-    }),
-  );
+  const addresses = await eachOf(found.addresses, async (address): Promise<Probed> => {
+    const at: AskedAt = { address, name, port };
+    const started = performance.now();
+    const verdict = judge(await ask(request, at, secureContext), request, refusals);
+    return { address, ms: Math.round(performance.now() - started), ...verdict };
+  });
   return { ...together(addresses), addresses };
+}
+
+/** In their order, so many at a time. */
+async function eachOf<T>(all: readonly string[], act: (one: string) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  const left = all.entries();
+  const workers = Array.from({ length: Math.min(AT_ONCE, all.length) }, async () => {
+    for (const [at, one] of left) results[at] = await act(one);
+  });
+  await Promise.all(workers);
+  return results;
 }
 
 function together(addresses: readonly Probed[]): Verdict {
@@ -66,7 +77,11 @@ async function addressesOf(
 ): Promise<{ readonly addresses: readonly string[] } | Verdict> {
   if (isIP(name) !== 0) return { addresses: [name] };
   try {
-    const addresses = [...new Set(await resolve(name))].toSorted().slice(0, MOST_ADDRESSES);
+    const addresses = [...new Set(await resolve(name))].toSorted();
+    if (addresses.length > MOST_ADDRESSES) {
+      const detail = `${name} has ${addresses.length} addresses, more than the ${MOST_ADDRESSES} that are asked.`;
+      return { verdict: 'inconclusive', cause: 'too_many_addresses', detail };
+    }
     if (addresses.length > 0) return { addresses };
     return { verdict: 'inconclusive', cause: 'no_address', detail: `${name} has no address.` };
   } catch (error) {

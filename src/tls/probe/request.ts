@@ -9,8 +9,16 @@ export interface ProbeRequest {
   readonly body: string | null;
   /** Statuses that say that the certificate was accepted. */
   readonly expect: readonly number[];
+  /** Answers that say that the certificate is not registered there (yet). Default: none. */
+  readonly unregistered?: readonly UnregisteredAnswer[];
   /** For handshake, request and head of the answer together. */
   readonly timeoutMs: number;
+}
+
+export interface UnregisteredAnswer {
+  readonly status: number;
+  /** Stands in the first octets of the body, upper or lower case; absent: the status alone says it. */
+  readonly contains?: string | undefined;
 }
 
 /** What the partner's profile lists as a refused certificate. */

@@ -1,6 +1,6 @@
 import { alertOf } from '../../core/tls-alert.ts';
 import type { Asked } from './ask.ts';
-import type { ProbeRefusal } from './request.ts';
+import type { ProbeRefusal, ProbeRequest } from './request.ts';
 
 /**
  * `accepted`: the partner answered as its profile says that it does to a good certificate. `refused`: a TLS alert about
@@ -19,9 +19,11 @@ const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 const UNTRUSTED =
   /^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_ALTNAME_INVALID$|INVALID_CA$|PATH_LENGTH_|HOSTNAME_MISMATCH$)/;
 
-export function judge(asked: Asked, expect: readonly number[], refusals: readonly ProbeRefusal[]): Verdict {
+type Answers = Pick<ProbeRequest, 'expect' | 'unregistered'>;
+
+export function judge(asked: Asked, answers: Answers, refusals: readonly ProbeRefusal[]): Verdict {
   if (asked.answer === 'timeout') return inconclusive('timeout', 'No answer in time.');
-  if (asked.answer === 'status') return ofStatus(asked.status, expect, refusals);
+  if (asked.answer === 'status') return ofStatus(asked, answers, refusals);
   const { code, message, shown } = asked;
   if (UNTRUSTED.test(code)) {
     return inconclusive('server_untrusted', `We do not trust the partner's own certificate (${code}).`);
@@ -42,8 +44,17 @@ export function judge(asked: Asked, expect: readonly number[], refusals: readonl
   return inconclusive('network', `The connection failed (${code}).`);
 }
 
-function ofStatus(status: number, expect: readonly number[], refusals: readonly ProbeRefusal[]): Verdict {
+function ofStatus(
+  { status, body }: Extract<Asked, { answer: 'status' }>,
+  { expect, unregistered = [] }: Answers,
+  refusals: readonly ProbeRefusal[],
+): Verdict {
   if (expect.includes(status)) return { verdict: 'accepted', cause: 'status', detail: `HTTP ${status}, as expected.` };
+  const text = body.toLowerCase();
+  if (unregistered.some((one) => one.status === status && text.includes((one.contains ?? '').toLowerCase()))) {
+    const detail = `HTTP ${status}, by which it says that the certificate is not registered there.`;
+    return { verdict: 'refused', cause: 'not_registered', detail };
+  }
   if (refusals.some((refusal) => refusal.kind === 'status' && refusal.status === status)) {
     return { verdict: 'refused', cause: 'status', detail: `HTTP ${status}, which is listed as a refusal.` };
   }

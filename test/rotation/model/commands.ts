@@ -55,7 +55,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('issuer'),
-      trouble: fc.constantFrom('none', 'down', 'answer lost'),
+      trouble: fc.constantFrom('none', 'down', 'answer lost', 'answer late'),
     } as const),
   },
 );

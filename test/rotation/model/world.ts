@@ -27,12 +27,22 @@ import {
 } from '../../../src/rotation/orders/steer.ts';
 import type { Way } from '../../../src/rotation/workflow/path.ts';
 import { Rotator } from '../../../src/rotation/workflow/rotator.ts';
+import type { Pace } from '../../../src/rotation/workflow/step.ts';
 import { TestCa } from '../../fakes/ca.ts';
 import type { House } from './house.ts';
 import { ModelPartner } from './partner.ts';
 import { Watch } from './watch.ts';
 
-export const PACE = { longestRequestMs: 30_000, lookMs: 1_000, retryMs: 1_000, retryMostMs: 60_000, canaryTries: 3 };
+export const PACE = {
+  longestRequestMs: 30_000,
+  lookMs: 1_000,
+  retryMs: 1_000,
+  retryMostMs: 60_000,
+  canaryTries: 3,
+  controlMs: 600_000,
+  proofMostMs: 60_000,
+  lateAnswerMs: 120_000,
+};
 
 export interface Setting {
   readonly keyBy: Way['keyBy'];
@@ -44,7 +54,7 @@ export interface Setting {
 }
 
 /** What the issuer's interface does to the next calls. */
-export type Trouble = 'none' | 'down' | 'answer lost';
+export type Trouble = 'none' | 'down' | 'answer lost' | 'answer late';
 
 let runs = 0;
 
@@ -57,6 +67,7 @@ export class World {
   readonly watch: Watch;
   readonly setting: Setting;
   trouble: Trouble = 'none';
+  pace: Partial<Pace> = PACE;
   /** Where one certificate may live, a new one kills the others as it is issued. */
   onlyNewest: boolean;
   /** Told of the kind of each entry before it is committed; the commit waits. */
@@ -64,6 +75,8 @@ export class World {
   readonly #house: House;
   readonly #issuers: Map<string, Issuer>;
   #ahead = 0;
+  /** What issuers go on with though nobody waits for it. */
+  #late: (() => Promise<unknown>)[] = [];
   #retried = '';
   #rotator: Rotator;
   /** Points that are passed before the one that is the last; null: it lives. */
@@ -299,6 +312,17 @@ export class World {
     return rows.map(({ kind }) => kind);
   }
 
+  /** Issuers come to their ends. */
+  async lateAnswers(): Promise<void> {
+    for (const answer of this.#late.splice(0)) await answer();
+  }
+
+  /** Data of the entries of a kind. */
+  async entries(kind: string): Promise<Record<string, unknown>[]> {
+    const entries = await this.desk.ledger.entries({ credential: this.credential, kind, limit: 1_000 });
+    return entries.map(({ json }) => (JSON.parse(json) as { data: Record<string, unknown> }).data);
+  }
+
   /** Ticks, a second apart, until the open rotation is at that step. */
   async until(step: string): Promise<void> {
     for (let tick = 0; tick < 100; tick += 1) {
@@ -322,6 +346,7 @@ export class World {
 
   /** Everybody does their best until nothing is open. @returns where it stands when it does not end. */
   async converge(): Promise<RotationRow | null> {
+    await this.lateAnswers();
     this.trouble = 'none';
     this.partner.mood = 'accepts';
     this.partner.deaf = false;
@@ -362,7 +387,7 @@ export class World {
       desk: this.desk,
       issuers: this.#issuers,
       prober: this.partner,
-      pace: PACE,
+      pace: this.pace,
       onPoint: (name) => this.#pass(name),
       onError: (row, error) => {
         if (error !== CRASH) this.watch.errors.push(`${row.step}: ${String(error)}`);
@@ -456,12 +481,17 @@ export class World {
     const wrapped: IssuerDriver = {
       description: driver.description,
       can: driver.can,
-      issue: (request, signal) =>
-        troubled(async () => {
+      issue: (request, signal) => {
+        if (this.trouble === 'answer late') {
+          this.#late.push(() => driver.issue(request, AbortSignal.timeout(10_000)));
+          throw issuerUnavailable('It did not answer in time.', { certain: false });
+        }
+        return troubled(async () => {
           const answer = await driver.issue(request, signal);
           if (answer.kind === 'issued') await this.#killOthers();
           return answer;
-        }),
+        });
+      },
       find: (spki, signal) => troubled(() => driver.find(spki, signal)),
       revoke: (request, signal) =>
         troubled(async () => {
@@ -496,6 +526,7 @@ function environmentOf({ keyBy, live, signer, revokes, tested }: Setting, { auth
     companions: {},
     body: null,
     expect: [200],
+    unregistered: [],
     timeoutSeconds: 1,
   };
   return {

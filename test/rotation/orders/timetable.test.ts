@@ -20,6 +20,7 @@ const TEST: Lifecycle['test'] = {
   companions: {},
   body: null,
   expect: [200],
+  unregistered: [],
   timeoutSeconds: 10,
 };
 

@@ -40,6 +40,7 @@ describe('a partner that makes keys and is asked to revoke', () => {
         'rotation.canary',
         'version.promoted',
         'version.retired',
+        'rotation.control',
         'rotation.waits',
         'task.done',
         'version.revoked',

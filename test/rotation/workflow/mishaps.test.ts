@@ -42,6 +42,7 @@ test('a partner that refuses everybody has not thereby revoked the old certifica
   await world.waive('canary');
   await world.until('revoke');
   world.partner.mood = 'accepts';
+  world.forward(PACE.retryMostMs);
   await world.tick();
   expect(await world.tasks()).toEqual(['revoke']);
 });

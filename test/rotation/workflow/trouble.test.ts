@@ -52,7 +52,7 @@ describe('a partner in trouble halts the rotation at its canary', () => {
       const halted = await stage.until('refused', ({ state, found }) => {
         return state === 'halted' && (found['canary'] as { verdict: string }).verdict === 'refused';
       });
-      expect(halted.waitsFor).toContain('The old one is accepted, so this one may not be registered there yet.');
+      expect(halted.waitsFor).toContain('The old one is accepted, so the fault is with this one.');
       expect(await stage.states()).toEqual({ 1: 'current', 2: 'staged' });
       expect(await stage.order('roll-back')).toMatchObject({ status: 409, body: { code: 'rotation_state' } });
       expect(await stage.order('abort')).toMatchObject({ status: 200, body: { state: 'undoing' } });

@@ -126,6 +126,20 @@ describe('every address of a name is asked', () => {
     ]);
   });
 
+  test('however many there are, up to a bound past which nothing is said', async () => {
+    const partner = await start();
+    const identity = await partner.portal.generate();
+    const some = (count: number) => Array.from({ length: count }, (_, at) => `127.0.1.${at}`);
+    const asked = await ask(partner, identity, { resolve: async () => some(40) });
+    expect(asked.addresses.map(({ address }) => address)).toEqual(some(40).toSorted());
+    const many = [...some(256), '127.0.0.1'];
+    expect(await ask(partner, identity, { resolve: async () => many })).toMatchObject({
+      verdict: 'inconclusive',
+      cause: 'too_many_addresses',
+      addresses: [],
+    });
+  });
+
   test('by the name, so that the server’s certificate is held against it', async () => {
     const partner = await start();
     const identity = await partner.portal.generate();
@@ -139,4 +153,19 @@ test('each probe is a full handshake of its own: nothing is resumed', async () =
   const identity = await partner.portal.generate();
   for (let count = 0; count < 3; count += 1) await ask(partner, identity);
   expect(partner.seen.map(({ resumed }) => resumed)).toEqual([false, false, false]);
+});
+
+describe('that a certificate is not registered is told only where the answer is listed for it', () => {
+  const said = { status: 403, contains: 'PARTNER HAS trouble' };
+  test.each([
+    ['by its status', [{ status: 403 }], 'not_registered'],
+    ['by its status and what its body says', [said], 'not_registered'],
+    ['but not by another body', [{ status: 403, contains: 'unknown client' }], 'status_other'],
+    ['nor by another status', [{ status: 401 }], 'status_other'],
+  ])('%s', async (_name, unregistered, cause) => {
+    const partner = await start({ switches: { failWith: { status: 403 } } });
+    const identity = await partner.portal.generate();
+    const verdict = cause === 'not_registered' ? 'refused' : 'inconclusive';
+    expect(await ask(partner, identity, { request: { unregistered } })).toMatchObject({ verdict, cause });
+  });
 });

@@ -95,8 +95,11 @@ function outageLine({ outage }: Rotation['found']): [string, string][] {
   return [['outage', `${(ms / 1000).toFixed(1)} s: ${first}; ${clients} leases moved since`]];
 }
 
-function provenLine({ provenAt }: Rotation['found']): [string, string][] {
-  return typeof provenAt === 'number' ? [['old one dead', `proven at ${new Date(provenAt).toISOString()}`]] : [];
+function provenLine({ provenAt, control }: Rotation['found']): [string, string][] {
+  if (typeof provenAt !== 'number') return [];
+  const seen = (control as Seen | undefined)?.verdict === 'accepted';
+  const missing = seen ? '' : '; without a control: it was not seen to be accepted before its revocation';
+  return [['old one dead', `proven at ${new Date(provenAt).toISOString()}${missing}`]];
 }
 
 export function taskLines(task: Task): string[] {

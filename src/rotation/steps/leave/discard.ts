@@ -1,10 +1,12 @@
+import { timestamp } from '../../../core/clock.ts';
 import { isKeyturnError } from '../../../core/errors.ts';
 import { storeNamed } from '../../../credential/store/settle-moves.ts';
 import { credentialPlace, storePlace } from '../../../credential/store/store-queue.ts';
 import { attested } from '../../../credential/version/settle.ts';
 import { moveVersion } from '../../../credential/version/states.ts';
-import type { RevokeRequest } from '../../../issuer/driver.ts';
+import type { Revoked, RevokeRequest } from '../../../issuer/driver.ts';
 import type { Issuer } from '../../../issuer/issuer.ts';
+import type { RevocationReason } from '../../../issuer/reason.ts';
 import type { VersionRow } from '../../../ledger/tables.ts';
 import { closeTasks, openTask, TASK_KINDS } from '../../task/tasks.ts';
 import { revocationText } from '../../task/texts.ts';
@@ -12,6 +14,10 @@ import { byHandOf, contactOf } from '../../workflow/by-hand.ts';
 import type { Progress } from '../../workflow/journal.ts';
 import { backoff, halt, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
 import { destroyKey } from './destroy.ts';
+import { revocationReason } from './reason.ts';
+
+/** Between two looks at the issuer for what may come late, milliseconds. */
+const LOOK_MS = 30_000;
 
 /**
  * What the rotation has made goes away: every certificate for its key is revoked, its version retired, a key of ours
@@ -58,13 +64,18 @@ async function discardVersion(context: StepContext, version: VersionRow) {
 
 /** Through the issuer, else by a person, whom nothing waits for: no one uses this certificate. */
 async function haveRevoked(context: StepContext, version: VersionRow): Promise<Progress> {
-  const { row, profile, environment, issuer, now } = context;
-  const reason = 'cessationOfOperation';
+  const { row, profile, environment, issuer, now, facts } = context;
+  const reason = revocationReason('given-up', row, version);
+  // Asked for twice, another certificate of the same key may have come about.
+  if (facts.requestedAt !== undefined && issuer.can.finds) await revokeIssued(context, reason);
   if (environment.lifecycle.revocation.by === 'issuer') {
     const byHand = byHandOf(profile, environment);
-    const kind = await askIssuer(issuer, { certificate: version.certificate, reason, byHand });
+    const answer = await askIssuer(issuer, { certificate: version.certificate, reason, byHand });
     context.point('discard:revoked');
-    if (kind === 'revoked') return {};
+    if (answer.kind === 'revoked') {
+      await noteRevoked(context, version.serial, reason, answer);
+      return {};
+    }
   }
   const { revocation } = environment.lifecycle;
   const contact = contactOf(profile, revocation.contact);
@@ -79,13 +90,24 @@ async function haveRevoked(context: StepContext, version: VersionRow): Promise<P
 }
 
 /** One that it does not know is left to a person. */
-async function askIssuer(issuer: Issuer, request: RevokeRequest): Promise<'revoked' | 'asked'> {
+async function askIssuer(issuer: Issuer, request: RevokeRequest): Promise<Revoked | { readonly kind: 'asked' }> {
   try {
-    return (await issuer.revoke(request)).kind;
+    return await issuer.revoke(request);
   } catch (error) {
-    if (isKeyturnError(error, 'issuer_refused')) return 'asked';
+    if (isKeyturnError(error, 'issuer_refused')) return { kind: 'asked' };
     throw error;
   }
+}
+
+/** With the reason, which the issuer may not keep. */
+function noteRevoked(
+  { journal, issuer }: StepContext,
+  serial: string,
+  reason: RevocationReason,
+  { reasonKept }: Revoked,
+): Promise<void> {
+  const kind = 'rotation.certificate-revoked';
+  return journal.note(kind, { entry: { kind, data: { serial, by: issuer.name, reason, reasonKept } } });
 }
 
 /** A key without a version: what was issued for it, if anything, and the key itself. */
@@ -93,7 +115,16 @@ async function discardKey(context: StepContext) {
   const { row, facts, desk, journal } = context;
   const { record, store: name } = row;
   if (record === null || name === null) return next();
-  const maybe = facts.requestedAt === undefined ? [] : await revokeIssued(context);
+  const maybe =
+    facts.requestedAt === undefined ? [] : await revokeIssued(context, revocationReason('given-up', row, null));
+  const left = lookedUntil(context) - context.now();
+  if (left > 0) {
+    const until = timestamp(lookedUntil(context));
+    return wait(
+      `A certificate may still come of the request: looking at the issuer until ${until}.`,
+      Math.min(left, LOOK_MS),
+    );
+  }
   const store = storeNamed(desk, name);
   return desk.storeQueue.run([storePlace(name), credentialPlace(row.credential)], async ({ checks }) => {
     // Interrupted after this, nobody asks the issuer again: so what is left to a person is on record with it.
@@ -109,16 +140,26 @@ async function discardKey(context: StepContext) {
   });
 }
 
+/**
+ * A request may be under way as its rotation is aborted, and an answer that nobody waits for any more may have been a
+ * certificate: the issuer is looked at for longer than one takes.
+ */
+function lookedUntil({ row, facts, issuer, pace }: StepContext): number {
+  if (facts.requestedAt === undefined || !issuer.can.finds) return 0;
+  return (facts.undone?.at ?? row.step_since) + pace.lateAnswerMs;
+}
+
 /** Everything that the issuer has issued for our key. Where it can't say, a person looks. */
-async function revokeIssued(context: StepContext) {
+async function revokeIssued(context: StepContext, reason: RevocationReason) {
   const { row, issuer, environment, profile, now } = context;
   if (row.spki === null) return [];
   const found = await issuer.find(row.spki);
   for (const { certificate, revoked } of found ?? []) {
     if (revoked) continue;
     const byHand = byHandOf(profile, environment);
-    await issuer.revoke({ certificate: certificate.pem, reason: 'cessationOfOperation', byHand });
+    const answer = await issuer.revoke({ certificate: certificate.pem, reason, byHand });
     context.point('discard:revoked');
+    if (answer.kind === 'revoked') await noteRevoked(context, certificate.serial, reason, answer);
   }
   if (found !== null) return [];
   const body = {

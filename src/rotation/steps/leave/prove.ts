@@ -4,8 +4,8 @@ import { findVersion } from '../../../credential/version/promote.ts';
 import type { ProbeResult } from '../../../tls/probe/probe.ts';
 import { seen } from '../../proof/prober.ts';
 import { closeTasks, openTask } from '../../task/tasks.ts';
-import { type ProofRound, waiverOf } from '../../workflow/facts.ts';
-import { backoff, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
+import { type Facts, type ProofRound, waiverOf } from '../../workflow/facts.ts';
+import { next, proofBackoff, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
 
 /** Good rounds that make a proof, spread over the profile's propagation time. */
 const ROUNDS = 3;
@@ -50,7 +50,7 @@ export const prove: StepHandler = async (context) => {
   }
   const late = await alarmIfLate(context);
   const progress = { facts: { rounds, lastRound: round.round, ...late.facts }, writes: late.writes, entry };
-  if (!good) return wait(`Not proven: ${reasonOf(round.round)}`, backoff(context), progress);
+  if (!good) return wait(`Not proven: ${reasonOf(round.round)}`, againMs(context, late), progress);
   // The last of the rounds falls at the end of the propagation time, or after it.
   const gap = Math.ceil(propagation / (ROUNDS - 1));
   return wait(`${rounds.length} good rounds of ${ROUNDS}.`, Math.max(gap, 100), progress);
@@ -95,10 +95,19 @@ function provenEntry({ row, facts }: StepContext, data: JsonObject) {
   };
 }
 
+/** No later than the deadline, by which a person is told. */
+function againMs(context: StepContext, { facts }: { readonly facts: Partial<Facts> }): number {
+  const patient = proofBackoff(context, context.row.step_since);
+  if ((facts.overdueSince ?? context.facts.overdueSince) !== undefined) return patient;
+  return Math.min(patient, Math.max(0, deadlineOf(context) - context.now()));
+}
+
+function deadlineOf({ row, facts, environment }: StepContext): number {
+  return (facts.revocation?.at ?? row.step_since) + environment.lifecycle.revocation.deadline * 1000;
+}
+
 async function alarmIfLate(context: StepContext) {
-  const { facts, environment, now } = context;
-  const since = facts.revocation?.at ?? context.row.step_since;
-  if (now() < since + environment.lifecycle.revocation.deadline * 1000) return { facts: {}, writes: [] };
+  if (context.now() < deadlineOf(context)) return { facts: {}, writes: [] };
   return alarm(context, 'The old certificate is not proven dead by the deadline');
 }
 

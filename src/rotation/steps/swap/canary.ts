@@ -2,7 +2,7 @@ import { KeyturnError } from '../../../core/errors.ts';
 import { findVersion } from '../../../credential/version/promote.ts';
 import { seen } from '../../proof/prober.ts';
 import { closeTasks, openTask } from '../../task/tasks.ts';
-import { type Facts, waiverOf } from '../../workflow/facts.ts';
+import { type Facts, type Seen, waiverOf } from '../../workflow/facts.ts';
 import type { Progress } from '../../workflow/journal.ts';
 import { isPast } from '../../workflow/path.ts';
 import { backoff, halt, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
@@ -34,7 +34,7 @@ export const canary: StepHandler = async (context) => {
   if (result.verdict === 'refused') {
     const why = `${told} It is current: the old one is dead.`;
     if (late) return wait(why, backoff(context), { ...progress, ...alarmOnce(context, found) });
-    return halt(`${told}${hint(controlled?.verdict)}`, progress);
+    return halt(`${told}${hint(result, controlled)}`, progress);
   }
   if (context.tries + 1 < context.pace.canaryTries || late) {
     return wait(`${told} Trying again.`, backoff(context), progress);
@@ -58,11 +58,11 @@ function alarmOnce({ row, facts, now }: StepContext, found: Partial<Facts>): Pro
   return { facts: { ...found, refusedSince: now() }, writes: [openTask(row, task, now())] };
 }
 
-/** What the control says about where the fault is. */
-function hint(control: string | undefined): string {
-  if (control === 'accepted') return ' The old one is accepted, so this one may not be registered there yet.';
-  if (control === 'refused') return ' So is the old one.';
-  return '';
+/** Where the fault is, as far as the partner or the control says it. */
+function hint({ cause }: Pick<Seen, 'cause'>, control: Pick<Seen, 'verdict'> | undefined): string {
+  if (cause === 'not_registered') return ' Have it registered there, then retry.';
+  if (control?.verdict === 'accepted') return ' The old one is accepted, so the fault is with this one.';
+  return control?.verdict === 'refused' ? ' So is the old one.' : '';
 }
 
 function successorNumber({ row }: StepContext): number {

@@ -16,7 +16,15 @@ import type { Order, Told } from './wish.ts';
 
 /** Between two looks at the rotations, milliseconds. */
 const TICK_MS = 10;
-const PACE = { longestRequestMs: 20, lookMs: 10, retryMs: 20, retryMostMs: 100, canaryTries: 1_000 };
+const PACE = {
+  longestRequestMs: 20,
+  lookMs: 10,
+  retryMs: 20,
+  retryMostMs: 100,
+  canaryTries: 1_000,
+  controlMs: 500,
+  lateAnswerMs: 50,
+};
 
 let instance: Instance | null = null;
 let hands: Hands | null = null;
