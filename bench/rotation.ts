@@ -8,14 +8,14 @@ import { modelRuns } from '../test/rotation/model/model.ts';
 
 /**
  * `npm run soak:rotation -- [KILLS] [SEED] [RACES] [AT_ONCE]`: kills a server (SIGKILL) in the midst of rotations until it
- * was killed KILLS times (default 2,000), in every way that a rotation can go, over every key store and ledger in turn, on
- * AT_ONCE instances at a time (default 2). Each instance's ways begin with every one of their points; then points are taken
- * by chance. Everything is looked at after each rotation. Then two servers over one PostgreSQL race for RACES rotations
+ * was killed KILLS times (default 2,400: once through), in every way that a rotation can go, over every key store and ledger in turn, on
+ * AT_ONCE instances at a time (default 2). Each instance's ways begin with every one of their points; then points and moments
+ * are taken by chance. Everything is looked at after each rotation. Then two servers over one PostgreSQL race for RACES rotations
  * (default KILLS / 4), and as many random runs of the model go by as there were kills. Exit code 1 at the first fault.
  */
 
 process.env['PATH'] = TOOL_PATH;
-const kills = Number(process.argv[2] ?? 2_000);
+const kills = Number(process.argv[2] ?? 2_400);
 const seed = Number(process.argv[3] ?? Date.now() % 1_000_000);
 const races = Number(process.argv[4] ?? Math.ceil(kills / 4));
 const atOnce = Number(process.argv[5] ?? 2);
@@ -25,6 +25,9 @@ const ROUNDS = 8;
 /** Ends of one rotation by chance, and passings of a point until it is one. */
 const MOST_ENDS = 6;
 const MOST_PASSINGS = 3;
+/** Ends of one rotation at moments by chance, and how long a server works before one, milliseconds. */
+const MOST_MOMENTS = 3;
+const LONGEST_WORK_MS = 800;
 
 interface Figures {
   rotations: number;
@@ -43,11 +46,12 @@ await Promise.all(Array.from({ length: atOnce }, killInTurn));
 const race = faults.length === 0 && races > 0 ? await raceOf(races) : null;
 const model = faults.length === 0 && kills > 0 ? await modelRuns(kills, seed) : null;
 const seconds = Math.round((performance.now() - started) / 1000);
-const never = WAYS.flatMap(({ name, points }) => points.map((point) => `${name} ${point}`)).filter(
+/** Points at which nobody was killed. */
+const missed = WAYS.flatMap(({ name, points }) => points.map((point) => `${name} ${point}`)).filter(
   (point) => total.at[point] === undefined,
-);
+).length;
 console.log(
-  JSON.stringify({ seed, ...total, never, race, model, faults: faults.length, seconds, load: loadavg()[0] }, null, 2),
+  JSON.stringify({ seed, ...total, missed, race, model, faults: faults.length, seconds, load: loadavg()[0] }, null, 2),
 );
 for (const fault of faults) console.log(fault);
 process.exitCode = faults.length === 0 ? 0 : 1;
@@ -80,52 +84,50 @@ async function killInTurn(): Promise<void> {
     if (setting === undefined) return;
     const { maker, live, store, ledger } = setting;
     const name = `${maker}, ${live} live, ${store}, ${ledger}`;
-    const before = total.kills;
-    const found = await campaignOf(setting, name, randomFrom(seed + mine));
+    const { found, figures } = await campaignOf(setting, randomFrom(seed + mine));
     faults.push(...found.map((fault) => `campaign ${mine} (${name}): ${fault}`));
-    console.log(`${total.kills} kills, ${total.rotations} rotations; ${name}: ${total.kills - before} or fewer`);
+    total.rotations += figures.rotations;
+    total.kills += figures.kills;
+    add(total.in, name, figures.kills);
+    for (const [point, times] of Object.entries(figures.at)) add(total.at, point, times);
+    console.log(`${total.kills} kills, ${total.rotations} rotations; ${name}: ${figures.kills} kills`);
   }
 }
 
-async function campaignOf(setting: CampaignOptions, name: string, random: () => number): Promise<string[]> {
+async function campaignOf(setting: CampaignOptions, random: () => number) {
   await using campaign = await RotationCampaign.start(setting);
-  const ways = waysOf(setting.maker, setting.live);
-  const found: string[] = [];
-  for (const way of ways)
-    if (found.length === 0)
-      found.push(
-        ...(await campaign.rotate(
-          way,
-          pointsOf(way.points, () => 1),
-        )),
-      );
-  for (let round = 0; round < ROUNDS && found.length === 0; round += 1) {
-    if (total.kills + campaign.figures.kills >= kills) break;
-    const way = ways[Math.floor(random() * ways.length)];
-    if (way !== undefined) found.push(...(await campaign.rotate(way, chosen(way, random))));
-  }
-  if (found.length === 0) found.push(...(await campaign.examine(true)));
   const { figures } = campaign;
-  total.rotations += figures.rotations;
-  total.kills += figures.kills;
-  add(total.in, name, figures.kills);
-  for (const [point, times] of Object.entries(figures.at)) add(total.at, point, times);
-  return found;
+  const ways = waysOf(setting.maker, setting.live);
+  const rounds = [
+    ...ways.map((way) => ({ way, points: pointsOf(way.points, () => 1), spans: [] })),
+    ...Array.from({ length: ROUNDS }, () => byChance(ways, random)),
+  ];
+  for (const { way, points, spans } of rounds) {
+    if (total.kills + figures.kills >= kills) break;
+    campaign.endAfter(spans);
+    const found = await campaign.rotate(way, points);
+    if (found.length > 0) return { found, figures };
+  }
+  return { found: await campaign.examine(true), figures };
 }
 
 function add(figures: Record<string, number>, name: string, times: number): void {
   figures[name] = (figures[name] ?? 0) + times;
 }
 
-function chosen({ points }: Way, random: () => number): Record<string, number> {
-  const some = points
+function byChance(ways: readonly Way[], random: () => number) {
+  const upTo = (most: number) => Math.floor(random() * (most + 1));
+  const way = ways[upTo(ways.length - 1)] as Way;
+  const some = way.points
     .map((point) => ({ point, by: random() }))
     .toSorted((one, other) => one.by - other.by)
-    .slice(0, 1 + Math.floor(random() * MOST_ENDS));
-  return pointsOf(
-    some.map(({ point }) => point),
-    () => 1 + Math.floor(random() * MOST_PASSINGS),
-  );
+    .slice(0, 1 + upTo(MOST_ENDS - 1))
+    .map(({ point }) => point);
+  return {
+    way,
+    points: pointsOf(some, () => 1 + upTo(MOST_PASSINGS - 1)),
+    spans: Array.from({ length: upTo(MOST_MOMENTS) }, () => upTo(LONGEST_WORK_MS)),
+  };
 }
 
 function pointsOf(points: readonly string[], nth: () => number): Record<string, number> {

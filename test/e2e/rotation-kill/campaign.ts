@@ -41,6 +41,10 @@ export class RotationCampaign implements AsyncDisposable {
   #way = '';
   #listed = '';
   #points: Record<string, number> = {};
+  /** Milliseconds that the next servers live, unless they meet a point before. */
+  #spans: number[] = [];
+  /** From when its beginning is known: what is lost before that, nobody would give back. */
+  #rotating = false;
   #killedAt = 0;
 
   private constructor(scene: Scene, options: CampaignOptions) {
@@ -81,6 +85,11 @@ export class RotationCampaign implements AsyncDisposable {
     return faults.length > 0 ? faults : this.examine(false);
   }
 
+  /** The next so many servers are killed from outside when they have worked for so many milliseconds. */
+  endAfter(spans: readonly number[]): void {
+    this.#spans = [...spans];
+  }
+
   /** Stops the server, opens the instance as a restart does, and looks at everything. */
   async examine(whole: boolean): Promise<string[]> {
     await this.#rest();
@@ -111,15 +120,17 @@ export class RotationCampaign implements AsyncDisposable {
   /** Asks, looks, and does what tasks say, until the rotation has ended and nothing is left to do. */
   async #drive(way: Way, limitMs: number): Promise<string[]> {
     const end = performance.now() + limitMs;
-    const before = (await this.#show())?.id;
-    const lease = way.turn?.verb === 'roll-back' ? await this.#lease() : null;
+    const newest = await this.#show();
+    const before = newest === 'none' ? null : newest.id;
+    let lease = way.turn?.verb === 'roll-back' ? await this.#lease() : null;
+    this.#endInTime();
     let turned = false;
     for (;;) {
       if (performance.now() > end) return [`it never converged: ${JSON.stringify(await this.#show(), null, 1)}`];
       const desk = await this.#atDesk();
       const shown = await desk.show();
-      if (this.#server?.gone === true) continue;
-      if (shown === null || shown.id === before) {
+      if (shown === null) continue;
+      if (shown === 'none' || shown.id === before) {
         await desk.start();
         continue;
       }
@@ -128,15 +139,19 @@ export class RotationCampaign implements AsyncDisposable {
       const due = !turned && isDue(way, shown);
       if (due && way.turn !== null) await desk.order(way.turn.verb);
       else if (!(way.turn?.verb === 'abort' && way.turn.at === 'await' && !turned)) await this.#person.act(desk, shown);
-      if (turned && lease !== null) await desk.giveBack(lease);
+      if (turned && lease !== null && (await desk.giveBack(lease))?.ok === true) lease = null;
       await this.#learn();
-      if (isOver(shown)) return endFaults(way, shown);
+      if (isOver(shown) && (lease === null || !turned)) return endFaults(way, shown);
       await sleep(LOOK_MS);
     }
   }
 
-  async #show(): Promise<Shown | null> {
-    return (await this.#atDesk()).show();
+  /** As soon as it is known. */
+  async #show(): Promise<Shown | 'none'> {
+    for (;;) {
+      const shown = await (await this.#atDesk()).show();
+      if (shown !== null) return shown;
+    }
   }
 
   async #lease(): Promise<string> {
@@ -172,7 +187,20 @@ export class RotationCampaign implements AsyncDisposable {
       const url = await server.open(home, this.#options.listening, doom);
       if (url === false) continue;
       this.#desk = url === null ? new InnerDesk((wish) => server.wish(wish)) : new HttpsDesk(url, access);
+      if (this.#rotating) this.#endInTime();
     }
+  }
+
+  #endInTime(): void {
+    this.#rotating = true;
+    const server = this.#server;
+    const span = this.#spans.shift();
+    if (span === undefined || server === null) return;
+    setTimeout(() => {
+      if (server.gone || server !== this.#server) return;
+      void server.kill();
+      this.#addKill('by chance');
+    }, span);
   }
 
   #newVictim(): VictimProcess {
@@ -180,6 +208,7 @@ export class RotationCampaign implements AsyncDisposable {
   }
 
   async #rest(): Promise<void> {
+    this.#rotating = false;
     await this.#server?.kill();
     await this.#count();
     this.#desk?.close();
@@ -193,11 +222,15 @@ export class RotationCampaign implements AsyncDisposable {
     const killed = text.split('\n').filter((line) => line !== '');
     for (const point of killed.slice(this.#killedAt)) {
       delete this.#points[point];
-      this.figures.kills += 1;
-      const name = `${this.#way} ${point}`;
-      this.figures.at[name] = (this.figures.at[name] ?? 0) + 1;
+      this.#addKill(point);
     }
     this.#killedAt = killed.length;
+  }
+
+  #addKill(where: string): void {
+    const name = `${this.#way} ${where}`;
+    this.figures.kills += 1;
+    this.figures.at[name] = (this.figures.at[name] ?? 0) + 1;
   }
 }
 

@@ -11,6 +11,8 @@ import { logFaults, type Recorded } from './log-faults.ts';
 import type { IssuedElsewhere } from './scene/pki-engine.ts';
 
 const ALL = { limit: 1_000_000 } as const;
+/** An import that was interrupted before its key was written leaves a number behind, and nothing else. */
+const TAKEN = { state: { not: 'abandoned' } } as const;
 
 /** What others know. */
 export interface Outside {
@@ -58,7 +60,7 @@ export async function wholeFaults(instance: Instance): Promise<string[]> {
 
 /** One version is current; what was replaced or given up is gone; nothing waits for anybody. */
 async function rowFaults({ desk: { ledger } }: Instance): Promise<string[]> {
-  const versions = await ledger.find('versions', {}, ALL);
+  const versions = await ledger.find('versions', TAKEN, ALL);
   const rotations = await ledger.find('rotations', {}, ALL);
   const current = versions.filter(({ state }) => state === 'current');
   const stateOf = (number: number | null) => versions.find(({ version }) => version === number)?.state ?? null;
@@ -83,7 +85,7 @@ async function certificateFaults(
   { desk: { ledger } }: Instance,
   { handedOut, issuedElsewhere }: Outside,
 ): Promise<string[]> {
-  const versions = new Map((await ledger.find('versions', {}, ALL)).map((row) => [row.serial, row]));
+  const versions = new Map((await ledger.find('versions', TAKEN, ALL)).map((row) => [row.serial, row]));
   const issued = await ledger.find('issued', {}, ALL);
   const perIssuance = Map.groupBy(issued, ({ issuance }) => issuance);
   const mayLive = (row: VersionRow | undefined) => row?.state === 'current';
@@ -111,7 +113,7 @@ async function certificateFaults(
 
 /** Each store holds the key of each version that is not destroyed, the authority's, and no other. */
 async function keyFaults({ desk, store: own }: Instance): Promise<string[]> {
-  const versions = await desk.ledger.find('versions', {}, ALL);
+  const versions = await desk.ledger.find('versions', TAKEN, ALL);
   const companions = await desk.ledger.find('companions', {}, ALL);
   const authorities = await desk.ledger.find('authorities', {}, ALL);
   const faults: string[] = [];

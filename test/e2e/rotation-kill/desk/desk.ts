@@ -30,8 +30,8 @@ export type Files = Readonly<Record<string, Buffer>>;
 export interface PersonsDesk {
   start(): Promise<Answer | null>;
   order(verb: 'abort' | 'roll-back'): Promise<Answer | null>;
-  /** Null too when there has never been one. */
-  show(): Promise<Shown | null>;
+  /** `none` when there has never been one. */
+  show(): Promise<Shown | 'none' | null>;
   /** Key and certificate that the partner made. */
   upload(files: Files): Promise<Answer | null>;
   /** A certificate that was signed for the rotation's own key. */
@@ -40,4 +40,10 @@ export interface PersonsDesk {
   lease(): Promise<Answer | null>;
   giveBack(lease: string): Promise<Answer | null>;
   close(): void;
+}
+
+/** Null when it can't be told just now. */
+export function shownIn({ ok, body }: Answer): Shown | 'none' | null {
+  if (ok) return body as unknown as Shown;
+  return body['code'] === 'not_found' ? 'none' : null;
 }

@@ -2,7 +2,7 @@ import { Agent } from 'node:https';
 import { multipart } from '../../../../src/cli/api/form.ts';
 import { AnswerOpener } from '../../../../src/sealed/answer.ts';
 import { send } from '../../kill/send.ts';
-import { type Answer, CREDENTIAL, type Files, type PersonsDesk, type Shown } from './desk.ts';
+import { type Answer, CREDENTIAL, type Files, type PersonsDesk, type Shown, shownIn } from './desk.ts';
 
 const PATH = `/v1/credentials/${encodeURIComponent(CREDENTIAL)}`;
 
@@ -30,9 +30,9 @@ export class HttpsDesk implements PersonsDesk {
     return this.#json('POST', `${PATH}/rotation/${verb}`, { reason: 'test' });
   }
 
-  async show(): Promise<Shown | null> {
+  async show(): Promise<Shown | 'none' | null> {
     const answer = await this.#ask('GET', `${PATH}/rotation`, 'application/json', Buffer.alloc(0));
-    return answer?.ok === true ? (answer.body as unknown as Shown) : null;
+    return answer === null ? null : shownIn(answer);
   }
 
   upload(files: Files): Promise<Answer | null> {

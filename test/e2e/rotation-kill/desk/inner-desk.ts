@@ -1,6 +1,6 @@
 import { AnswerOpener } from '../../../../src/sealed/answer.ts';
 import type { Wish } from '../victim/wish.ts';
-import type { Answer, Files, PersonsDesk, Shown } from './desk.ts';
+import { type Answer, type Files, type PersonsDesk, type Shown, shownIn } from './desk.ts';
 
 /** Of a server that does not listen: its use cases are asked through the channel to its process. */
 export class InnerDesk implements PersonsDesk {
@@ -22,9 +22,9 @@ export class InnerDesk implements PersonsDesk {
     return this.#ask({ to: verb });
   }
 
-  async show(): Promise<Shown | null> {
+  async show(): Promise<Shown | 'none' | null> {
     const answer = await this.#ask({ to: 'show' });
-    return answer?.ok === true ? (answer.body as unknown as Shown) : null;
+    return answer === null ? null : shownIn(answer);
   }
 
   upload(files: Files): Promise<Answer | null> {

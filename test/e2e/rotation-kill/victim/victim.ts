@@ -60,8 +60,12 @@ async function open({ open: home, listening, doom }: Extract<Order, { open: stri
     instance = await openInstance(config, { ask: cannotAsk, rotation });
   }
   hands = await Hands.of(instance);
-  const { rotator } = instance;
-  setInterval(() => rotator.tick().catch(() => undefined), TICK_MS);
+  const { rotator, desk } = instance;
+  setInterval(() => {
+    // A file that took too long stays unavailable until the server is begun anew, which those do who look after servers.
+    if ('path' in config.ledger && desk.ledger.status().state !== 'ready') process.exit(1);
+    rotator.tick().catch(() => undefined);
+  }, TICK_MS);
   tell({ url });
 }
 
