@@ -177,6 +177,21 @@ describe('a database that ends under load', () => {
   );
 });
 
+test('a head that something else moves in the middle of a commit ends the ledger, and the commit is not made', async () => {
+  const ledger = await replicas.open();
+  await record(ledger, 'first');
+  const { database } = replicas.place;
+  await cluster.sql(
+    `CREATE FUNCTION keyturn.meddle() RETURNS trigger LANGUAGE plpgsql AS
+       'BEGIN UPDATE keyturn.head SET size = size + 1; RETURN NEW; END';
+     CREATE TRIGGER meddle BEFORE INSERT ON keyturn.holds FOR EACH ROW EXECUTE FUNCTION keyturn.meddle()`,
+    database,
+  );
+  await expect(ledger.commit(place('h1'))).rejects.toMatchObject({ facts: { state: 'failed' } });
+  expect(ledger.status().detail).toContain('not at 1 any more');
+  expect(await cluster.sql('SELECT size FROM keyturn.head', database)).toEqual([{ size: '1' }]);
+});
+
 test('a database that went back in time ends every replica that knows more or has heard of more, for good', async () => {
   const [ledger, listener] = await Promise.all([replicas.open(), replicas.open()]);
   for (const name of ['a', 'b', 'c']) await record(ledger, name);

@@ -87,7 +87,10 @@ describe('two replicas of one log', () => {
     const earlier = await replicas.open({ clock });
     await record(one, 'now');
     for (const ledger of [early, earlier, early]) await record(ledger, 'then');
-    const kinds = (await one.entries({})).map(({ json }) => JSON.parse(json).kind);
+    const entries = (await one.entries({})).map(({ json }) => JSON.parse(json));
+    const kinds = entries.map(({ kind }) => kind);
+    const times = entries.map(({ time }) => Date.parse(time));
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
     expect(kinds).toEqual(['a.change', 'clock.stepped-back', 'a.change', 'a.change', 'a.change']);
   });
 });
@@ -108,6 +111,19 @@ describe('what one replica commits', () => {
     await expect.poll(() => heard.length, PATIENT).toBe(40);
     expect(heard).toEqual(Array.from({ length: 40 }, (_, n) => n));
     expect(other.status().size).toBe(40);
+  });
+
+  test('is heard of at once, not only when the other looks', async () => {
+    const heard = heardBy(other);
+    const delays: number[] = [];
+    // Each begins right after a look, the next of which is two seconds away.
+    for (let n = 1; n <= 4; n += 1) {
+      const started = performance.now();
+      await record(one, `${n}`);
+      await expect.poll(heard, { ...PATIENT, interval: 10 }).toBe(n);
+      delays.push(performance.now() - started);
+    }
+    expect(Math.min(...delays.slice(1))).toBeLessThan(1000);
   });
 
   test('is heard of also after the notification was lost, with its connection', async () => {

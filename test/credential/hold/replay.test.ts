@@ -1,0 +1,38 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Stage } from '../stage.ts';
+
+let stage: Stage;
+let payments: string;
+beforeEach(async () => {
+  stage = await Stage.set();
+  payments = await stage.keyturn.grant('service:payments', 'service');
+  await stage.import();
+});
+afterEach(() => stage.strike());
+
+/** A freeze that stands in the ledger, and in the journal still: as after a crash before that was emptied. */
+async function frozenTwice(): Promise<string> {
+  const { body } = await stage.freeze('credential', 'lean/sandbox');
+  const [row] = await stage.desk.ledger.find('holds', { id: String(body['hold']) });
+  await stage.keyturn.serving.instance.journal.append({ ...row! });
+  return String(body['hold']);
+}
+
+test('a hold that the ledger took before the crash is replayed as nothing, and the journal is empty', async () => {
+  await frozenTwice();
+  await stage.keyturn.restart();
+  expect(await stage.keyturn.entries('hold.placed')).toHaveLength(1);
+  expect(await stage.desk.ledger.find('holds', {})).toHaveLength(1);
+  expect(await stage.keyturn.serving.instance.journal.records()).toEqual([]);
+  expect(await stage.lease(payments)).toMatchObject({ body: { code: 'held' } });
+});
+
+test('one that was lifted meanwhile, by way of another server, does not come back', async () => {
+  const hold = await frozenTwice();
+  const bob = await stage.keyturn.grant('person:bob', 'approver', { credentials: ['**'] });
+  await stage.post(`/v1/holds/${hold}/thaw`);
+  expect(await stage.post(`/v1/holds/${hold}/thaw`, { token: bob })).toMatchObject({ body: { state: 'lifted' } });
+  await stage.keyturn.restart();
+  expect(await stage.keyturn.entries('hold.placed')).toHaveLength(1);
+  expect(await stage.lease(payments)).toMatchObject({ status: 201 });
+});
