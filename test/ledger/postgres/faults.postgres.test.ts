@@ -192,16 +192,31 @@ test('a head that something else moves in the middle of a commit ends the ledger
   expect(await cluster.sql('SELECT size FROM keyturn.head', database)).toEqual([{ size: '1' }]);
 });
 
+/** As a failover to a standby that had not the third entry. */
+async function goBackToTwo(): Promise<void> {
+  await cluster.sql(
+    `SET search_path = keyturn; DELETE FROM entries WHERE idx = 2; DELETE FROM checkpoints WHERE size = 3;
+     UPDATE head SET size = 2, frontier = (SELECT hash FROM tree_nodes WHERE level = 1 AND idx = 0)`,
+    replicas.place.database,
+  );
+}
+
+test('a log that went back and then on another way, by our own key, ends a replica that knows the first way', async () => {
+  const ledger = await replicas.open();
+  for (const name of ['a', 'b', 'c']) await record(ledger, name);
+  await goBackToTwo();
+  const other = await replicas.open();
+  for (const name of ['x', 'y']) await record(other, name);
+  await expect(record(ledger, 'd')).rejects.toMatchObject({ facts: { state: 'failed' } });
+  expect(ledger.status().detail).toContain('do not continue the 3 known here');
+  expect(await recorded(other)).toEqual(['a', 'b', 'x', 'y']);
+});
+
 test('a database that went back in time ends every replica that knows more or has heard of more, for good', async () => {
   const [ledger, listener] = await Promise.all([replicas.open(), replicas.open()]);
   for (const name of ['a', 'b', 'c']) await record(ledger, name);
   await expect.poll(() => listener.status().size, PATIENT).toBe(3);
-  const { database } = replicas.place;
-  await cluster.sql(
-    `SET search_path = keyturn; DELETE FROM entries WHERE idx = 2; DELETE FROM checkpoints WHERE size = 3;
-     UPDATE head SET size = 2, frontier = (SELECT hash FROM tree_nodes WHERE level = 1 AND idx = 0)`,
-    database,
-  );
+  await goBackToTwo();
   for (const known of [listener, ledger]) {
     const failed = { code: 'ledger_unavailable', facts: { state: 'failed' } };
     await expect(record(known, 'd')).rejects.toMatchObject(failed);
