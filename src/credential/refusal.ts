@@ -34,6 +34,16 @@ const MEANINGS: Readonly<Record<string, { code: ErrorCode; message: string; fix:
     message: 'Another version became current, or its key moved to another store, while the request was decided.',
     fix: 'Try again.',
   },
+  'version-shared': {
+    code: 'conflict',
+    message: 'The version is staged no more, or its key moved to another store, while the request was decided.',
+    fix: 'Try again.',
+  },
+  'rotation-sharing': {
+    code: 'conflict',
+    message: 'The rotation lends its staged version no more.',
+    fix: 'Try again.',
+  },
   'version-state': {
     code: 'version_state',
     message: 'The version is not in a state that allows this.',

@@ -10,6 +10,6 @@ export {
   serverTrustOf,
 } from './environment.ts';
 export { type Hours, nextWithin, outsideHours } from './lifecycle/hours.ts';
-export type { Issuance, Lifecycle, Revocation, TestRequest } from './lifecycle/lifecycle.ts';
+export type { Issuance, Lifecycle, Revocation, Swap, TestRequest } from './lifecycle/lifecycle.ts';
 export { loadProfiles } from './load.ts';
 export { type Contact, type Profile, Profiles } from './profiles.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readOrigin } from './endpoint.ts';
-import { hours, issuance, revocation, testRequest } from './lifecycle/schema.ts';
+import { hours, issuance, revocation, swap, testRequest } from './lifecycle/schema.ts';
 
 const NAME = /^[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){0,63}$/;
 
@@ -64,6 +64,7 @@ const environment = z.strictObject({
   revocation: revocation.prefault({}),
   hours: hours.optional(),
   test: testRequest.optional(),
+  swap: swap.optional(),
 });
 
 const contact = z.strictObject({

@@ -6,7 +6,7 @@ import { lifetimeLeft } from '../rotation/due/expiry-warning.ts';
 import { type DueSummary, SPANS_DAYS } from '../rotation/due/starter.ts';
 import { TASK_KINDS } from '../rotation/task/tasks.ts';
 import { factsOf } from '../rotation/workflow/facts.ts';
-import { watchOutages } from './rotation-counters.ts';
+import { watchClients } from './rotation-counters.ts';
 
 /** Rows read for a scrape: what is under way, and what people have to do. */
 const MOST = 10_000;
@@ -25,7 +25,7 @@ export function watchRotations(registry: Registry, desk: Desk, summary: () => Pr
   watchOpen(registry, desk);
   watchTasks(registry, desk);
   watchEnds(registry, desk.ledger);
-  watchOutages(registry, desk.ledger);
+  watchClients(registry, desk.ledger);
   watchDue(registry, summary);
   watchLifetimes(registry, desk, summary);
 }

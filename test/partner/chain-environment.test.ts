@@ -15,6 +15,7 @@ const LIFECYCLE = {
   revocation: { by: 'asking', reasons: false, propagation: 300, deadline: 86_400 },
   hours: null,
   test: null,
+  swap: null,
 } as const satisfies Environment['lifecycle'];
 
 const sandboxRoot = (await makeCa({ subject: 'CN=Sandbox Root' })).certificate;

@@ -23,6 +23,8 @@ export interface RotationStageOptions {
   /** Over the shipped profile's members of the same names. */
   readonly issuance?: Record<string, unknown>;
   readonly revocation?: Record<string, unknown>;
+  /** Which part of the clients is first. */
+  readonly swap?: Record<string, unknown>;
   /** Null leaves the test request out. */
   readonly test?: null;
   readonly testTimeout?: string;
@@ -65,7 +67,13 @@ export class RotationStage {
   }
 
   /** What the profile says of the life of a certificate. */
-  async describe({ issuance = {}, revocation = {}, test, testTimeout = '5s' }: RotationStageOptions): Promise<void> {
+  async describe({
+    issuance = {},
+    revocation = {},
+    swap,
+    test,
+    testTimeout = '5s',
+  }: RotationStageOptions): Promise<void> {
     await edit(join(this.home, 'policies', 'partners', 'lean.yaml'), (profile) => {
       const environments = profile['environments'] as Record<string, Record<string, Record<string, unknown>>>;
       const { sandbox = {} } = environments;
@@ -74,6 +82,7 @@ export class RotationStage {
         ...rest,
         issuance: { ...sandbox['issuance'], live: 2, ...issuance },
         revocation: { ...sandbox['revocation'], propagation: '1s', ...revocation },
+        ...(swap === undefined ? {} : { swap }),
         ...(test === null ? {} : { test: { ...shipped, timeout: testTimeout } }),
       };
       return { ...profile, environments: { ...environments, sandbox: changed } };

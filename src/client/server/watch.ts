@@ -19,7 +19,7 @@ export interface LeaseWatchOptions {
   readonly random: Random;
 }
 
-const KNOWN = new Set(['promoted', 'frozen', 'thawed', 'companion', 'policy', 'resync']);
+const KNOWN = new Set(['promoted', 'share', 'frozen', 'thawed', 'companion', 'policy', 'resync']);
 
 /** So that the processes of a fleet that hear of a promotion together do not all ask in the same instant. */
 const SPREAD_MS = 400;

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../core/canonical-json.ts';
 import { timestamp } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
-import type { Check, Where, Write } from '../../ledger/change.ts';
+import type { Check } from '../../ledger/change.ts';
 import { remembered } from '../../ledger/remembered.ts';
 import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
 import type { AnswerSealer, NamedSecret } from '../../sealed/answer.ts';
@@ -15,12 +15,14 @@ import type { Desk } from '../desk.ts';
 import { noHolds } from '../hold/checks.ts';
 import type { Touched } from '../hold/hold-switch.ts';
 import { refused } from '../refusal.ts';
-import { type Lease, type LeaseWish, type ReportedUse, usesOf } from './lease.ts';
+import { endOf, formerLease, type Replaced, stillLive } from './former.ts';
+import { type Lease, type LeaseWish, usesOf } from './lease.ts';
 import { readMaterial } from './material.ts';
 import { untilGroundHolds } from './moved-ground.ts';
+import { type Chosen, chooseVersion, lentChecks, shareFacts, wishedSeconds } from './share.ts';
 
 /**
- * Lends the current version to the caller: decide → read the key → commit lease and entry, which re-checks all →
+ * Lends the current version to the caller (or the staged one, see {@link chooseVersion}): decide → read the key → commit lease and entry, which re-checks all →
  * seal. The key leaves this function sealed, and only after its entry is durable.
  * @throws KeyturnError `permission_denied`, `held`, `no_current_version`, `certificate_expired`, `ledger_unavailable`,
  * `keystore_unavailable`.
@@ -29,18 +31,9 @@ export async function grantLease(desk: Desk, caller: Caller, name: string, wish:
   const credential = credentialName(name);
   return untilGroundHolds(async () => {
     const authority = await authorise(desk, caller, 'credential:lease', credential);
-    const version = await currentVersion(desk, credential);
+    const chosen = await chooseVersion(desk, caller, credential, wish);
     const former = wish.replaces === undefined ? null : await formerLease(desk, caller, credential, wish.replaces);
-    return lend(desk, caller, { authority, version, wish, replaces: former });
-  });
-}
-
-/** @throws KeyturnError `no_current_version`. */
-export async function currentVersion(desk: Desk, credential: string): Promise<VersionRow> {
-  const [row] = await desk.ledger.find('versions', { credential, state: 'current' });
-  if (row !== undefined) return row;
-  throw new KeyturnError('no_current_version', `${credential} has no current version.`, {
-    fix: `Import one: keyturn import ${credential} --zip FILE --chain FILE`,
+    return lend(desk, caller, { authority, ...chosen, wish, replaces: former });
   });
 }
 
@@ -48,36 +41,11 @@ export function currentCompanions(desk: Desk, credential: string): Promise<Compa
   return desk.ledger.find('companions', { credential, state: 'current' }, { orderBy: 'name' });
 }
 
-export interface Lending {
+export interface Lending extends Chosen {
   readonly authority: Authority;
-  readonly version: VersionRow;
   readonly wish: LeaseWish;
   /** The caller's lease that ends with this one. */
   readonly replaces: Replaced | null;
-}
-
-/** Only a lease that is renewed must be live; `uses`: what its renewal reports, null when it is not renewed. */
-export interface Replaced {
-  readonly lease: LeaseRow;
-  readonly uses: readonly ReportedUse[] | null;
-}
-
-/** As many answers in a row may have been lost. */
-const MOST_LOST = 8;
-
-/**
- * The caller's live lease by this id, or the one that took its place while the answer was lost; null when it is over
- * anyway, or is not the caller's.
- */
-async function formerLease(desk: Desk, caller: Caller, credential: string, id: string): Promise<Replaced | null> {
-  let at: string | null = id;
-  for (let lost = 0; at !== null && lost < MOST_LOST; lost += 1) {
-    const mine: Where<'leases'> = { id: at, principal: caller.principal.id, credential };
-    const [lease]: LeaseRow[] = await desk.ledger.find('leases', mine);
-    if (lease?.state === 'live') return { lease, uses: null };
-    at = lease?.replaced_by ?? null;
-  }
-  return null;
 }
 
 /**
@@ -105,7 +73,8 @@ export async function lend(desk: Desk, caller: Caller, lending: Lending): Promis
   return { row, version, secondsLeft, sealed: seal(sealer, row, version, material.secrets()), receipt };
 }
 
-function leaseRow(desk: Desk, caller: Caller, { authority, version, wish }: Lending, now: number): LeaseRow {
+function leaseRow(desk: Desk, caller: Caller, lending: Lending, now: number): LeaseRow {
+  const { authority, version, wish, share } = lending;
   if (version.not_after <= now) {
     throw new KeyturnError('certificate_expired', `The current certificate of ${version.credential} has expired.`, {
       fix: 'Import and promote a new certificate.',
@@ -120,7 +89,7 @@ function leaseRow(desk: Desk, caller: Caller, { authority, version, wish }: Lend
     state: 'live',
     granted_at: now,
     renewed_at: null,
-    expires_at: leaseEnd(desk, caller, authority, version, wish.ttlSeconds),
+    expires_at: leaseEnd(desk, caller, authority, version, wishedSeconds(desk, wish, share)),
     uses: null,
     replaced_by: null,
     in_use: null,
@@ -133,10 +102,9 @@ export function leaseEnd(
   caller: Caller,
   authority: Authority,
   version: VersionRow,
-  ttlSeconds: number | undefined,
+  wishedSeconds: number,
 ): number {
-  const { defaultSeconds, maximumSeconds } = desk.leaseLimits;
-  const wished = Math.min(ttlSeconds ?? defaultSeconds, maximumSeconds);
+  const wished = Math.min(wishedSeconds, desk.leaseLimits.maximumSeconds);
   return Math.min(
     desk.clock.now() + wished * 1000,
     authority.decision.expiresAt ?? Number.POSITIVE_INFINITY,
@@ -167,7 +135,7 @@ async function record(
   const outcome = await desk.ledger.commit({
     checks: [
       ...authority.checks,
-      versionCurrent(row.credential, row.version, version.store),
+      ...lentChecks(lending),
       ...noHolds(touched),
       ...companions.map(({ credential, name, generation, store }) =>
         companionCurrent(credential, name, generation, store),
@@ -183,6 +151,7 @@ async function record(
       version: row.version,
       data: leaseFacts(row, version, wish, {
         grant: authority.decision.rule,
+        ...shareFacts(lending),
         host: caller.host,
         companions: companions.map(({ name, generation }) => ({ name, generation })),
         ...(replaces === null ? {} : { replaces: replaces.lease.id, uses: usesOf(replaces.uses ?? []) }),
@@ -209,32 +178,11 @@ export function leaseFacts(row: LeaseRow, version: VersionRow, wish: LeaseWish, 
   };
 }
 
-// One object for equal checks, so that a batch asks once (see the ledger's port). A key that moves to another store
-// meanwhile is read anew: a freeze of that store must count.
-export const versionCurrent = remembered((credential: string, version: number, store: string): Check => {
-  return { rule: 'version-current', table: 'versions', some: { credential, version, state: 'current', store } };
-});
+// One object for equal checks, so that a batch asks once (see the ledger's port).
 const companionCurrent = remembered((credential: string, name: string, generation: number, store: string): Check => {
   const some = { credential, name, generation, state: 'current', store } as const;
   return { rule: 'companion-current', table: 'companions', some };
 });
-
-/** A renewal counts for a lease that has not ended before the commit. */
-export function stillLive({ id, expires_at }: LeaseRow): Check[] {
-  return [
-    { rule: 'lease-live', table: 'leases', some: { id, state: 'live' } },
-    { rule: 'lease-expired', notAfter: expires_at },
-  ];
-}
-
-function endOf(replaces: Lending['replaces'], by: string): Write[] {
-  if (replaces === null) return [];
-  const { lease, uses } = replaces;
-  const where = { id: lease.id, state: 'live' } as const;
-  const set = { state: 'ended', replaced_by: by } as const;
-  if (uses === null) return [{ update: 'leases', where, set }];
-  return [{ update: 'leases', where, set: { ...set, uses: JSON.stringify(uses) }, rows: 1 }];
-}
 
 export function seal(
   sealer: AnswerSealer,

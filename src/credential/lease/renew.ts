@@ -1,29 +1,20 @@
 import { KeyturnError } from '../../core/errors.ts';
-import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
+import type { CompanionRow, LeaseRow } from '../../ledger/tables.ts';
 import { type Authority, authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { noHolds } from '../hold/checks.ts';
 import { refused } from '../refusal.ts';
-import {
-  currentCompanions,
-  currentVersion,
-  leaseEnd,
-  leaseFacts,
-  lend,
-  requirePartner,
-  seal,
-  stillLive,
-  touchedBy,
-  versionCurrent,
-} from './grant.ts';
+import { stillLive } from './former.ts';
+import { currentCompanions, leaseEnd, leaseFacts, lend, requirePartner, seal, touchedBy } from './grant.ts';
 import { type Lease, type LeaseWish, type Report, usesOf } from './lease.ts';
 import { readMaterial } from './material.ts';
 import { untilGroundHolds } from './moved-ground.ts';
+import { type Chosen, chooseVersion, lentChecks, shareFacts, wishedSeconds } from './share.ts';
 
 /**
- * Decides anew. A lease on the current version lives on, without key octets; one on an older version is never
- * extended: it ends, and a lease on the current version takes its place in the same commit.
+ * Decides anew. A lease on the version that the caller would be granted lives on, without key octets; one on another
+ * version is never extended: it ends, and a lease on that version takes its place in the same commit.
  * @throws KeyturnError as `grantLease`; `lease_ended` when the lease is over; `not_found` for another's lease.
  */
 export async function renewLease(desk: Desk, caller: Caller, id: string, wish: LeaseWish & Report): Promise<Lease> {
@@ -31,10 +22,10 @@ export async function renewLease(desk: Desk, caller: Caller, id: string, wish: L
     const lease = await ownLease(desk, caller, id);
     const authority = await authorise(desk, caller, 'credential:lease', lease.credential);
     refuseEnded(desk, lease);
-    const version = await currentVersion(desk, lease.credential);
-    return version.version === lease.version
-      ? extend(desk, caller, { authority, lease, version, wish })
-      : lend(desk, caller, { authority, version, wish, replaces: { lease, uses: wish.uses } });
+    const chosen = await chooseVersion(desk, caller, lease.credential, wish);
+    return chosen.version.version === lease.version
+      ? extend(desk, caller, { authority, lease, ...chosen, wish })
+      : lend(desk, caller, { authority, ...chosen, wish, replaces: { lease, uses: wish.uses } });
   });
 }
 
@@ -52,10 +43,9 @@ function refuseEnded(desk: Desk, lease: LeaseRow): void {
   });
 }
 
-interface Extension {
+interface Extension extends Chosen {
   readonly authority: Authority;
   readonly lease: LeaseRow;
-  readonly version: VersionRow;
   readonly wish: LeaseWish & Report;
 }
 
@@ -66,7 +56,7 @@ async function extend(desk: Desk, caller: Caller, extension: Extension): Promise
   using material = await readMaterial(desk, null, companions);
   const sealer = companions.length === 0 ? null : desk.sealers.to(wish.hpkePublicKey, caller.principal.id);
   const now = desk.clock.now();
-  const expiresAt = leaseEnd(desk, caller, authority, version, wish.ttlSeconds);
+  const expiresAt = leaseEnd(desk, caller, authority, version, wishedSeconds(desk, wish, extension.share));
   const said = wish.inUse === null ? {} : { in_use: JSON.stringify(wish.inUse) };
   const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses), ...said };
   const receipt = await record(desk, caller, extension, row, companions);
@@ -89,15 +79,16 @@ async function newCompanions(desk: Desk, lease: LeaseRow): Promise<CompanionRow[
 async function record(
   desk: Desk,
   caller: Caller,
-  { authority, lease, version, wish }: Extension,
+  extension: Extension,
   row: LeaseRow,
   companions: readonly CompanionRow[],
 ) {
+  const { authority, lease, version, wish } = extension;
   const outcome = await desk.ledger.commit({
     checks: [
       ...authority.checks,
       ...stillLive(lease),
-      versionCurrent(row.credential, row.version, version.store),
+      ...lentChecks(extension),
       ...noHolds(touchedBy(caller, version, companions)),
     ],
     writes: [
@@ -122,6 +113,7 @@ async function record(
       version: row.version,
       data: leaseFacts({ ...row, token: caller.token.id }, version, wish, {
         grant: authority.decision.rule,
+        ...shareFacts(extension),
         host: caller.host,
         companions: companions.map(({ name, generation }) => ({ name, generation })),
         uses: usesOf(wish.uses),

@@ -7,7 +7,7 @@ import { credentialOf } from '../hold/credential-of.ts';
 export interface WatchEvent {
   /** Index of the entry that it tells of; null for a freeze that has not reached the log. */
   readonly index: number | null;
-  readonly what: 'promoted' | 'frozen' | 'thawed' | 'companion' | 'policy' | 'resync';
+  readonly what: 'promoted' | 'share' | 'frozen' | 'thawed' | 'companion' | 'policy' | 'resync';
   /** Whose clients it concerns; null for those of all credentials. */
   readonly credential: string | null;
   readonly version: number | null;
@@ -21,6 +21,9 @@ export interface WatchEvent {
 export const WATCHED_KINDS = [
   'version.imported',
   'version.promoted',
+  'version.shared',
+  'rotation.rolling-back',
+  'rotation.abort-asked',
   'hold.placed',
   'hold.lifted',
   'companion.set',
@@ -36,6 +39,10 @@ export function eventOf(json: string): WatchEvent | null {
   switch (kind) {
     case 'version.promoted':
       return { ...all, what: 'promoted' };
+    case 'version.shared':
+    case 'rotation.rolling-back':
+    case 'rotation.abort-asked':
+      return { ...all, what: 'share' };
     case 'version.imported':
       return data['state'] === 'current' ? { ...all, what: 'promoted' } : null;
     case 'companion.set':

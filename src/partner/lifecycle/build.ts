@@ -8,7 +8,7 @@ export type Fault = (path: string, what: string, fix?: string) => Error;
 
 /** What the members say together that none says alone. @throws what `fault` makes. */
 export function lifecycleOf(document: EnvironmentDocument, contacts: readonly Contact[], fault: Fault): Lifecycle {
-  const { issuance, revocation, hours = null, test } = document;
+  const { issuance, revocation, hours = null, test, swap = null } = document;
   if (issuance.issuer === 'manual' && revocation.by === 'issuer') {
     throw fault('revocation.by', 'is issuer, but a manual issuer revokes nothing', 'Say "by: asking".');
   }
@@ -23,7 +23,14 @@ export function lifecycleOf(document: EnvironmentDocument, contacts: readonly Co
   if (contact !== undefined && !contacts.some(({ role }) => role === contact)) {
     throw fault('revocation.contact', 'is not the role of a contact of this profile', 'Add it to contacts.');
   }
-  return { issuance, revocation, hours, test: test === undefined ? null : testOf(test, document, fault) };
+  if (swap !== null && issuance.live === 1) {
+    const what = 'needs two certificates that live at once, and issuance.live is 1';
+    throw fault('swap', what, 'Remove it; or say in issuance.live how many the partner accepts.');
+  }
+  if (swap !== null && test === undefined) {
+    throw fault('swap', 'needs a test: no client gets a version first that the partner was not seen to accept');
+  }
+  return { issuance, revocation, hours, test: test === undefined ? null : testOf(test, document, fault), swap };
 }
 
 function testOf(test: WrittenTest, { endpoints, companions }: EnvironmentDocument, fault: Fault): TestRequest {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { hours, issuance, revocation, testRequest } from './schema.ts';
+import type { hours, issuance, revocation, swap, testRequest } from './schema.ts';
 
 /** How certificates of one environment come to be and die, as the partner's profile says. Durations in seconds. */
 export interface Lifecycle {
@@ -9,7 +9,15 @@ export interface Lifecycle {
   readonly hours: z.output<typeof hours> | null;
   /** Null when the profile names no way to try a certificate. */
   readonly test: TestRequest | null;
+  /** Null when a new version goes to all clients at once. */
+  readonly swap: Swap | null;
 }
+
+/**
+ * `share`: part of the client processes that get a new version first. `for`: how long they are watched. They are too many
+ * `failures`, when these are by more than `beyond`, a part of the requests, more frequent than those of all others.
+ */
+export type Swap = z.output<typeof swap>;
 
 /**
  * `issuer`: `manual`, or an issuer of the configuration. `key`: who makes it. `live`: most certificates that the

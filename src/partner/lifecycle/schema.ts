@@ -58,6 +58,16 @@ export const revocation = z.strictObject({
   deadline: duration.default(86_400),
 });
 
+/** Which part of the clients gets a new version first, how long it is watched, and what is too much. */
+export const swap = z.strictObject({
+  share: z.number().min(0.01).max(0.9),
+  for: duration
+    .default(600)
+    .refine((seconds) => seconds >= 10 && seconds <= 604_800, { message: 'must be between 10s and 7d' }),
+  failures: z.int().min(1).max(1_000_000).default(3),
+  beyond: z.number().min(0).max(0.99).default(0.01),
+});
+
 /** When the partner's people work and a change is welcome. */
 export const hours = z
   .strictObject({

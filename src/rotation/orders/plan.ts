@@ -5,7 +5,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { Desk } from '../../credential/desk.ts';
 import type { Issuer } from '../../issuer/issuer.ts';
 import type { VersionRow } from '../../ledger/tables.ts';
-import type { Environment, Profile } from '../../partner/profile.ts';
+import type { Environment, Profile, Swap } from '../../partner/profile.ts';
 import type { ChangeFreeze } from '../due/due.ts';
 import { holdersOf } from '../steps/leave/holders.ts';
 import { currentOf } from '../steps/swap/promote.ts';
@@ -102,7 +102,9 @@ export async function groundOf(desk: Desk, issuers: ReadonlyMap<string, Issuer>,
       fix: `Import the first one: keyturn import ${credential} …`,
     });
   }
-  const way = { keyBy: issuance.key, live: issuance.live, replaces: current !== null };
+  const replaces = current !== null;
+  const share = replaces && environment.lifecycle.swap !== null;
+  const way = { keyBy: issuance.key, live: issuance.live, replaces, share };
   return { credential, profile, environment, issuer, current, way };
 }
 
@@ -190,7 +192,7 @@ function clientsOf(leases: readonly { readonly principal: string; readonly expir
 }
 
 function describe(step: Step, { environment, issuer, way }: Ground): { who: string; what: string } {
-  const { test, revocation } = environment.lifecycle;
+  const { test, revocation, swap } = environment.lifecycle;
   const asks = revocation.by === 'asking';
   const words: Record<Step, { who: string; what: string }> = {
     'make-key': { who: 'keyturn', what: 'A key is made and put into its store.' },
@@ -205,6 +207,7 @@ function describe(step: Step, { environment, issuer, way }: Ground): { who: stri
       who: 'keyturn',
       what: test === null ? 'Nothing: the profile names no test.' : `It is tried at ${test.host}.`,
     },
+    share: { who: 'keyturn', what: swap === null ? 'Nothing.' : shareText(swap) },
     promote: { who: 'keyturn', what: 'It becomes current; clients are told at once.' },
     drain: { who: 'keyturn', what: 'Until nobody uses the old one any more.' },
     revoke:
@@ -222,6 +225,15 @@ function describe(step: Step, { environment, issuer, way }: Ground): { who: stri
     discard: { who: 'keyturn', what: 'What was made is revoked and retired.' },
   };
   return words[step];
+}
+
+function shareText({ share, for: seconds, failures, beyond }: Swap): string {
+  const first = `${percent(share)} of the client processes get it first, for ${seconds} s`;
+  return `${first}. It goes back by itself when ${failures} of their requests fail, and ${percent(beyond)} more of them than of the others'.`;
+}
+
+function percent(part: number): string {
+  return `${Number((part * 100).toFixed(2))} %`;
 }
 
 function warningsOf({ environment, issuer, way }: Ground): string[] {

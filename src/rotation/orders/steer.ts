@@ -11,7 +11,7 @@ import { closeTasks } from '../task/tasks.ts';
 import { type Facts, factsOf, type Waiver } from '../workflow/facts.ts';
 import { standingOf } from '../workflow/halt.ts';
 import { type Order, REFUSALS, resumedAt, wasPromoted } from '../workflow/orders.ts';
-import { pathOf, UNDO_BARRED, UNDO_PROMOTED, UNDO_STAGED } from '../workflow/path.ts';
+import { pathOf, UNDO_DRAINED, UNDO_PROMOTED, UNDO_STAGED } from '../workflow/path.ts';
 import { refuseServices } from './person.ts';
 
 /** A rotation that somebody may steer, and their right to. */
@@ -33,8 +33,11 @@ export async function abortRotation(desk: Desk, caller: Caller, name: string, wh
   const checks = await refuseUnlessLegal(helm, 'abort');
   const { facts } = helm;
   const now = desk.clock.now();
-  const path = facts.undone === undefined && !wasPromoted(helm.row) ? UNDO_STAGED : UNDO_BARRED;
-  const set = undoing({ ...facts, path, undone: { by: caller.principal.id, why, at: now } });
+  // Nobody has it, and nobody has had it.
+  const unused = facts.undone === undefined && !wasPromoted(helm.row) && facts.share === undefined;
+  const kept = facts.undone === undefined ? withoutDrainWaivers(facts) : facts;
+  const path = unused ? UNDO_STAGED : UNDO_DRAINED;
+  const set = undoing({ ...kept, path, undone: { by: caller.principal.id, why, at: now } });
   const writes = closeTasks(helm.row, ['import', 'certificate'], 'cancelled', now);
   return steer(helm, 'rotation.abort-asked', { why }, { set, writes, checks });
 }
@@ -48,9 +51,7 @@ export async function rollBackRotation(desk: Desk, caller: Caller, name: string,
   const checks = await refuseUnlessLegal(helm, 'roll-back');
   const { facts } = helm;
   const undone = { by: caller.principal.id, why, at: desk.clock.now() };
-  // What was waived of the old version is not waived of the new one.
-  const waivers = (facts.waivers ?? []).filter(({ what }) => what !== 'drain' && what !== 'holder');
-  const set = undoing({ ...facts, waivers, path: UNDO_PROMOTED, undone });
+  const set = undoing({ ...withoutDrainWaivers(facts), path: UNDO_PROMOTED, undone });
   return steer(helm, 'rotation.roll-back-asked', { why }, { set, checks });
 }
 
@@ -210,6 +211,12 @@ async function steer(
   throw new KeyturnError('conflict', 'The rotation moved on at this moment.', {
     fix: `Look where it is, then decide anew: keyturn rotation show ${row.credential}`,
   });
+}
+
+/** What was waived of the old version is not waived of the new one. */
+function withoutDrainWaivers(facts: Facts): Facts {
+  if (facts.waivers === undefined) return facts;
+  return { ...facts, waivers: facts.waivers.filter(({ what }) => what !== 'drain' && what !== 'holder') };
 }
 
 function undoing(facts: Facts): Partial<RotationRow> {

@@ -52,8 +52,9 @@ function isByPerson(step: Step, { way, lifecycle, awaitsPerson }: Timing): boole
 }
 
 function secondsOf(step: Step, timing: Timing): number {
-  const { issuance, revocation, test } = timing.lifecycle;
+  const { issuance, revocation, swap, test } = timing.lifecycle;
   if (step === 'canary') return test?.timeoutSeconds ?? 0;
+  if (step === 'share') return swap?.for ?? 0;
   if (step === 'drain') return timing.leaseSeconds + timing.longestRequestSeconds;
   if (step === 'prove') return test === null ? 0 : 2 * revocation.propagation;
   if (!isByPerson(step, timing)) return 0;

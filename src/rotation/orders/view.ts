@@ -8,6 +8,7 @@ import type { Desk } from '../../credential/desk.ts';
 import type { LeaseRow, RotationRow, TaskRow } from '../../ledger/tables.ts';
 import { unwaived } from '../steps/leave/drain.ts';
 import { holdersOf } from '../steps/leave/holders.ts';
+import { ShareTally } from '../steps/swap/tally.ts';
 import { factsOf } from '../workflow/facts.ts';
 import { standingOf } from '../workflow/halt.ts';
 import { legalOrders } from '../workflow/orders.ts';
@@ -31,11 +32,19 @@ export async function showRotation(desk: Desk, caller: Caller, name: string): Pr
   }
   const tasks = await desk.ledger.find('tasks', { rotation: row.id }, { orderBy: 'id', limit: MOST_TASKS });
   return {
-    ...rotationJson(row),
+    ...rotationJson(await withShareSeen(desk, row)),
     orders: row.ended_at === null ? legalOrders(await standingOf(desk, row)) : [],
     stragglers: await stragglers(desk, row),
     tasks: tasks.map(taskJson),
   };
+}
+
+/** While a share is watched, with what its clients have reported so far. */
+async function withShareSeen({ ledger }: Desk, row: RotationRow): Promise<RotationRow> {
+  const facts = factsOf(row);
+  if (row.step !== 'share' || row.ended_at !== null || facts.share === undefined) return row;
+  const shareSeen = await new ShareTally(row, facts.share).read(ledger);
+  return { ...row, facts: JSON.stringify({ ...facts, shareSeen }) };
 }
 
 /** Those whose credential the caller may see, the newest first. */

@@ -10,12 +10,14 @@ import { prove } from './leave/prove.ts';
 import { revoke } from './leave/revoke.ts';
 import { canary } from './swap/canary.ts';
 import { promoteSuccessor, restore } from './swap/promote.ts';
+import { shareFirst } from './swap/share.ts';
 
 export const HANDLERS: Readonly<Record<Step, StepHandler>> = {
   'make-key': makeKey,
   request: requestCertificate,
   await: awaitVersion,
   canary,
+  share: shareFirst,
   promote: promoteSuccessor,
   drain,
   revoke,

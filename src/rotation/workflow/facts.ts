@@ -1,3 +1,4 @@
+import type { Share } from '../../credential/lease/share.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
 import type { Step, Way } from './path.ts';
 
@@ -16,6 +17,21 @@ export interface ProofRound {
   readonly before: Seen;
   readonly old: Seen;
   readonly after: Seen;
+}
+
+/** What clients have reported of one version. */
+export interface UsesSeen {
+  /** Processes that had a lease on it. */
+  readonly clients: number;
+  readonly requests: number;
+  /** Of them, those that the certificate may have failed. */
+  readonly failures: number;
+}
+
+/** Of the version that a share of them has first, and of the current one. */
+export interface ShareSeen {
+  readonly fresh: UsesSeen;
+  readonly old: UsesSeen;
 }
 
 export interface Revocation {
@@ -69,6 +85,10 @@ export interface Facts {
   /** PEM. Public. */
   readonly csr?: string;
   readonly canary?: Seen;
+  /** From then on clients may have the staged version. */
+  readonly share?: Share;
+  /** When it ended. */
+  readonly shareSeen?: ShareSeen;
   readonly promotedAt?: number;
   readonly drainedAt?: number;
   /** Absent where nobody was seen to be refused. */

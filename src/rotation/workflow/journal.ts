@@ -16,11 +16,15 @@ export interface Progress {
   readonly entry?: { readonly kind: string; readonly version?: number; readonly data?: JsonObject };
 }
 
-/** How a step ended: on to the next; not yet, look again in so many milliseconds; or a person must decide. */
+/**
+ * How a step ended: on to the next; not yet, look again in so many milliseconds; a person must decide; or back, along
+ * another path.
+ */
 export type StepOutcome =
   | { readonly kind: 'next'; readonly progress?: Progress }
   | { readonly kind: 'wait'; readonly why: string; readonly againMs: number; readonly progress?: Progress }
-  | { readonly kind: 'halt'; readonly why: string; readonly progress?: Progress };
+  | { readonly kind: 'halt'; readonly why: string; readonly progress?: Progress }
+  | { readonly kind: 'undo'; readonly why: string; readonly path: readonly Step[]; readonly progress: Progress };
 
 /**
  * Writes what the steps of one rotation did. Each commit names the revision that it was decided on, and the fence that
@@ -49,6 +53,7 @@ export class Journal {
   record(outcome: StepOutcome, tries: number): Promise<void> {
     const { progress = {} } = outcome;
     if (outcome.kind === 'next') return this.#advance(progress);
+    if (outcome.kind === 'undo') return this.#goBack(outcome);
     // On record, so that no other server of the ledger tries sooner.
     if (outcome.kind === 'wait') this.#pause = { until: this.#now() + outcome.againMs, tries: tries + 1 };
     const state = outcome.kind === 'halt' ? 'halted' : this.#row.state;
@@ -61,6 +66,13 @@ export class Journal {
     return this.#commit(progress, {}, [kind, {}]);
   }
 
+  #goBack({ why, path, progress }: Extract<StepOutcome, { readonly kind: 'undo' }>): Promise<void> {
+    const now = this.#now();
+    const facts = { ...progress.facts, path, undone: { by: SELF, why, at: now } };
+    const moved = { state: 'undoing', step: path[0] ?? 'discard', step_since: now, waits_for: '' } as const;
+    return this.#commit({ ...progress, facts }, moved, ['rotation.rolling-back', { step: this.#row.step, why }]);
+  }
+
   #advance(progress: Progress): Promise<void> {
     const { state, step: done, facts } = this.#row;
     const step = stepAfter(factsOf({ facts }).path, done as Step);
@@ -69,7 +81,7 @@ export class Journal {
       const set = { step, step_since: now, waits_for: '' };
       return this.#commit(progress, set, ['rotation.advanced', { done, next: step }]);
     }
-    const end = endOf(state, factsOf({ facts }).path);
+    const end = endOf(state, factsOf({ facts }));
     // The last step may have an entry of another kind: it says that this was the end.
     const ended = { done, ended: end };
     return this.#commit(progress, { state: end, waits_for: '', ended_at: now }, [`rotation.${end}`, ended]);
@@ -116,11 +128,14 @@ export class Overtaken extends Error {
   }
 }
 
+/** Who takes back what fails a share of the clients. */
+const SELF = 'system';
+
 /** Kinds of entries. */
 const KINDS = { wait: 'waits', halt: 'halted' } as const;
 
 /** How a way ends, by the state in which it was gone. */
-function endOf(state: RotationRow['state'], path: readonly Step[]): RotationRow['state'] {
+function endOf(state: RotationRow['state'], { path, undone }: Facts): RotationRow['state'] {
   if (state !== 'undoing') return 'completed';
-  return path.includes('restore') ? 'rolled-back' : 'aborted';
+  return path.includes('restore') || undone?.by === SELF ? 'rolled-back' : 'aborted';
 }

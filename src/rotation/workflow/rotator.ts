@@ -7,6 +7,7 @@ import type { Fence } from '../../ledger/fence.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
 import { Prober, type ProberOptions, type Probing } from '../proof/prober.ts';
 import { HANDLERS } from '../steps/handlers.ts';
+import { ShareTallies } from '../steps/swap/tally.ts';
 import { factsOf, pauseOf } from './facts.ts';
 import { decision } from './halt.ts';
 import { Journal, Overtaken, type Progress, type StepOutcome } from './journal.ts';
@@ -50,6 +51,7 @@ export class Rotator {
   readonly #pace: Pace;
   readonly #prober: Probing;
   readonly #waiting = new Map<string, Waiting>();
+  readonly #tallies = new ShareTallies();
   #round: Promise<void> | null = null;
   #ended = false;
 
@@ -116,7 +118,7 @@ export class Rotator {
       await this.#record(journal, outcome, tries);
       this.#point(`${row.step}:journaled`);
       if (outcome.kind === 'wait') this.#wait(journal.row, outcome.againMs, tries);
-      return outcome.kind === 'next';
+      return outcome.kind === 'next' || outcome.kind === 'undo';
     } catch (error) {
       return this.#stuck(journal, error, tries);
     }
@@ -173,6 +175,7 @@ export class Rotator {
       prober: this.#prober,
       journal,
       pace: this.#pace,
+      tallies: this.#tallies,
       now: () => desk.clock.now(),
       tries,
       point: (name) => this.#point(name),

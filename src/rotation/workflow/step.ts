@@ -3,8 +3,10 @@ import type { Issuer } from '../../issuer/issuer.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
 import type { Environment, Profile } from '../../partner/profile.ts';
 import type { Probing } from '../proof/prober.ts';
+import type { ShareTallies } from '../steps/swap/tally.ts';
 import type { Facts } from './facts.ts';
 import type { Journal, StepOutcome } from './journal.ts';
+import type { Step } from './path.ts';
 
 /** How long things take, milliseconds. */
 export interface Pace {
@@ -47,6 +49,7 @@ export interface StepContext {
   readonly prober: Probing;
   readonly journal: Journal;
   readonly pace: Pace;
+  readonly tallies: ShareTallies;
   readonly now: () => number;
   /** How often this step was tried without an end, from 0, by any server as far as it is on record. */
   readonly tries: number;
@@ -66,6 +69,11 @@ export function wait(why: string, againMs: number, progress?: StepOutcome['progr
 
 export function halt(why: string, progress?: StepOutcome['progress']): StepOutcome {
   return { kind: 'halt', why, ...(progress === undefined ? {} : { progress }) };
+}
+
+/** Goes back by itself, along `path`. */
+export function undo(why: string, path: readonly Step[], progress: NonNullable<StepOutcome['progress']>): StepOutcome {
+  return { kind: 'undo', why, path, progress };
 }
 
 /** Later each time, so that what is down is not hammered. */

@@ -42,6 +42,7 @@ test('a profile that says nothing gets the careful assumptions', async () => {
     revocation: { by: 'asking', reasons: false, propagation: 300, deadline: 86_400 },
     hours: null,
     test: null,
+    swap: null,
   });
 });
 
@@ -58,6 +59,13 @@ test('durations are seconds, the test request names one mTLS endpoint', async ()
     hours: { from: 480, to: 1_440, days: new Set([0, 1]) },
     test: { host: 'mtls.acme.example:443', method: 'GET', path: '/banks/v1', expect: [200, 204], timeoutSeconds: 3 },
   });
+});
+
+const TWO = { issuance: { live: 2 }, test: TEST };
+
+test('a share of the clients comes first where two may live, and only when it is asked for', async () => {
+  const { swap } = await lifecycle({ ...TWO, swap: { share: 0.1 } });
+  expect(swap).toEqual({ share: 0.1, for: 600, failures: 3, beyond: 0.01 });
 });
 
 test.each([
@@ -79,6 +87,12 @@ test.each([
   ['test.companions', { test: { ...TEST, companions: { 'acme-token': 'other' } } }],
   ['test.body', { test: { ...TEST, body: '{}' } }],
   ['test.expect', { test: { ...TEST, expect: [500] } }],
+  ['swap.share', { ...TWO, swap: { share: 0 } }],
+  ['swap.share', { ...TWO, swap: {} }],
+  ['swap.for', { ...TWO, swap: { share: 0.1, for: '9s' } }],
+  ['swap.beyond', { ...TWO, swap: { share: 0.1, beyond: 1 } }],
+  ['swap needs two certificates', { test: TEST, swap: { share: 0.1 } }],
+  ['swap needs a test', { issuance: { live: 2 }, swap: { share: 0.1 } }],
 ])('a fault at %s refuses the profile', async (path, members) => {
   await expect(lifecycle(members)).rejects.toMatchObject({
     code: 'profile_invalid',

@@ -11,6 +11,7 @@ export type Command =
   | { readonly do: 'crash'; readonly after: number }
   | { readonly do: 'forward'; readonly seconds: number }
   | { readonly do: 'lease'; readonly seconds: number }
+  | { readonly do: 'report'; readonly failures: number }
   | { readonly do: 'partner'; readonly mood: 'accepts' | 'refuses' | 'times-out'; readonly deaf: boolean }
   | { readonly do: 'issuer'; readonly trouble: Trouble };
 
@@ -44,6 +45,10 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('lease'), seconds: fc.constantFrom(1, 60, 900) } as const),
   },
   {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('report'), failures: fc.constantFrom(0, 1, 9) } as const),
+  },
+  {
     weight: 3,
     arbitrary: fc.record({
       do: fc.constant('partner'),
@@ -66,6 +71,7 @@ export const setting: fc.Arbitrary<Setting> = fc.record({
   signer: fc.constantFrom('internal', 'manual'),
   revokes: fc.constantFrom('issuer', 'asking'),
   tested: fc.constantFrom(true, true, true, false),
+  shared: fc.boolean(),
 });
 
 export async function obey(world: World, one: Command): Promise<void> {
@@ -91,6 +97,7 @@ export async function obey(world: World, one: Command): Promise<void> {
   }
   if (one.do === 'forward') world.forward(one.seconds * 1000);
   if (one.do === 'lease') await world.lease(one.seconds);
+  if (one.do === 'report') await world.report(one.failures);
   if (one.do === 'partner') Object.assign(world.partner, { mood: one.mood, deaf: one.deaf });
   if (one.do === 'issuer') world.trouble = one.trouble;
 }

@@ -7,7 +7,7 @@ import {
   isPast,
   pathOf,
   type Step,
-  UNDO_BARRED,
+  UNDO_DRAINED,
   UNDO_PROMOTED,
   UNDO_STAGED,
 } from '../../../src/rotation/workflow/path.ts';
@@ -43,7 +43,7 @@ export class Watch {
     this.#rules = rules;
   }
 
-  async look({ entry }: Change): Promise<void> {
+  async look({ entry, writes = [] }: Change): Promise<void> {
     this.commits += 1;
     const before = this.#before;
     const { rotations, versions } = await this.#picture();
@@ -60,6 +60,11 @@ export class Watch {
       if (was === undefined || was === row.state) continue;
       if (!LEGAL_MOVES[was].includes(row.state)) said(`version ${number} went from ${was} to ${row.state}`);
       for (const fault of await this.#moveFaults(row, open[0] ?? null)) said(fault);
+    }
+    for (const write of writes) {
+      if (!('insert' in write) || write.insert !== 'leases') continue;
+      const fault = lendFault(write.row, versions, open[0] ?? null);
+      if (fault !== null) said(fault);
     }
     for (const [id, row] of rotations) {
       for (const fault of changeFaults(before.rotations.get(id), row, current[0]?.version ?? null)) said(fault);
@@ -152,6 +157,15 @@ export class Watch {
   }
 }
 
+/** Lent is what is current; or what is staged and was seen to be accepted, while a share of the clients has it first. */
+function lendFault({ version }: LeaseRow, versions: Picture['versions'], open: RotationRow | null): string | null {
+  const state = versions.get(version)?.state;
+  if (state === 'current') return null;
+  const sharing = open?.state === 'running' && open.step === 'share' && open.version === version;
+  const accepted = open !== null && factsOf(open).canary?.verdict === 'accepted';
+  return state === 'staged' && sharing && accepted ? null : `version ${version} was lent while it was ${state}`;
+}
+
 const ENDS = new Set<RotationRow['state']>(['completed', 'aborted', 'rolled-back']);
 
 function changeFaults(before: RotationRow | undefined, after: RotationRow, current: number | null): string[] {
@@ -163,7 +177,7 @@ function changeFaults(before: RotationRow | undefined, after: RotationRow, curre
   const [had, has] = [factsOf(before), factsOf(after)];
   if (had.undone !== undefined && has.path.join() !== had.path.join()) {
     const resumed = has.undone === undefined && current !== null && current === after.version;
-    const barred = has.path.join() === UNDO_BARRED.join() && before.state === 'halted' && before.step === 'restore';
+    const barred = has.path.join() === UNDO_DRAINED.join() && before.state === 'halted' && before.step === 'restore';
     const neither = current !== after.version && current !== after.replaces;
     if (!resumed && !(barred && neither)) faults.push(`it was undone twice while version ${current} was current`);
   }
@@ -189,7 +203,7 @@ function orderFaults(kind: string, row: RotationRow, versions: Picture['versions
 /** State, step and path go together. */
 function stateFaults({ state, step, facts: text, ended_at, replaces }: RotationRow): string[] {
   const facts: Facts = factsOf({ facts: text });
-  const legal = facts.undone === undefined ? [pathOf(facts.way)] : [UNDO_STAGED, UNDO_PROMOTED, UNDO_BARRED];
+  const legal = facts.undone === undefined ? [pathOf(facts.way)] : [UNDO_STAGED, UNDO_PROMOTED, UNDO_DRAINED];
   const undoing = ['undoing', 'aborted', 'rolled-back'].includes(state);
   return [
     ...(legal.some((path) => path.join() === facts.path.join()) ? [] : [`its path is ${facts.path.join()}`]),

@@ -1,8 +1,12 @@
+import { randomBytes } from 'node:crypto';
+import type { EntryDraft } from '../../../src/audit/entry.ts';
+import type { JsonObject } from '../../../src/core/canonical-json.ts';
 import { isKeyturnError } from '../../../src/core/errors.ts';
 import { newId } from '../../../src/core/ids.ts';
 import { authorise } from '../../../src/credential/authorise.ts';
 import type { Desk } from '../../../src/credential/desk.ts';
 import { versionSubject } from '../../../src/credential/hold/hold-switch.ts';
+import { chooseVersion, lentChecks } from '../../../src/credential/lease/share.ts';
 import { mandateOf } from '../../../src/credential/mandate.ts';
 import { importVersion } from '../../../src/credential/version/import.ts';
 import { promote } from '../../../src/credential/version/promote.ts';
@@ -12,7 +16,7 @@ import type { IssuerDriver } from '../../../src/issuer/driver.ts';
 import { issuerUnavailable } from '../../../src/issuer/failure.ts';
 import { Issuer } from '../../../src/issuer/issuer.ts';
 import type { Change } from '../../../src/ledger/change.ts';
-import type { RotationRow, TaskRow } from '../../../src/ledger/tables.ts';
+import type { LeaseRow, RotationRow, TaskRow } from '../../../src/ledger/tables.ts';
 import type { Environment, Profile } from '../../../src/partner/profile.ts';
 import { attachCertificate } from '../../../src/rotation/orders/attach.ts';
 import { groundOf } from '../../../src/rotation/orders/plan.ts';
@@ -51,6 +55,8 @@ export interface Setting {
   readonly signer: 'internal' | 'manual';
   readonly revokes: 'issuer' | 'asking';
   readonly tested: boolean;
+  /** Whether a share of the clients is to be first, where that is possible. */
+  readonly shared?: boolean;
 }
 
 /** What the issuer's interface does to the next calls. */
@@ -258,42 +264,46 @@ export class World {
     }
   }
 
-  /** A client borrows what is current. */
+  /** A client process borrows what it is lent. */
   async lease(seconds: number): Promise<void> {
-    const [version] = await this.desk.ledger.find('versions', { credential: this.credential, state: 'current' });
-    if (version === undefined) return;
-    const now = this.desk.clock.now();
-    const row = {
-      id: newId('lease', Date.now()),
-      credential: this.credential,
-      version: version.version,
-      principal: 'service:payments',
-      token: this.#house.alice.token.id,
-      state: 'live',
-      granted_at: now,
-      renewed_at: null,
-      expires_at: now + seconds * 1000,
-      uses: null,
-      replaced_by: null,
-      in_use: null,
-    } as const;
-    await this.desk.ledger.commit({
-      checks: [
-        {
-          rule: 'version-current',
-          table: 'versions',
-          some: { credential: this.credential, version: version.version, state: 'current' },
-        },
-      ],
-      writes: [{ insert: 'leases', row }],
-      entry: {
-        kind: 'lease.granted',
-        actor: row.principal,
+    const process = randomBytes(32);
+    const chosen = await this.#order(async () => {
+      const lent = await chooseVersion(this.desk, this.#house.alice, this.credential, { hpkePublicKey: process });
+      const now = this.desk.clock.now();
+      const row = {
+        id: newId('lease', Date.now()),
         credential: this.credential,
-        version: version.version,
-        data: { lease: row.id },
-      },
+        version: lent.version.version,
+        principal: 'service:payments',
+        token: this.#house.alice.token.id,
+        state: 'live',
+        granted_at: now,
+        renewed_at: null,
+        expires_at: now + seconds * 1000,
+        uses: null,
+        replaced_by: null,
+        in_use: null,
+      } as const;
+      await this.desk.ledger.commit({
+        checks: lentChecks(lent),
+        writes: [{ insert: 'leases', row }],
+        entry: this.#leaseEntry('lease.granted', row, {}),
+      });
     });
+    if (chosen !== null && chosen !== 'no_current_version') throw new Error(`Nothing was lent: ${chosen}`);
+  }
+
+  /** Whoever has a version renews, and says how it fared with it. */
+  async report(failures: number): Promise<void> {
+    const where = { credential: this.credential, state: 'live', expires_at: { gt: this.desk.clock.now() } } as const;
+    for (const lease of await this.desk.ledger.find('leases', where, { limit: 4 })) {
+      const uses = [{ version: lease.version, host: 'partner:443', requests: 10, failures, failedAgo: 0 }];
+      await this.desk.ledger.commit({ entry: this.#leaseEntry('lease.renewed', lease, { uses }) });
+    }
+  }
+
+  #leaseEntry(kind: string, { id, principal, version }: LeaseRow, more: JsonObject): EntryDraft {
+    return { kind, actor: principal, credential: this.credential, version, data: { lease: id, client: id, ...more } };
   }
 
   async open(): Promise<RotationRow | null> {
@@ -515,7 +525,10 @@ function profileOf(): Profile {
   return { partner: 'acme', title: 'Acme', contacts: [], environments: new Map() };
 }
 
-function environmentOf({ keyBy, live, signer, revokes, tested }: Setting, { authorities }: House): Environment {
+function environmentOf(
+  { keyBy, live, signer, revokes, tested, shared = false }: Setting,
+  { authorities }: House,
+): Environment {
   const request = { algorithm: 'EC P-256' as const, subject: [], dns: [], uris: [] };
   const issuer = keyBy === 'partner' ? 'manual' : signer;
   const test = {
@@ -547,6 +560,7 @@ function environmentOf({ keyBy, live, signer, revokes, tested }: Setting, { auth
       },
       hours: null,
       test: tested ? test : null,
+      swap: shared && tested && live !== 1 ? { share: 0.5, for: 600, failures: 3, beyond: 0.01 } : null,
     },
   };
 }

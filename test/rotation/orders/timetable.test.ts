@@ -29,9 +29,10 @@ function lifecycle(given: {
   readonly by?: 'issuer' | 'asking';
   readonly hours?: Lifecycle['hours'];
   readonly test?: Lifecycle['test'];
+  readonly swap?: Lifecycle['swap'];
 }): Lifecycle {
   const request = { algorithm: 'EC P-256' as const, subject: [], dns: [], uris: [] };
-  const { leadTime, by = 'asking', hours = null, test: tried = TEST } = given;
+  const { leadTime, by = 'asking', hours = null, test: tried = TEST, swap = null } = given;
   return {
     issuance: {
       issuer: 'manual',
@@ -44,6 +45,7 @@ function lifecycle(given: {
     revocation: { by, reasons: false, propagation: 300, deadline: DAY },
     hours,
     test: tried,
+    swap,
   };
 }
 
@@ -58,7 +60,7 @@ function dates(way: Way, timing: Omit<Timing, 'way'>, now: string) {
   return { seconds, of };
 }
 
-const BY_PARTNER: Way = { keyBy: 'partner', live: 2, replaces: true };
+const BY_PARTNER: Way = { keyBy: 'partner', live: 2, replaces: true, share: false };
 const CLIENTS = { leaseSeconds: 900, longestRequestSeconds: 30 };
 
 test('a partner that is asked begins within its hours, and takes its lead time', () => {
@@ -103,4 +105,12 @@ test('a partner that is closed for longer than is looked ahead still has a date'
   const timing = { ...CLIENTS, lifecycle: lifecycle({ leadTime: DAY, hours: HOURS }), awaitsPerson: true };
   const [from] = dates(BY_PARTNER, timing, '2026-12-28T12:00:00Z').of('await');
   expect(from).toBe('2027-04-27T12:00');
+});
+
+test('a share of the clients is watched before all get the new version', () => {
+  const swap = { share: 0.1, for: 1_200, failures: 3, beyond: 0.01 };
+  const timing = { ...CLIENTS, lifecycle: lifecycle({ swap }), awaitsPerson: true };
+  const { seconds } = dates({ ...BY_PARTNER, share: true }, timing, '2026-11-28T12:00:00Z');
+  expect(Object.keys(seconds).slice(1, 4)).toEqual(['canary', 'share', 'promote']);
+  expect(seconds['share']).toBe(1_200);
 });

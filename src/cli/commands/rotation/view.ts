@@ -72,6 +72,8 @@ export function rotationLines(rotation: Rotation): string[] {
     ['asked by', `${rotation.askedBy}: ${rotation.reason}`],
     ...seenLines('canary', found['canary']),
     ...seenLines('control', found['control']),
+    ...shareLines(found),
+    ...undoneLine(found),
     ...outageLine(found),
     ...provenLine(found),
     ...(rotation.endedAt === null ? [] : ([['ended', rotation.endedAt]] as const)),
@@ -86,6 +88,34 @@ function seenLines(name: string, value: unknown): [string, string][] {
   if (value === undefined) return [];
   const { verdict, detail, at } = value as Seen;
   return [[name, `${verdict} at ${new Date(at).toISOString()}. ${detail}`]];
+}
+
+interface Uses {
+  readonly clients: number;
+  readonly requests: number;
+  readonly failures: number;
+}
+
+/** The part of the clients that has the new version first, and how it fares beside the others. */
+function shareLines({ share, shareSeen }: Rotation['found']): [string, string][] {
+  if (share === undefined) return [];
+  const { of, until } = share as { of: number; until: number };
+  const first = `${Number((of * 100).toFixed(2))} % of the clients, until ${new Date(until).toISOString()}`;
+  if (shareSeen === undefined) return [['first', first]];
+  const { fresh, old } = shareSeen as { fresh: Uses; old: Uses };
+  const told = ({ clients, requests, failures }: Uses) =>
+    `${failures} of ${requests} requests failed (${clients} clients)`;
+  return [
+    ['first', first],
+    ['with the new one', told(fresh)],
+    ['with the old one', told(old)],
+  ];
+}
+
+function undoneLine({ undone }: Rotation['found']): [string, string][] {
+  if (undone === undefined) return [];
+  const { by, why, at } = undone as { by: string; why: string; at: number };
+  return [['taken back', `by ${by} at ${new Date(at).toISOString()}: ${why}`]];
 }
 
 function outageLine({ outage }: Rotation['found']): [string, string][] {

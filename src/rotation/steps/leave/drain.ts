@@ -20,7 +20,6 @@ export const drain: StepHandler = async (context) => {
   const version = await findVersion(desk, row.credential, number);
   if (version.state === 'retired' || version.state === 'destroyed') return next();
   if (version.state === 'compromised') return next({ facts: { drainedAt: now() } });
-  if (version.state === 'staged') return next();
   if (version.state === 'current') return halt(`Version ${number} is current again, and can't be retired.`);
   const waived = waiverOf(facts, 'drain') !== null;
   const { live, unsaid, lastEnd } = await holdersOf(desk, version, now(), now() - pace.longestRequestMs);

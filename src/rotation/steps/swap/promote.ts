@@ -66,7 +66,7 @@ function swap(row: RotationRow, to: VersionRow, from: VersionRow | null, now: nu
   };
 }
 
-async function isHeld(desk: Desk, { credential, version }: VersionRow): Promise<boolean> {
+export async function isHeld(desk: Desk, { credential, version }: VersionRow): Promise<boolean> {
   const held = { target: 'version', subject: versionSubject(credential, version), lifted_at: null } as const;
   return (await desk.ledger.find('holds', held, { limit: 1 })).length > 0;
 }

@@ -1,0 +1,76 @@
+import type { JsonObject } from '../../../core/canonical-json.ts';
+import { timestamp } from '../../../core/clock.ts';
+import type { Share } from '../../../credential/lease/share.ts';
+import { findVersion } from '../../../credential/version/promote.ts';
+import type { VersionRow } from '../../../ledger/tables.ts';
+import type { Swap } from '../../../partner/profile.ts';
+import type { ShareSeen } from '../../workflow/facts.ts';
+import { UNDO_DRAINED } from '../../workflow/path.ts';
+import { halt, next, type StepContext, type StepHandler, undo, wait } from '../../workflow/step.ts';
+import { currentOf, isHeld } from './promote.ts';
+import { isWorse } from './tally.ts';
+
+/** Leases are so much shorter than the time that is watched, but no shorter than this, seconds. */
+const REPORTS = 4;
+const SHORTEST_LEASE = 10;
+
+/**
+ * A share of the clients gets the staged version first, and what they report of it is held against what all others report
+ * of the current one. Worse, and it is taken back by itself; else it goes on to everybody when the time is over. Only a
+ * version that the partner was seen to accept is lent: where the canary was waived, nobody is first.
+ */
+export const shareFirst: StepHandler = async (context) => {
+  const { row, facts, desk, environment } = context;
+  const fresh = await findVersion(desk, row.credential, row.version ?? 0);
+  const current = await currentOf(desk, row.credential);
+  // Nobody to be held against: what follows, or hinders that, is for the promotion to say.
+  if (fresh.state !== 'staged' || current?.version !== row.replaces) return next();
+  if (await isHeld(desk, fresh)) return halt(`Version ${fresh.version} is frozen.`);
+  if (facts.share !== undefined) return watch(context, fresh, facts.share);
+  const { swap } = environment.lifecycle;
+  return swap === null || facts.canary?.verdict !== 'accepted' ? next() : open(context, fresh, swap);
+};
+
+function open({ desk, now, pace }: StepContext, fresh: VersionRow, swap: Swap) {
+  const share: Share = {
+    of: swap.share,
+    since: now(),
+    until: now() + swap.for * 1000,
+    leaseSeconds: Math.max(SHORTEST_LEASE, Math.ceil(swap.for / REPORTS)),
+    from: desk.ledger.status().size,
+    failures: swap.failures,
+    beyond: swap.beyond,
+  };
+  const data = { of: String(share.of), until: timestamp(share.until), spki: fresh.spki };
+  return wait(watching(fresh, share), pace.lookMs, {
+    facts: { share },
+    entry: { kind: 'version.shared', version: fresh.version, data },
+  });
+}
+
+async function watch({ desk, row, now, pace, tallies }: StepContext, fresh: VersionRow, share: Share) {
+  const seen = await tallies.of(desk.ledger, row, share);
+  const data = { fresh: { ...seen.fresh }, old: { ...seen.old } };
+  if (isWorse(seen, share)) {
+    tallies.forget(row.id);
+    const why = `Version ${fresh.version} was taken back: ${told(seen)}.`;
+    return undo(why, UNDO_DRAINED, { facts: { shareSeen: seen }, entry: rollingBack(fresh, why, data) });
+  }
+  if (now() < share.until) return wait(watching(fresh, share), Math.min(pace.lookMs, share.until - now()));
+  tallies.forget(row.id);
+  const entry = { kind: 'rotation.share-passed', version: fresh.version, data: { ...data, done: row.step } };
+  return next({ facts: { shareSeen: seen }, entry });
+}
+
+function rollingBack({ version }: VersionRow, why: string, seen: JsonObject) {
+  return { kind: 'rotation.rolling-back', version, data: { ...seen, why } };
+}
+
+function watching({ version }: VersionRow, { of, until }: Share): string {
+  const part = Math.round(of * 100);
+  return `${part} % of the clients have version ${version} first, until ${timestamp(until)} unless it fails them.`;
+}
+
+function told({ fresh, old }: ShareSeen): string {
+  return `${fresh.failures} of ${fresh.requests} requests with it failed, with the current one ${old.failures} of ${old.requests}`;
+}
