@@ -33,7 +33,7 @@ function pointsOf(steps: readonly string[], within: readonly string[]): string[]
 const MAKING = ['make-key:written', 'request:answered'];
 
 function forward(maker: Maker, live: 1 | 2): Way {
-  const path = pathOf({ keyBy: maker === 'portal' ? 'partner' : 'keyturn', live, replaces: true });
+  const path = pathOf({ keyBy: maker === 'portal' ? 'partner' : 'keyturn', live, replaces: true, share: false });
   const within = [
     ...(maker === 'portal' ? [] : MAKING),
     ...(maker === 'local' || maker === 'pki' ? ['revoke:told'] : []),
