@@ -22,7 +22,7 @@ const orders = fc.record({ do: fc.constantFrom('abort', 'roll back', 'retry', 'r
 export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 12, arbitrary: often },
   { weight: 4, arbitrary: plain },
-  { weight: 4, arbitrary: orders },
+  { weight: 9, arbitrary: orders },
   {
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('waive'), what: fc.constantFrom('canary', 'drain', 'proof') } as const),
@@ -41,11 +41,11 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     } as const),
   },
   {
-    weight: 2,
+    weight: 8,
     arbitrary: fc.record({ do: fc.constant('lease'), seconds: fc.constantFrom(1, 60, 900) } as const),
   },
   {
-    weight: 1,
+    weight: 3,
     arbitrary: fc.record({ do: fc.constant('report'), failures: fc.constantFrom(0, 1, 9) } as const),
   },
   {

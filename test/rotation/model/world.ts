@@ -6,7 +6,7 @@ import { newId } from '../../../src/core/ids.ts';
 import { authorise } from '../../../src/credential/authorise.ts';
 import type { Desk } from '../../../src/credential/desk.ts';
 import { versionSubject } from '../../../src/credential/hold/hold-switch.ts';
-import { chooseVersion, lentChecks } from '../../../src/credential/lease/share.ts';
+import { type Chosen, chooseVersion, lentChecks } from '../../../src/credential/lease/share.ts';
 import { mandateOf } from '../../../src/credential/mandate.ts';
 import { importVersion } from '../../../src/credential/version/import.ts';
 import { promote } from '../../../src/credential/version/promote.ts';
@@ -266,9 +266,8 @@ export class World {
 
   /** A client process borrows what it is lent. */
   async lease(seconds: number): Promise<void> {
-    const process = randomBytes(32);
-    const chosen = await this.#order(async () => {
-      const lent = await chooseVersion(this.desk, this.#house.alice, this.credential, { hpkePublicKey: process });
+    const refused = await this.#order(async () => {
+      const lent = await this.#lent(seconds > 1);
       const now = this.desk.clock.now();
       const row = {
         id: newId('lease', Date.now()),
@@ -290,7 +289,16 @@ export class World {
         entry: this.#leaseEntry('lease.granted', row, {}),
       });
     });
-    if (chosen !== null && chosen !== 'no_current_version') throw new Error(`Nothing was lent: ${chosen}`);
+    if (refused !== null && refused !== 'no_current_version') throw new Error(`Nothing was lent: ${refused}`);
+  }
+
+  /** To a process of that side of a share, where there is one: chance must not decide what a seed leads to. */
+  async #lent(first: boolean): Promise<Chosen> {
+    for (let tries = 1; ; tries += 1) {
+      const process = { hpkePublicKey: randomBytes(32) };
+      const lent = await chooseVersion(this.desk, this.#house.alice, this.credential, process);
+      if (lent.share === null || (lent.version.state === 'staged') === first || tries === 64) return lent;
+    }
   }
 
   /** Whoever has a version renews, and says how it fared with it. */

@@ -209,7 +209,7 @@ test('given up by a person, it is drained before it is retired', async () => {
   expect(await stage.states()).toEqual({ 1: 'current', 2: 'staged' });
   await renewAll(first, 0, 0);
   await renewAll(first, 0, 0);
-  await stage.untilState('rolled-back');
+  await stage.untilState('aborted');
 });
 
 test('a lease that was decided before it was taken back is of the current version', async () => {

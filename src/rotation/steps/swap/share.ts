@@ -54,12 +54,20 @@ async function watch({ desk, row, now, pace, tallies }: StepContext, fresh: Vers
   if (isWorse(seen, share)) {
     tallies.forget(row.id);
     const why = `Version ${fresh.version} was taken back: ${told(seen)}.`;
-    return undo(why, UNDO_DRAINED, { facts: { shareSeen: seen }, entry: rollingBack(fresh, why, data) });
+    return undo(why, UNDO_DRAINED, {
+      facts: { shareSeen: seen },
+      checks: [{ rule: 'version-state', table: 'versions', some: { ...keyOf(fresh), state: 'staged' } }],
+      entry: rollingBack(fresh, why, data),
+    });
   }
   if (now() < share.until) return wait(watching(fresh, share), Math.min(pace.lookMs, share.until - now()));
   tallies.forget(row.id);
   const entry = { kind: 'rotation.share-passed', version: fresh.version, data: { ...data, done: row.step } };
   return next({ facts: { shareSeen: seen }, entry });
+}
+
+function keyOf({ credential, version }: VersionRow) {
+  return { credential, version };
 }
 
 function rollingBack({ version }: VersionRow, why: string, seen: JsonObject) {
