@@ -42,7 +42,8 @@ export class ShareTally {
     if (kind !== 'lease.renewed' && kind !== 'lease.granted') return;
     const side = version === this.#rotation.version ? this.#fresh : this.#old;
     if (side === this.#old && version !== this.#rotation.replaces) return;
-    side.client(String(data['client']));
+    const { client } = data;
+    if (typeof client === 'string') side.client(client);
     if (kind === 'lease.granted') return;
     const uses = (data['uses'] ?? []) as unknown as readonly ReportedUse[];
     for (const use of uses) if (use.version === version) side.use(use);
