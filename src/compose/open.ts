@@ -32,7 +32,7 @@ import { Reminder, type ReminderOptions } from '../rotation/reminder/reminder.ts
 import { Rotator, type RotatorOptions } from '../rotation/workflow/rotator.ts';
 import { AnswerSealers } from '../sealed/sealers.ts';
 import type { Config } from './config.ts';
-import { type Issuers, openIssuers } from './issuers/open.ts';
+import { type IssuerObserver, type Issuers, openIssuers } from './issuers/open.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import type { AskSecret } from './master-key.ts';
 import { openNotifiers } from './notify/open.ts';
@@ -47,6 +47,7 @@ export interface OpenOptions {
   readonly onCheckpointFailure?: (error: KeyturnError) => void;
   /** For metrics. */
   readonly observer?: StoreObserver;
+  readonly issuerObserver?: IssuerObserver;
   readonly rotation?: RotationOptions;
   readonly reminders?: ReminderEvents;
 }
@@ -148,7 +149,10 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     leaseLimits: config.leases,
     policyIsCurrent: () => others?.policyIsCurrent ?? true,
   };
-  const issuers = await openIssuers(config.issuers, { desk });
+  const issuers = await openIssuers(config.issuers, {
+    desk,
+    ...(options.issuerObserver === undefined ? {} : { observer: options.issuerObserver }),
+  });
   for (const issuer of issuers.values()) opened.defer(() => issuer.close());
   let reloading: Promise<unknown> = Promise.resolve();
   /** One after the other, so that what is in force here is always what the ledger says. */

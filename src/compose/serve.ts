@@ -92,6 +92,11 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
       circuit: (store, circuit) => metrics.circuit(store, circuit),
       cache: (result) => metrics.keyCache.inc({ result }),
     },
+    issuerObserver: {
+      call: (issuer, verb, ok, seconds) =>
+        metrics.issuerSeconds.observe({ issuer, verb, result: ok ? 'ok' : 'error' }, seconds),
+      circuit: (issuer, circuit) => metrics.issuerCircuit(issuer, circuit),
+    },
   });
   opened.defer(() => instance.close());
   const { desk } = instance;

@@ -51,6 +51,13 @@ export class Metrics {
     buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 10],
     registers: [this.registry],
   });
+  readonly issuerSeconds = new Histogram({
+    name: 'keyturn_issuer_request_duration_seconds',
+    help: 'Calls of issuers of certificates, by issuer, verb and result; what is refused is an error too.',
+    labelNames: ['issuer', 'verb', 'result'],
+    buckets: [0.01, 0.05, 0.25, 1, 5, 10, 30],
+    registers: [this.registry],
+  });
   readonly keyCache = new Tally({
     name: 'keyturn_key_cache_total',
     help: 'Reads for leases: from memory (hit), or from the key store (miss).',
@@ -71,6 +78,17 @@ export class Metrics {
     labelNames: ['store', 'state'],
     registers: [this.registry],
   });
+
+  readonly #issuerCircuits = new Gauge({
+    name: 'keyturn_issuer_circuit',
+    help: 'Circuit breaker of a PKI engine of Vault or OpenBao: 1 at the state it is in.',
+    labelNames: ['issuer', 'state'],
+    registers: [this.registry],
+  });
+
+  issuerCircuit(issuer: string, now: Circuit): void {
+    for (const state of CIRCUITS) this.#issuerCircuits.set({ issuer, state }, state === now ? 1 : 0);
+  }
 
   circuit(store: string, now: Circuit): void {
     for (const state of CIRCUITS) this.#circuits.set({ store, state }, state === now ? 1 : 0);

@@ -7,17 +7,22 @@ import type { IssuerDriver } from '../../issuer/driver.ts';
 import { Issuer, type IssuerVerb } from '../../issuer/issuer.ts';
 import type { AuthorityHome } from '../../issuer/local/options.ts';
 import { type IssuerKind, issuerAdapters } from '../../issuer/registry.ts';
+import type { Circuit } from '../../keystore/circuit.ts';
 import { BY_HAND, type IssuerSetting } from './settings.ts';
 
 /** Every issuer by name; {@link BY_HAND} among them. */
 export type Issuers = ReadonlyMap<string, Issuer>;
 
-/** Told what is asked of issuers, for metrics. Must not throw. */
-export type IssuerObserver = (issuer: string, verb: IssuerVerb, ok: boolean, seconds: number) => void;
+/** Told what goes on at issuers, for metrics. Must not throw. */
+export interface IssuerObserver {
+  readonly call?: (issuer: string, verb: IssuerVerb, ok: boolean, seconds: number) => void;
+  /** Of those that have a breaker: PKI engines of Vault and OpenBao. */
+  readonly circuit?: (issuer: string, circuit: Circuit) => void;
+}
 
 export interface IssuerSurroundings {
   readonly desk: Desk;
-  readonly observe?: IssuerObserver;
+  readonly observer?: IssuerObserver;
 }
 
 /**
@@ -39,9 +44,11 @@ async function openDriver(setting: IssuerSetting, around: IssuerSurroundings): P
   if (setting.kind === 'local') {
     return issuerAdapters.local({ name, home: homeIn(around, setting.store), ...setting.options });
   }
+  const onCircuit = (circuit: Circuit) => around.observer?.circuit?.(name, circuit);
+  if (setting.kind === 'vault-pki') onCircuit('closed');
   try {
     return setting.kind === 'vault-pki'
-      ? await issuerAdapters['vault-pki'](setting.options)
+      ? await issuerAdapters['vault-pki']({ ...setting.options, onCircuit })
       : await issuerAdapters['aws-pca'](setting.options);
   } catch (error) {
     if (!(error instanceof KeyturnError)) throw error;
@@ -62,9 +69,10 @@ function homeIn({ desk }: IssuerSurroundings, store: string | null): AuthorityHo
   };
 }
 
-function issuer(name: string, kind: IssuerKind, driver: IssuerDriver, { desk, observe }: IssuerSurroundings): Issuer {
+function issuer(name: string, kind: IssuerKind, driver: IssuerDriver, { desk, observer }: IssuerSurroundings): Issuer {
+  const call = observer?.call;
   return new Issuer(name, kind, driver, {
     clock: desk.clock,
-    ...(observe === undefined ? {} : { observe: (verb, ok, seconds) => observe(name, verb, ok, seconds) }),
+    ...(call === undefined ? {} : { observe: (verb, ok, seconds) => call(name, verb, ok, seconds) }),
   });
 }

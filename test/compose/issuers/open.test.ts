@@ -121,3 +121,21 @@ test('the authority’s key goes where new keys go, and stays there when that ch
   expect(await authorityOf(second)).toBe(authority);
   expect(await named(second, 'internal').issue(await anIssuance())).toMatchObject({ kind: 'issued', mismatches: [] });
 });
+
+test('what is asked of an issuer is told, and when a PKI engine is left alone', async () => {
+  const login = { method: 'token-file', file: 'admin/token' };
+  await configure({ issuers: { vault: { kind: 'vault-pki', address: 'http://127.0.0.1:1', login } } });
+  const calls: string[] = [];
+  const circuits: string[] = [];
+  const issuerObserver = {
+    call: (issuer: string, verb: string, ok: boolean) => calls.push(`${issuer} ${verb} ${ok}`),
+    circuit: (issuer: string, circuit: string) => circuits.push(`${issuer} ${circuit}`),
+  };
+  const instance = await openInstance(await loadConfig(home.path), { ask: cannotAsk, issuerObserver });
+  opened.push(instance);
+  for (let call = 0; call < 6; call += 1) {
+    await expect(named(instance, 'vault').find('0'.repeat(64))).rejects.toMatchObject({ code: 'issuer_unavailable' });
+  }
+  expect(new Set(calls)).toEqual(new Set(['vault find false']));
+  expect(circuits).toEqual(['vault closed', 'vault open']);
+});

@@ -12,8 +12,12 @@ import { ROOT } from '../installed.ts';
 const RULES = join(ROOT, 'charts/keyturn/files/keyturn.rules.yaml');
 const CASES = fileURLToPath(new URL('./keyturn.rules.test.yaml', import.meta.url));
 
-/** Stays absent from an instance whose keys rest in its own file alone: breakers are of stores elsewhere. */
-const ELSEWHERE_ONLY = ['keyturn_store_circuit'];
+/** Stays absent from an instance whose keys rest in its own file alone, and that has no issuer: breakers are of what is elsewhere. */
+const ELSEWHERE_ONLY = [
+  'keyturn_store_circuit',
+  'keyturn_issuer_circuit',
+  'keyturn_issuer_request_duration_seconds_count',
+];
 /** Stays absent while nothing is under way. */
 const WHILE_ROTATING = ['keyturn_rotations_open'];
 
@@ -53,6 +57,7 @@ test('a rule that is made blind fails its case', async () => {
     ['(keyturn_rotation_starts_failing) > 0', '(keyturn_rotation_starts_failing) > 1'],
     ['> 3 * 7 / 90 *', '> 4 * 7 / 90 *'],
     ['state="open"', 'state="closed"'],
+    ['{result="error"}[30m])) > 3', '{result="error"}[30m])) > 300'],
     ['operation!="ready"', 'operation!="none"'],
   ] as const) {
     expect(text).toContain(from);

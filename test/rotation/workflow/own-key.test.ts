@@ -119,6 +119,14 @@ test('the first certificate of a credential, then another: made, proven, revoked
     { serial: old?.serial, reason: 'superseded' },
     { serial: fresh?.serial, revoked_at: null },
   ]);
+  const { text } = await keyturn.call('GET', '/metrics', { token: null });
+  for (const [verb, count] of [
+    ['issue', 2],
+    ['revoke', 1],
+  ] as const) {
+    const labels = `issuer="house-ca",verb="${verb}",result="ok"`;
+    expect(text).toContain(`keyturn_issuer_request_duration_seconds_count{${labels}} ${count}`);
+  }
   await keyturn.restart();
   expect(party.accepted.at(-1)).toBe(fresh?.serial);
 });
