@@ -61,8 +61,22 @@ describe('what the server asks often is found by an index, however many rows the
       'versions_ending (state=?)',
     ],
     ['how many there are of a state', () => count('versions', { state: 'staged' }), 'COVERING INDEX versions_ending'],
-    ['versions in a store', () => count('versions', { store: 'file', state: 'current' }), 'versions_store (store=?)'],
+    [
+      'versions in a store',
+      () => count('versions', { store: 'file', state: 'current' }),
+      'versions_unsettled (store=? AND state=?)',
+    ],
     ['what is pending', () => select('versions', { state: 'pending' }), 'versions_ending (state=?)'],
+    [
+      'what is pending in a store, not all that it holds',
+      () => select('versions', { state: 'pending', store: 'file' }),
+      'versions_unsettled (store=? AND state=?)',
+    ],
+    [
+      'companions that are pending in a store',
+      () => select('companions', { state: 'pending', store: 'file' }, { orderBy: 'generation' }),
+      'companions_unsettled (store=? AND state=?)',
+    ],
     ['moves that are open', () => select('moves', { state: { in: ['copying'] } }, { orderBy: 'id' }), 'moves_state'],
     ['entries of a credential', () => entries({ credential: 'a/b', descending: true }), 'entries_credential'],
     ['entries of a kind', () => entries({ kind: 'lease.granted', descending: true }), 'entries_kind'],

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { KeyturnError } from '../../../core/errors.ts';
 
-import { DECISIONS, INDEXES } from './later-migrations.ts';
+import { INDEXES, NEWEST } from './later-migrations.ts';
 
 /**
  * Migrations, numbered from 1: the place in the list. The number of the last one that ran is the file's
@@ -250,7 +250,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE leases ADD COLUMN replaced_by TEXT;
   ALTER TABLE leases ADD COLUMN in_use TEXT;
   `,
-  DECISIONS,
+  ...NEWEST,
 ];
 
 /**
