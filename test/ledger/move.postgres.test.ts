@@ -110,3 +110,19 @@ test('a file that a server has open is not moved', async () => {
   await expect(moveLedger({ ...file, place })).rejects.toMatchObject({ code: 'ledger_in_use' });
   await open.close();
 });
+
+test.each([
+  ['holds', "NEW.reason := 'another'", 'table holds'],
+  ['entries', "NEW.leaf := decode(repeat('00', 32), 'hex')", 'does not fit its leaf hash'],
+])('a database that keeps something else of %s is found before anything is committed', async (table, how, what) => {
+  const empty = await openPostgresLedger({ ...file, place });
+  await empty.close();
+  await cluster.sql(
+    `CREATE FUNCTION keyturn.meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${how}; RETURN NEW; END $$;
+     CREATE TRIGGER meddle BEFORE INSERT ON keyturn.${table} FOR EACH ROW EXECUTE FUNCTION keyturn.meddle()`,
+    place.database,
+  );
+  const refused = { code: 'ledger_corrupt', message: expect.stringContaining(what) };
+  await expect(moveLedger({ ...file, place })).rejects.toMatchObject(refused);
+  expect(await cluster.sql('SELECT 1 FROM keyturn.entries', place.database)).toEqual([]);
+});
