@@ -9,6 +9,7 @@ export class SigningDesk {
   readonly #onlyNewest: boolean;
   /** Request → what was signed for it. The same request gets the same certificate. */
   readonly #signed = new Map<string, Certified>();
+  readonly #dead = new Set<Certified>();
 
   private constructor(ca: TestCa, partner: Partner, onlyNewest: boolean) {
     this.#ca = ca;
@@ -28,7 +29,7 @@ export class SigningDesk {
     const signed = this.#signed.get(request) ?? (await this.#ca.sign(request));
     if (!this.#signed.has(request)) {
       this.#signed.set(request, signed);
-      if (this.#onlyNewest) for (const each of before) this.#ca.revoke(each);
+      if (this.#onlyNewest) for (const each of before) this.#kill(each);
       await this.#publish();
     }
     return { pem: signed.certificatePem + this.#ca.certificatePem, serial: signed.serial };
@@ -38,9 +39,15 @@ export class SigningDesk {
   async revoke(serial: string): Promise<boolean> {
     const found = [...this.#signed.values()].find((each) => each.serial === serial);
     if (found === undefined) return false;
-    this.#ca.revoke(found);
+    this.#kill(found);
     await this.#publish();
     return true;
+  }
+
+  /** Twice changes nothing: whoever asked may not have heard that it was done. */
+  #kill(certificate: Certified): void {
+    if (!this.#dead.has(certificate)) this.#ca.revoke(certificate);
+    this.#dead.add(certificate);
   }
 
   async #publish(): Promise<void> {
