@@ -45,11 +45,20 @@ export const DUE_REASONS = [
 ] as const;
 export type DueReason = (typeof DUE_REASONS)[number];
 
-/** Reasons that wait for nothing: no spread, no working hours. */
-const URGENT: ReadonlySet<DueReason> = new Set(['compromised', 'seen-by-person']);
+/** Reasons that wait for nothing: no spread, no working hours, no change freeze. */
+const URGENT: ReadonlySet<DueReason> = new Set(['compromised']);
+/**
+ * Not spread, but a change freeze and the partner's hours hold it up, for the margin at most: whoever was shown the key was
+ * allowed to be, so nothing is on fire, and a rotation within the minute would take it away while it is looked at.
+ */
+const PROMPT: ReadonlySet<DueReason> = new Set(['seen-by-person']);
 
 export function isUrgent(reason: DueReason): boolean {
   return URGENT.has(reason);
+}
+
+export function isPrompt(reason: DueReason): boolean {
+  return PROMPT.has(reason);
 }
 
 /** From when on each reason holds; null for one that never will. Pure: the same facts give the same answer. */

@@ -6,6 +6,7 @@ import {
   type DueFacts,
   type DueReason,
   type DueRules,
+  isPrompt,
   isUrgent,
   leadBeforeEndMs,
 } from './check.ts';
@@ -81,7 +82,12 @@ export function forecast(all: readonly DueFacts[], now: number, until: number, o
 function dueFor(facts: DueFacts, reason: DueReason, since: number, { rules, freezes }: DueOptions): Due {
   const { credential, version } = facts;
   if (isUrgent(reason)) return { credential, version, reason, since, at: since, latest: since };
-  const latest = Math.max(since, facts.notAfter - leadBeforeEndMs(facts, rules));
+  const beforeEnd = Math.max(since, facts.notAfter - leadBeforeEndMs(facts, rules));
+  if (isPrompt(reason)) {
+    const latest = Math.min(beforeEnd, since + rules.margin * 1000);
+    return { credential, version, reason, since, at: allowedFrom(facts, since, latest, freezes), latest };
+  }
+  const latest = beforeEnd;
   const wished = Math.min(latest, since + spreadMs(facts, since, latest));
   return { credential, version, reason, since, at: allowedFrom(facts, wished, latest, freezes), latest };
 }

@@ -72,6 +72,19 @@ describe('when it begins', () => {
     expect(dueNow(urgent, START, { ...options, freezes })?.at).toBe(START);
   });
 
+  test('a key that a person was shown waits for hours and change freezes, a week at most, and is not spread', () => {
+    const seen = { seenByPersonAt: START };
+    expect(dueNow(facts(seen), START, options)).toMatchObject({ at: START, latest: START + 7 * DAY });
+    const short = [{ from: START - DAY, to: START + 2 * DAY - 1, why: 'release' }];
+    expect(dueNow(facts(seen), START, { ...options, freezes: short })?.at).toBe(START + 2 * DAY);
+    const long = [{ from: START - DAY, to: START + 30 * DAY, why: 'year end' }];
+    expect(dueNow(facts(seen), START, { ...options, freezes: long })?.at).toBe(START + 7 * DAY);
+    const closing = facts({ ...seen, notAfter: START + 8 * DAY, lifecycle: { issuance: ISSUANCE, hours } });
+    const due = dueNow(closing, START, { ...options, freezes: long });
+    expect(due?.at).toBe(due?.latest);
+    expect(due?.latest ?? 0).toBeLessThan(START + 7 * DAY);
+  });
+
   test('else in the partner’s hours, and in no change freeze', () => {
     const freezes = [{ from: START + 199 * DAY, to: START + 230 * DAY, why: 'summer' }];
     const due = dueNow(facts({ lifecycle: { issuance: ISSUANCE, hours } }), START + 200 * DAY, { ...options, freezes });
