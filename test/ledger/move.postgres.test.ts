@@ -8,6 +8,7 @@ import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
 import { change, credential, hold, lease, store, version } from '../conformance/ledger-rows.ts';
 import { PostgresCluster } from '../fakes/postgres/cluster.ts';
 import { PostgresProxy } from '../fakes/postgres/proxy.ts';
+import { folderWith } from '../fakes/programs.ts';
 import { expectWhole } from './postgres/expect-whole.ts';
 import { record } from './postgres/place.ts';
 import { freshPlace } from './sqlite/place.ts';
@@ -125,4 +126,21 @@ test.each([
   const refused = { code: 'ledger_corrupt', message: expect.stringContaining(what) };
   await expect(moveLedger({ ...file, place })).rejects.toMatchObject(refused);
   expect(await cluster.sql('SELECT 1 FROM keyturn.entries', place.database)).toEqual([]);
+});
+
+test('a refused database is told by the right that is missing, and no connection to it is left open', async () => {
+  await cluster.sql("CREATE ROLE may_connect LOGIN PASSWORD 'weak'");
+  const folder = await folderWith({ password: 'weak' });
+  try {
+    const weak = { ...place, user: 'may_connect', passwordFile: folder.path('password') };
+    await expect(moveLedger({ ...file, place: weak })).rejects.toMatchObject({
+      code: 'ledger_unavailable',
+      message: expect.stringContaining('may_connect may not make a schema in'),
+      fix: `GRANT CREATE ON DATABASE "${place.database}" TO "may_connect";`,
+    });
+    const open = "SELECT pid FROM pg_stat_activity WHERE usename = 'may_connect'";
+    await expect.poll(() => cluster.sql(open), { timeout: 2_000 }).toEqual([]);
+  } finally {
+    await folder[Symbol.asyncDispose]();
+  }
 });

@@ -55,9 +55,14 @@ export async function moveLedger({ path, place, signer }: MoveOptions): Promise<
 async function openTarget(place: PostgresPlace, signer: MoveOptions['signer']): Promise<Session> {
   try {
     const session = await Session.open(clientConfig(place, { statement_timeout: LIMIT_MS }, CONNECT_MS));
-    await prepareForWriting(session);
-    await migrate(session, schemaOf(place), LogSigner.create(signer.origin, signer.privateKey));
-    return session;
+    try {
+      await prepareForWriting(session);
+      await migrate(session, schemaOf(place), LogSigner.create(signer.origin, signer.privateKey));
+      return session;
+    } catch (error) {
+      await session.end();
+      throw error;
+    }
   } catch (error) {
     throw cannotConnect(place, error);
   }

@@ -33,7 +33,8 @@ function unknown(place: PostgresPlace): Reason {
 }
 
 /** PostgreSQL, appendix A: SQLSTATE. */
-function ofDatabase(place: PostgresPlace, { code, message }: DatabaseError): Reason | null {
+function ofDatabase(place: PostgresPlace, error: DatabaseError): Reason | null {
+  const { code, message } = error;
   const [role, database] = [quoted(place.user), quoted(place.database)];
   switch (code) {
     case '28P01':
@@ -49,10 +50,7 @@ function ofDatabase(place: PostgresPlace, { code, message }: DatabaseError): Rea
         `CREATE DATABASE ${database} OWNER ${role} ENCODING 'UTF8' TEMPLATE template0;`,
       ];
     case '42501':
-      return [
-        `${place.user} may not connect to ${place.database}`,
-        `GRANT CONNECT ON DATABASE ${database} TO ${role};`,
-      ];
+      return ofRights(place, error);
     case '53300':
       return [
         'all connections are taken',
@@ -63,6 +61,15 @@ function ofDatabase(place: PostgresPlace, { code, message }: DatabaseError): Rea
     default:
       return null;
   }
+}
+
+/** Words of SQL stand in every language of the server: the detail names CONNECT when there is no connection. */
+function ofRights(place: PostgresPlace, { message, detail = '' }: DatabaseError): Reason {
+  const { user, database } = place;
+  const grant = (right: string) => `GRANT ${right} ON DATABASE ${quoted(database)} TO ${quoted(user)};`;
+  if (detail.includes('CONNECT')) return [`${user} may not connect to ${database}`, grant('CONNECT')];
+  if (message.includes(` ${database}`)) return [`${user} may not make a schema in ${database}`, grant('CREATE')];
+  return [`${user} lacks a right in ${database}`, 'keyturn doctor names each right that is missing, with its GRANT.'];
 }
 
 /** The message alone tells which line of pg_hba.conf is meant: the code is one for all of them. */
