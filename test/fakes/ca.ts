@@ -124,11 +124,12 @@ export class TestCa {
     return { ...certified, privateKey, keyPem: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string };
   }
 
-  /** A client's certificate for the key of a request, whose names it takes over. */
-  async sign(requestPem: string): Promise<Certified> {
+  /** A client's certificate for the key of a request, whose names it takes over unless other ones are given. */
+  async sign(requestPem: string, other: IssueOptions = {}): Promise<Certified> {
     const request = new x509.Pkcs10CertificateRequest(requestPem);
     const publicKey = await request.publicKey.export();
-    return this.#certify(request.subject, publicKey, { usages: ['clientAuth'] });
+    const subject = other.commonName === undefined ? request.subject : `CN=${other.commonName}`;
+    return this.#certify(subject, publicKey, { usages: ['clientAuth'], ...other });
   }
 
   async #certify(subject: string, publicKey: webcrypto.CryptoKey, options: IssueOptions): Promise<Certified> {

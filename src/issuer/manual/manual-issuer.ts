@@ -27,10 +27,11 @@ export function openManualIssuer(): IssuerDriver {
 function awaited({ request, byHand, credential }: IssueRequest): Awaited {
   const { partner, contact, steps } = byHand;
   const own = request === null ? stepsForTheirKey(partner) : stepsForOurKey(partner);
-  const last = `${GIVEN_STEPS} ${credential}`;
+  // A certificate for a key of ours is no import: whoever holds the request says how it comes back.
+  const last = request === null ? [`${GIVEN_STEPS} ${credential}`] : [];
   return {
     kind: 'awaited',
-    steps: [...(steps.length === 0 ? own : steps), last],
+    steps: [...(steps.length === 0 ? own : steps), ...last],
     request: request?.pem ?? null,
     contact,
   };

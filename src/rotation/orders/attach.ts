@@ -1,12 +1,14 @@
-import { credentialName } from '../../access/credential-name.ts';
+import { credentialName, partsOf } from '../../access/credential-name.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { authorise, denial } from '../../credential/authorise.ts';
 import type { Caller } from '../../credential/caller.ts';
 import type { Desk } from '../../credential/desk.ts';
 import { refused } from '../../credential/refusal.ts';
 import { confirmEnvironment, issuerChainFor } from '../../credential/version/issuer-chain.ts';
+import { deviationsOf } from '../../x509/issued/judge-issued.ts';
 import { judgeClientCredential } from '../../x509/judge.ts';
 import { readUpload } from '../../x509/upload.ts';
+import { askedFor } from '../steps/issue/asked-for.ts';
 import { closeTasks } from '../task/tasks.ts';
 import { attachment } from './attachment.ts';
 import { refuseServices } from './person.ts';
@@ -28,7 +30,9 @@ export interface Attached {
 }
 
 /**
- * A certificate that somebody had signed for the rotation's own key, judged as strictly as an import.
+ * A certificate that somebody had signed for the rotation's own key, judged as strictly as an import. How it is other than
+ * what was asked for is a warning, and on the log: partners put in names and parts as they please, and a person has it in
+ * their hands.
  * @throws KeyturnError `not_found` (nothing waits for one), and what an import is refused for; the task stays open then.
  */
 export async function attachCertificate(desk: Desk, caller: Caller, request: AttachRequest): Promise<Attached> {
@@ -63,6 +67,7 @@ export async function attachCertificate(desk: Desk, caller: Caller, request: Att
   });
   confirmEnvironment(desk, credential, chain, request.environmentConfirmed);
   const now = desk.clock.now();
+  const deviations = deviationsOf(leaf, askedOf(desk, credential), now);
   const made = attachment(row, { certificate: leaf, chain }, { actor: caller.principal.id, now }, 'attach');
   const outcome = await desk.ledger.commit({
     checks: [
@@ -86,10 +91,26 @@ export async function attachCertificate(desk: Desk, caller: Caller, request: Att
       request: caller.request,
       credential,
       ...(row.version === null ? {} : { version: row.version }),
-      data: { rotation: row.id, uploadSha256: upload.sha256, ...made.entry?.data },
+      data: {
+        rotation: row.id,
+        uploadSha256: upload.sha256,
+        ...(deviations.length === 0 ? {} : { differs: deviations.map(({ code }) => code) }),
+        ...made.entry?.data,
+      },
     },
     refusal: denial(caller, 'credential:rotate', credential, 'at-commit', { rotation: row.id }),
   });
   if (!outcome.committed) throw refused(outcome.rule);
-  return { credential, version: row.version ?? 0, rotation: row.id, warnings, entry: outcome.index };
+  return {
+    credential,
+    version: row.version ?? 0,
+    rotation: row.id,
+    warnings: [...warnings, ...deviations],
+    entry: outcome.index,
+  };
+}
+
+function askedOf(desk: Desk, credential: string) {
+  const { partner, environment } = partsOf(credential);
+  return askedFor(desk.profiles().environment(partner, environment), credential);
 }

@@ -10,6 +10,7 @@ import type { ChangeFreeze } from '../due/due.ts';
 import { holdersOf } from '../steps/leave/holders.ts';
 import { currentOf } from '../steps/swap/promote.ts';
 import { pathOf, type Step, type Way } from '../workflow/path.ts';
+import { standingWarnings } from './standing.ts';
 import { DEFAULT_LEAD_SECONDS, outageSeconds, type Span, type Timing, timetable, withinHours } from './timetable.ts';
 
 /** Somebody has to do this; `who` is `keyturn`, `issuer`, `partner` or `person`. */
@@ -131,7 +132,12 @@ export async function planOf(desk: Desk, ground: Ground, rules: PlanRules): Prom
     clients: current === null ? [] : clientsOf((await holdersOf(desk, current, now, now)).live),
     notAfter: current === null ? null : timestamp(current.not_after),
     hoursFrom: opens > now ? timestamp(opens) : null,
-    warnings: [...warningsOf(ground), ...lateWarnings(ground, endOf('promote')), ...freezeWarnings(rules, now)],
+    warnings: [
+      ...(await standingWarnings(desk, ground)),
+      ...warningsOf(ground),
+      ...lateWarnings(ground, endOf('promote')),
+      ...freezeWarnings(rules, now),
+    ],
   };
 }
 

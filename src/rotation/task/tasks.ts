@@ -12,17 +12,18 @@ export interface NewTask {
   readonly dueAt: number;
 }
 
-/** The write that opens a task of a rotation. */
-export function openTask({ id, credential }: RotationRow, task: NewTask, now: number): Write {
+/** The write that opens a task of a rotation. Where its steps write `TASK`, its own id comes. */
+export function openTask({ id: rotation, credential }: RotationRow, task: NewTask, now: number): Write {
+  const id = newId('task', now);
   const row: TaskRow = {
-    id: newId('task', now),
-    rotation: id,
+    id,
+    rotation,
     credential,
     kind: task.kind,
     state: 'open',
     owner: task.owner,
     title: task.title,
-    body: JSON.stringify(task.body),
+    body: JSON.stringify(named(task.body, id)),
     due_at: task.dueAt,
     reminders: 0,
     reminded_at: null,
@@ -32,6 +33,15 @@ export function openTask({ id, credential }: RotationRow, task: NewTask, now: nu
     note: null,
   };
   return { insert: 'tasks', row };
+}
+
+function named(body: JsonObject, id: string): JsonObject {
+  const { steps } = body;
+  if (!Array.isArray(steps)) return body;
+  return {
+    ...body,
+    steps: steps.map((step) => String(step).replace('keyturn task done TASK', `keyturn task done ${id}`)),
+  };
 }
 
 /** The write that closes what is open of these kinds; none given: of all. */

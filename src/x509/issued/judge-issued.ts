@@ -47,7 +47,7 @@ export function judgeIssued(
   now: number,
 ): IssuedJudgement {
   const { spki, issuerChain } = asked;
-  const mismatches = [...subjectFaults(leaf, asked), ...nameFaults(leaf, asked), ...termFaults(leaf, asked, now)];
+  const mismatches = deviationsOf(leaf, asked, now);
   try {
     const key = { spki };
     const { chain, warnings } = judgeClientCredential({ key, certificates: [leaf, ...issuers], issuerChain, now });
@@ -59,8 +59,17 @@ export function judgeIssued(
   }
 }
 
+/** How a certificate is other than what was asked for, whoever issued it. */
+export function deviationsOf(
+  leaf: Certificate,
+  asked: Pick<Asked, 'identity' | 'lifetimeSeconds'>,
+  now: number,
+): Mismatch[] {
+  return [...subjectFaults(leaf, asked), ...nameFaults(leaf, asked), ...termFaults(leaf, asked, now)];
+}
+
 /** Parts may be missing, as authorities leave out what their policy does not allow; the common name may not. */
-function subjectFaults(leaf: Certificate, { identity }: Asked): Mismatch[] {
+function subjectFaults(leaf: Certificate, { identity }: Pick<Asked, 'identity'>): Mismatch[] {
   const wanted = new Set(partsOf(subjectOf(identity)));
   const found = partsOf(leaf.subject);
   const extra = found.filter((part) => !wanted.has(part));
@@ -75,7 +84,7 @@ function partsOf(name: string): string[] {
   return name.split(/(?<!\\)[,+]/);
 }
 
-function nameFaults(leaf: Certificate, { identity }: Asked): Mismatch[] {
+function nameFaults(leaf: Certificate, { identity }: Pick<Asked, 'identity'>): Mismatch[] {
   const wanted = namesIn(alternativeNames(identity));
   const certificate = new typed.X509Certificate(leaf.der);
   const found = namesIn(certificate.getExtension(typed.SubjectAlternativeNameExtension));
@@ -93,7 +102,7 @@ function shown(names: readonly string[]): string {
   return text.join(', ') + (names.length > MAX_SHOWN ? ` and ${names.length - MAX_SHOWN} more` : '');
 }
 
-function termFaults(leaf: Certificate, { lifetimeSeconds }: Asked, now: number): Mismatch[] {
+function termFaults(leaf: Certificate, { lifetimeSeconds }: Pick<Asked, 'lifetimeSeconds'>, now: number): Mismatch[] {
   const faults: Mismatch[] = [];
   if (lifetimeSeconds !== null && leaf.notAfter > now + lifetimeSeconds * 1000 + CLOCK_TOLERANCE_MS) {
     const end = new Date(leaf.notAfter).toISOString();

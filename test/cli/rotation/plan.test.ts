@@ -69,3 +69,37 @@ test('a change freeze is no hindrance for whoever begins by hand, but they are t
   const { warnings } = await stand.keyturn.json<Plan>(['rotate', 'lean/sandbox', '--plan']);
   expect(warnings.join(' ')).toContain('A change freeze is on until 2100-01-01T00:00:00.000Z (year end)');
 });
+
+test('a version that is staged already is said to be taken, and the upload of one on the way says what goes on', async () => {
+  await profile(2);
+  const ca = await TestCa.create();
+  const [second, third] = [await ca.client(), await ca.client()];
+  const pem = ({ keyPem, certificatePem }: typeof second) => Buffer.from(keyPem + certificatePem + ca.chainPem);
+  const upload = async (name: string, of: typeof second) => {
+    const file = await stand.keyturn.write(name, pem(of));
+    return stand.keyturn.run([
+      'import',
+      'lean/sandbox',
+      '--pem',
+      file,
+      '--environment',
+      'sandbox',
+      '--accept-new-chain',
+    ]);
+  };
+  expect((await upload('second.pem', second)).err).toContain('Next: keyturn promote lean/sandbox 2');
+  const staged = await stand.keyturn.json<Plan>(['rotate', 'lean/sandbox', '--plan']);
+  expect(staged.warnings).toContainEqual(expect.stringContaining('Version 2 is staged already: it is taken'));
+  await stand.keyturn.run(['retire', 'lean/sandbox', '2']);
+  expect((await stand.keyturn.json<Plan>(['rotate', 'lean/sandbox', '--plan'])).warnings.join()).not.toContain(
+    'staged',
+  );
+  await stand.keyturn.run(['rotate', 'lean/sandbox']);
+  expect((await upload('third.pem', third)).err).toContain('The rotation under way goes on with it');
+});
+
+test('the plan for a frozen credential says who has to lift that', async () => {
+  await stand.keyturn.run(['freeze', 'lean/sandbox', '--reason', 'leak']);
+  const { warnings } = await stand.keyturn.json<Plan>(['rotate', 'lean/sandbox', '--plan']);
+  expect(warnings).toContainEqual(expect.stringContaining('lean/sandbox is frozen'));
+});

@@ -3,6 +3,7 @@ import type { Api } from '../../api/api.ts';
 import { multipart } from '../../api/form.ts';
 import type { Context } from '../../context.ts';
 import { facts } from '../../terminal/terminal.ts';
+import { nextOf } from '../rotation/next.ts';
 import { type Answers, withAnswers } from './answers.ts';
 
 interface Options {
@@ -54,7 +55,7 @@ export default async function adopt({ terminal, api }: Context, options: Options
     `The original is left at ${original.path}. Destroy it there with all its versions, and replace the key when others ` +
       'may have read it: whoever could has it still.',
   );
-  if (state === 'staged') terminal.note(`Next: keyturn promote ${credential} ${version}`);
+  if (state === 'staged') terminal.note(await nextOf(open, credential, version));
 }
 
 /** As the form has them. @throws KeyturnError `invalid_input`. */

@@ -6,6 +6,7 @@ import { type FormFile, multipart } from '../../api/form.ts';
 import type { Context } from '../../context.ts';
 import { EXIT } from '../../terminal/exit.ts';
 import { facts } from '../../terminal/terminal.ts';
+import { nextOf } from '../rotation/next.ts';
 import { type Answers, withAnswers } from './answers.ts';
 import { removeSources, type Source } from './remove-sources.ts';
 
@@ -64,6 +65,8 @@ export default async function importCommand(
   }
   const sources = options.removeSource === true ? await removeSources(paths) : null;
   report(imported, sources, terminal);
+  const { state, version } = imported;
+  if (state === 'staged') terminal.note(await nextOf(open, credential, version));
   return sources?.some(({ removed }) => !removed) === true ? EXIT.attention : 0;
 }
 
@@ -126,5 +129,4 @@ function report(imported: Imported, sources: readonly Source[] | null, terminal:
   for (const { path } of sources?.filter((source) => !source.removed) ?? []) {
     terminal.warn(`${path} could not be overwritten and deleted: do it by hand, it holds what was imported.`);
   }
-  if (state === 'staged') terminal.note(`Next: keyturn promote ${credential} ${version}`);
 }

@@ -13,6 +13,7 @@ import { certificateText } from '../../task/texts.ts';
 import { byHandOf } from '../../workflow/by-hand.ts';
 import type { Progress, StepOutcome } from '../../workflow/journal.ts';
 import { backoff, halt, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
+import { askedFor } from './asked-for.ts';
 
 /**
  * Our request goes to the issuer, once it is on record that it may arrive there. Whoever comes back to it after that
@@ -49,9 +50,7 @@ async function requestOf({ desk, row, environment }: StepContext): Promise<Certi
   }
   using octets = await storeNamed(desk, row.store).read(row.record);
   const key = createPrivateKey({ key: octets.bytes, format: 'der', type: 'pkcs8' });
-  const { subject, dns, uris } = environment.lifecycle.issuance.request;
-  const named = subject.length > 0 ? subject : [{ type: 'CN', value: row.credential } as const];
-  return makeRequest({ key, spki: row.spki }, { subject: named, dns, uris });
+  return makeRequest({ key, spki: row.spki }, askedFor(environment, row.credential).identity);
 }
 
 async function questionOf(context: StepContext, request: CertificateRequest): Promise<IssueRequest> {
@@ -62,7 +61,7 @@ async function questionOf(context: StepContext, request: CertificateRequest): Pr
     ...(requestedAt === undefined ? {} : { askedAt: requestedAt }),
     credential: row.credential,
     request,
-    lifetimeSeconds: environment.lifecycle.issuance.lifetime ?? null,
+    lifetimeSeconds: askedFor(environment, row.credential).lifetimeSeconds,
     issuerChain: await issuerChainOf(desk, row.credential),
     byHand: byHandOf(profile, environment),
   };

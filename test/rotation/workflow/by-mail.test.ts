@@ -1,0 +1,54 @@
+import { afterEach, expect, test } from 'vitest';
+import { multipart } from '../../../src/cli/api/form.ts';
+import { TestCa } from '../../fakes/ca.ts';
+import { RotationStage } from '../stage.ts';
+
+let stage: RotationStage;
+afterEach(() => stage.strike());
+
+const CERTIFICATE = '/v1/credentials/lean%2Fsandbox/rotation/certificate';
+
+async function waiting() {
+  stage = await RotationStage.set({ issuance: { key: 'keyturn', portal: ['Mail the request to the partner.'] } });
+  await stage.start();
+  const { found, tasks } = await stage.untilStep('await');
+  const { csr } = found as { csr: string };
+  return { csr, task: tasks.find(({ kind }) => kind === 'certificate') };
+}
+
+async function attach(certificatePem: string, ca: TestCa) {
+  const bytes = Buffer.from(certificatePem + ca.chainPem);
+  const { body, type } = multipart([{ field: 'file', name: 'certificate.pem', bytes }], {
+    environment: 'sandbox',
+    acceptNewChain: 'true',
+  });
+  return stage.keyturn.call('POST', CERTIFICATE, { raw: body, headers: { 'content-type': type } });
+}
+
+test('whoever has a request signed is told how it comes back, and of no import', async () => {
+  const { task } = await waiting();
+  expect(task?.steps).toEqual([
+    'Mail the request to the partner.',
+    'Upload what comes back: keyturn rotation attach lean/sandbox --pem CERTIFICATE.pem',
+  ]);
+});
+
+test('what a certificate has that was not asked for is a warning, and on the log', async () => {
+  const { csr } = await waiting();
+  const ca = await TestCa.create();
+  const { certificatePem } = await ca.sign(csr, { commonName: 'somebody else', dns: ['evil.example'] });
+  const { status, body } = await attach(certificatePem, ca);
+  expect(status).toBe(201);
+  const { warnings } = body as unknown as { warnings: { code: string; message: string }[] };
+  expect(warnings.map(({ code }) => code)).toEqual(expect.arrayContaining(['subject_differs', 'names_differ']));
+  expect(warnings.find(({ code }) => code === 'names_differ')?.message).toContain('evil.example');
+  const [entry] = await stage.keyturn.entries('version.issued');
+  expect(entry).toMatchObject({ data: { differs: ['subject_differs', 'names_differ'] } });
+});
+
+test('what is just as asked for brings no such warning', async () => {
+  const { csr } = await waiting();
+  const ca = await TestCa.create();
+  const { body } = await attach((await ca.sign(csr)).certificatePem, ca);
+  expect(JSON.stringify(body['warnings'])).not.toContain('differs');
+});
