@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parse } from 'yaml';
+import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from '../core/duration.ts';
 import { KeyturnError } from '../core/errors.ts';
@@ -151,15 +151,31 @@ export async function loadConfig(home: string): Promise<Config> {
   return parseConfig(home, text, file);
 }
 
+/** Says where, and quotes nothing of the file. */
+function notYaml(file: string, error: unknown): KeyturnError {
+  const { linePos, code } = error instanceof YAMLParseError ? error : { linePos: undefined, code: undefined };
+  const line = linePos === undefined ? '' : `, line ${linePos[0].line}`;
+  if (code === 'DUPLICATE_KEY') {
+    return new KeyturnError('config_invalid', `${file}${line}: a member is given twice.`, {
+      fix: 'Put what belongs to it under the first one.',
+    });
+  }
+  return new KeyturnError(
+    'config_invalid',
+    `${file}${line}: this is not valid YAML${code === undefined ? '' : ` (${code})`}.`,
+    {
+      fix: 'Correct indentation, brackets and quotes there.',
+    },
+  );
+}
+
 /** @throws KeyturnError `config_invalid`. */
 export function parseConfig(home: string, text: string, file: string): Config {
   let document: unknown;
   try {
     document = parse(text, { logLevel: 'error' });
-  } catch {
-    throw new KeyturnError('config_invalid', `${file} is not valid YAML.`, {
-      fix: 'Correct its indentation and quotes.',
-    });
+  } catch (error) {
+    throw notYaml(file, error);
   }
   const result = schema.safeParse(document);
   if (!result.success) {

@@ -34,7 +34,7 @@ export class Profiles {
     const profile = this.#profiles.get(partner);
     if (profile !== undefined) return profile;
     throw new KeyturnError('not_found', `There is no profile of that partner; known: ${listed(this.partners)}.`, {
-      fix: 'Correct the name, or write a profile into the folder of the partner profiles.',
+      fix: 'Correct the name, or write a profile into the folder of the partner profiles and run: keyturn policy reload',
     });
   }
 

@@ -151,3 +151,23 @@ test('a home without a configuration names init', async () => {
     fix: 'Make an instance: keyturn init --home /nowhere',
   });
 });
+
+test('a text that is no YAML is told by its line, and none of it is quoted', () => {
+  const parsed = (text: string) => {
+    try {
+      return parseConfig('/home/kt', text, 'keyturn.yaml');
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(parsed('listen: {}\nleases: {}\nleases: {}\n')).toMatchObject({
+    code: 'config_invalid',
+    message: 'keyturn.yaml, line 3: a member is given twice.',
+  });
+  const broken = parsed('listen:\n  host: "geheim\n');
+  expect(broken).toMatchObject({
+    code: 'config_invalid',
+    message: expect.stringMatching(/line \d+: this is not valid YAML/),
+  });
+  expect(String(broken)).not.toContain('geheim');
+});

@@ -1,8 +1,9 @@
+import { access } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { type Connection, readConnection } from '../../client/connection-file.ts';
-import { isKeyturnError, type KeyturnError } from '../../core/errors.ts';
+import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import { parseAnswer, readText, refuseProblem, unreachable } from './answer.ts';
 import { readTokenFile } from './token-file.ts';
@@ -49,7 +50,7 @@ export class Api {
   /** @throws KeyturnError `connection_file_invalid`, `unauthenticated` when there is no token file. */
   static async open(where: Whereabouts): Promise<Api> {
     const { connectionPath, tokenPath } = pathsOf(where);
-    const connection = await readConnection(connectionPath);
+    const connection = await connectionAt(connectionPath, where);
     return new Api(connection, await readTokenFile(tokenPath));
   }
 
@@ -130,4 +131,28 @@ function bodyOf({ json, octets, form }: Call): { headers: Record<string, string 
 
 function withLength(type: string, bytes: Buffer) {
   return { headers: { 'content-type': type, 'content-length': bytes.length }, bytes };
+}
+
+/** A folder or file that nobody named is what is missing most often; what a library's caller would do is of no use then. */
+async function connectionAt(path: string, { home, connection }: Whereabouts): Promise<Connection> {
+  try {
+    return await readConnection(path);
+  } catch (error) {
+    if (connection !== undefined || !(await isMissing(path))) throw error;
+    throw new KeyturnError('connection_file_invalid', `There is no connection file ${path}.`, {
+      fix:
+        `Name the folder of the instance with --home (KEYTURN_HOME; now ${home}), or a connection file with --connection ` +
+        'and your token with --token-file. To make an instance: keyturn init.',
+      cause: error,
+    });
+  }
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return false;
+  } catch {
+    return true;
+  }
 }

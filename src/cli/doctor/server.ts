@@ -117,12 +117,17 @@ async function credentials(api: Api): Promise<Check[]> {
   return items.map((item) => {
     const name = `credential ${item.name}`;
     const current = item.versions.find(({ version }) => version === item.current);
-    if (current === undefined) return broken(name, 'no current version', `keyturn import ${item.name} --zip FILE`);
+    if (current === undefined) return broken(name, 'no current version', replacing(item.name));
     if (item.frozen) return attention(name, 'frozen', 'keyturn hold list');
     const days = Math.floor((Date.parse(current.notAfter) - Date.now()) / DAY_MS);
-    if (days < 0) return broken(name, `expired ${-days} days ago`, `keyturn import ${item.name} --zip FILE`);
+    if (days < 0) return broken(name, `expired ${-days} days ago`, replacing(item.name));
     if (days <= 30)
       return attention(name, `${days} days left`, 'Have the partner issue a new certificate and import it.');
     return ok(name, `version ${current.version}, ${days} days left`);
   });
+}
+
+/** Whether the partner or Keyturn makes the key stands in the profile. */
+function replacing(name: string): string {
+  return `keyturn rotate ${name} --plan (says who has to do what); a first key of the partner: keyturn import ${name} --zip FILE`;
 }

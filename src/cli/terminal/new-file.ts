@@ -1,5 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { KeyturnError } from '../../core/errors.ts';
+import { whyFile } from './why-file.ts';
 
 /**
  * A file that is made before what goes into it is asked for: when it can't be, nothing has happened yet. Removed when
@@ -15,14 +17,25 @@ export class NewFile implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** @throws KeyturnError `conflict` when there is such a file, or none can be made there. */
+  /** @throws KeyturnError `conflict` when there is such a file, `not_found` (no such folder), `invalid_input`. */
   static async make(path: string, mode: number): Promise<NewFile> {
     try {
       return new NewFile(path, await open(path, 'wx', mode));
     } catch (error) {
-      const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-      throw new KeyturnError('conflict', exists ? `There is already a file ${path}.` : `${path} can't be made.`, {
-        fix: 'Choose another file name; nothing was overwritten.',
+      const code = error instanceof Error && 'code' in error ? error.code : '';
+      if (code === 'EEXIST') {
+        throw new KeyturnError('conflict', `There is already a file ${path}.`, {
+          fix: 'Choose another file name; nothing was overwritten.',
+        });
+      }
+      if (code === 'ENOENT') {
+        const folder = dirname(path);
+        throw new KeyturnError('not_found', `There is no folder ${folder}.`, {
+          fix: `Make it: mkdir -m 700 ${folder}`,
+        });
+      }
+      throw new KeyturnError('invalid_input', `${path} can't be made${whyFile(error)}.`, {
+        fix: 'Choose a place where you may write; nothing was done.',
       });
     }
   }

@@ -1,4 +1,5 @@
 import { credentialName } from '../../access/credential-name.ts';
+import { KeyturnError } from '../../core/errors.ts';
 import type { KeyStore } from '../../keystore/keystore.ts';
 import { everyRow } from '../../ledger/pages.ts';
 import type { MoveRow } from '../../ledger/tables.ts';
@@ -55,6 +56,7 @@ export async function planMoves(desk: Desk, caller: Caller, request: PlanRequest
   const [source, target] = [namedStore(desk, request.from), namedStore(desk, request.to)];
   refuseSame(source, target);
   const chosen = request.credentials === undefined ? null : new Set(request.credentials.map(credentialName));
+  for (const name of chosen ?? []) await refuseUnknown(desk, name);
   const owners = (await ownersIn(desk, source.name)).filter(
     ({ row }) => chosen?.has(row.credential) !== false && !['abandoned', 'destroyed'].includes(row.state),
   );
@@ -67,6 +69,13 @@ export async function planMoves(desk: Desk, caller: Caller, request: PlanRequest
     skipped: judged.flatMap(({ why, ...planned }) => (why === null ? [] : [{ ...planned, why }])),
     open: open.map(({ record }: MoveRow) => record),
   };
+}
+
+async function refuseUnknown({ ledger }: Desk, name: string): Promise<void> {
+  if ((await ledger.find('credentials', { name })).length > 0) return;
+  throw new KeyturnError('not_found', `There is no credential ${name}.`, {
+    fix: 'See those there are: keyturn credential list',
+  });
 }
 
 function shown({ table, row }: Owner): Planned {

@@ -39,6 +39,8 @@ test('what is asked for must make sense', async () => {
   ]) {
     expect(await keyturn.refusal(['store', 'migrate', ...args])).toMatchObject({ exit: 2, code: 'invalid_input' });
   }
+  const unknown = ['store', 'migrate', ...FROM_TO, '--credential', 'lean/sandbx'];
+  expect(await keyturn.refusal(unknown)).toMatchObject({ exit: 4, code: 'not_found' });
   const both = ['store', 'migrate', '--destroy-left', '--to', 'vault-eu'];
   expect(await keyturn.refusal(both)).toMatchObject({ exit: 2, fix: expect.stringContaining('alone') });
 });

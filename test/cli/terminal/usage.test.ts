@@ -42,3 +42,16 @@ test('without an instance a command says which file is missing', async () => {
   expect(refusal).toMatchObject({ code: 'connection_file_invalid', message: expect.stringContaining(keyturn.home) });
   expect(refusal.fix).toContain('keyturn');
 });
+
+test('without an instance a command says how to name one, as the command line does', async () => {
+  const { fix } = await keyturn.refusal(['whoami']);
+  for (const told of ['--home', 'KEYTURN_HOME', '--connection', 'keyturn init']) expect(fix).toContain(told);
+});
+
+test('a file that cannot be read or made is told with the reason', async () => {
+  const folder = keyturn.folder;
+  const missing = await keyturn.refusal(['backup', 'keygen', '--out', `${folder}/nowhere/identity`]);
+  expect(missing).toMatchObject({ exit: 4, code: 'not_found', fix: `Make it: mkdir -m 700 ${folder}/nowhere` });
+  const made = await keyturn.refusal(['backup', 'keygen', '--out', '/proc/identity']);
+  expect(made).toMatchObject({ code: expect.stringMatching(/not_found|invalid_input/) });
+});

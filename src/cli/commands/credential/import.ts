@@ -6,6 +6,7 @@ import { type FormFile, multipart } from '../../api/form.ts';
 import type { Context } from '../../context.ts';
 import { EXIT } from '../../terminal/exit.ts';
 import { facts } from '../../terminal/terminal.ts';
+import { whyFile } from '../../terminal/why-file.ts';
 import { nextOf } from '../rotation/next.ts';
 import { type Answers, withAnswers } from './answers.ts';
 import { removeSources, type Source } from './remove-sources.ts';
@@ -71,8 +72,8 @@ export default async function importCommand(
 }
 
 async function readUpload(path: string): Promise<FormFile> {
-  const bytes = await readAtMost(path, MAX_FILE).catch(() => {
-    throw new KeyturnError('invalid_input', `${path} can't be read.`, { fix: 'Check the path.' });
+  const bytes = await readAtMost(path, MAX_FILE).catch((error: unknown) => {
+    throw new KeyturnError('invalid_input', `${path} can't be read${whyFile(error)}.`, { fix: 'Check the path.' });
   });
   if (bytes === null) throw tooLarge(`${path} is larger than ${MAX_FILE} bytes.`);
   if (bytes.length > 0) return { field: 'file', name: basename(path), bytes };

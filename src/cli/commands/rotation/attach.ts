@@ -3,6 +3,7 @@ import { KeyturnError } from '../../../core/errors.ts';
 import { readAtMost } from '../../../core/read-at-most.ts';
 import { type FormFile, multipart } from '../../api/form.ts';
 import type { Context } from '../../context.ts';
+import { whyFile } from '../../terminal/why-file.ts';
 import { pathOf } from './view.ts';
 
 const MAX_FILE = 1024 * 1024;
@@ -44,8 +45,8 @@ export default async function attach({ terminal, api }: Context, options: Option
 }
 
 async function read(path: string): Promise<Buffer> {
-  const bytes = await readAtMost(path, MAX_FILE).catch(() => {
-    throw new KeyturnError('invalid_input', `${path} can't be read.`, { fix: 'Check the path.' });
+  const bytes = await readAtMost(path, MAX_FILE).catch((error: unknown) => {
+    throw new KeyturnError('invalid_input', `${path} can't be read${whyFile(error)}.`, { fix: 'Check the path.' });
   });
   if (bytes !== null && bytes.length > 0) return bytes;
   throw new KeyturnError('invalid_input', `${path} is empty, or larger than ${MAX_FILE} bytes.`, {

@@ -44,7 +44,10 @@ async function openExisting(path: string, flags: number, what: 'file' | 'folder'
     }
     if (code === 'ENOENT') {
       throw new KeyturnError('not_found', `There is no ${what} ${path}.`, {
-        fix: what === 'folder' ? `Make it: mkdir -m 700 ${path}` : 'Check the path, or run keyturn init.',
+        fix:
+          what === 'folder'
+            ? `Make it: mkdir -m 700 ${path}`
+            : 'Put it back, or correct the path that names it (keyturn.yaml, or a --…-file). An instance is made by keyturn init.',
       });
     }
     throw new KeyturnError('keystore_unavailable', `The ${what} ${path} can't be opened (${code}).`);
