@@ -8,10 +8,11 @@ import { modelRuns } from '../test/rotation/model/model.ts';
 
 /**
  * `npm run soak:rotation -- [KILLS] [SEED] [RACES] [AT_ONCE]`: kills a server (SIGKILL) in the midst of rotations until it
- * was killed KILLS times (default 2,400: once through), in every way that a rotation can go, over every key store and ledger in turn, on
- * AT_ONCE instances at a time (default 2). Each instance's ways begin with every one of their points; then points and moments
- * are taken by chance. Everything is looked at after each rotation. Then two servers over one PostgreSQL race for RACES rotations
- * (default KILLS / 4), and as many random runs of the model go by as there were kills. Exit code 1 at the first fault.
+ * was killed KILLS times (default 2,400: once through), in every way that a rotation can go, over every key store and
+ * ledger in turn, on AT_ONCE instances at a time (default 2). Each instance's ways begin with every one of their points;
+ * then points and moments are taken by chance. Everything is looked at after each rotation. Then two servers over one
+ * PostgreSQL race for RACES rotations (default KILLS / 4), and as many random runs of the model go by as there were kills.
+ * Exit code 1 at the first fault. An interrupt ends it with the rotation that is under way, and gives the figures so far.
  */
 
 process.env['PATH'] = TOOL_PATH;
@@ -42,9 +43,13 @@ const total: Figures = { rotations: 0, kills: 0, in: {}, at: {} };
 const faults: string[] = [];
 const settings = everySetting();
 let turn = 0;
+let interrupted = false;
+process.once('SIGINT', () => {
+  interrupted = true;
+});
 await Promise.all(Array.from({ length: atOnce }, killInTurn));
-const race = faults.length === 0 && races > 0 ? await raceOf(races) : null;
-const model = faults.length === 0 && kills > 0 ? await modelRuns(kills, seed) : null;
+const race = faults.length === 0 && races > 0 && !interrupted ? await raceOf(races) : null;
+const model = faults.length === 0 && kills > 0 && !interrupted ? await modelRuns(kills, seed) : null;
 const seconds = Math.round((performance.now() - started) / 1000);
 /** Points at which nobody was killed. */
 const missed = WAYS.flatMap(({ name, points }) => points.map((point) => `${name} ${point}`)).filter(
@@ -77,7 +82,7 @@ function everySetting(): CampaignOptions[] {
 }
 
 async function killInTurn(): Promise<void> {
-  while (total.kills < kills && faults.length === 0) {
+  while (total.kills < kills && faults.length === 0 && !interrupted) {
     const mine = turn;
     turn += 1;
     const setting = settings[mine % settings.length];
@@ -103,7 +108,7 @@ async function campaignOf(setting: CampaignOptions, random: () => number) {
     ...Array.from({ length: ROUNDS }, () => byChance(ways, random)),
   ];
   for (const { way, points, spans } of rounds) {
-    if (total.kills + figures.kills >= kills) break;
+    if (total.kills + figures.kills >= kills || interrupted) break;
     campaign.endAfter(spans);
     const found = await campaign.rotate(way, points);
     if (found.length > 0) return { found, figures };
@@ -137,7 +142,7 @@ function pointsOf(points: readonly string[], nth: () => number): Record<string, 
 /** Every fourth one is cut from its database in its midst. */
 async function raceOf(rounds: number): Promise<RotationRaceFigures> {
   await using race = await RotationRace.start();
-  while (race.figures.rotations < rounds && race.faults.length === 0) {
+  while (race.figures.rotations < rounds && race.faults.length === 0 && !interrupted) {
     await race.round(race.figures.rotations % 4 === 3);
     if (race.figures.rotations % 50 === 0) console.log(`${race.figures.rotations} rotations raced for`);
   }
