@@ -43,9 +43,19 @@ function problemError(status: number, text: string): KeyturnError {
   if (typeof code !== 'string' || typeof detail !== 'string') return foreign(`with HTTP ${status}`);
   // Codes of a newer server are passed on as they are; programs that do not know them see the exit code of a failure.
   return new KeyturnError(code as ErrorCode, detail, {
-    ...(typeof fix === 'string' ? { fix } : {}),
+    ...(typeof fix === 'string' ? { fix: fixAtTerminal(fix) } : {}),
     facts: { status, ...(typeof id === 'string' ? { request: id } : {}) },
   });
+}
+
+/** Whoever sits at a terminal writes no headers and reads no description of the API. */
+function fixAtTerminal(fix: string): string {
+  return fix
+    .replace('See /openapi.json for what this operation takes.', 'See the command with --help.')
+    .replace(
+      'Send "authorization: Bearer TOKEN"; for a new one:',
+      'Is it the right file (--token-file, KEYTURN_TOKEN_FILE)? For a new token:',
+    );
 }
 
 function membersOf(text: string): Readonly<Record<string, unknown>> {

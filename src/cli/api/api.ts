@@ -65,6 +65,7 @@ export class Api {
 
   /** Tries each server of the connection file; the first that answers counts. */
   async stream(call: Call): Promise<IncomingMessage> {
+    refuseForeignLetters(call.path);
     let last: unknown;
     for (const server of this.connection.servers) {
       try {
@@ -131,6 +132,19 @@ function bodyOf({ json, octets, form }: Call): { headers: Record<string, string 
 
 function withLength(type: string, bytes: Buffer) {
   return { headers: { 'content-type': type, 'content-length': bytes.length }, bytes };
+}
+
+/** Names of ours are ASCII: the server would speak of the path of a request, which nobody has typed. */
+function refuseForeignLetters(path: string): void {
+  const [name = ''] = path.split('?', 1);
+  if (!/%[89a-f]/i.test(name)) return;
+  throw new KeyturnError(
+    'invalid_input',
+    `No name has such letters: ${decodeURIComponent(name.split('/')[3] ?? name)}`,
+    {
+      fix: 'Write lower-case letters from a to z, digits, dots, hyphens and underscores, e.g. lean/sandbox.',
+    },
+  );
 }
 
 /** A folder or file that nobody named is what is missing most often; what a library's caller would do is of no use then. */

@@ -39,6 +39,12 @@ export function certificateText(
   };
 }
 
+/** A sentence for the partner, where the reason has one. */
+const WHY: Partial<Record<RevocationReason, string>> = {
+  superseded: 'Its successor is in use. ',
+  keyCompromise: 'Its key may be in the hands of others. ',
+};
+
 /** What a person sends to the partner to have a certificate revoked, ready to send. */
 export function revocationText(
   profile: Profile,
@@ -59,7 +65,7 @@ export function revocationText(
     `Valid until:          ${timestamp(version.not_after)}`,
     `Reason:               ${code}`,
     '',
-    'Its successor is in use; nothing of ours shows this certificate any more. Please tell us when it is done.',
+    `${WHY[code] ?? ''}Nothing of ours shows this certificate any more. Please tell us when it is done.`,
   ];
   return {
     steps: [

@@ -23,6 +23,16 @@ test('before the first import the list says that there is nothing, and a name th
   expect(await keyturn.refusal(['credential', 'show', 'lean/sandbox'])).toMatchObject({ exit: 4, code: 'not_found' });
 });
 
+test('a name with letters that none has, a version that is no number and a wrong token are told as a terminal is told', async () => {
+  const foreign = await keyturn.refusal(['credential', 'show', 'lean/sändbox']);
+  expect(foreign).toMatchObject({ exit: 2, code: 'invalid_input', message: expect.stringContaining('lean/sändbox') });
+  const version = await keyturn.refusal(['promote', 'lean/sandbox', 'two']);
+  expect(version).toMatchObject({ exit: 2, fix: 'See the command with --help.' });
+  const token = await keyturn.write('no.token', 'nonsense');
+  const denied = await keyturn.refusal(['whoami', '--token-file', token]);
+  expect(denied).toMatchObject({ exit: 3, code: 'unauthenticated', fix: expect.stringContaining('--token-file') });
+});
+
 test('versions, companions and their states are listed, shown and promoted', async () => {
   const ca = await TestCa.create();
   const first = await imported(keyturn, instance, ca);

@@ -52,3 +52,16 @@ test('what is just as asked for brings no such warning', async () => {
   const { body } = await attach((await ca.sign(csr)).certificatePem, ca);
   expect(JSON.stringify(body['warnings'])).not.toContain('differs');
 });
+
+test('of a certificate that is given up, the partner is not told that its successor is in use', async () => {
+  const { csr } = await waiting();
+  const ca = await TestCa.create('Unknown to the partner');
+  await attach((await ca.sign(csr)).certificatePem, ca);
+  await stage.untilState('halted');
+  await stage.order('abort');
+  const { tasks } = await stage.until('a task', (shown) => shown.tasks.some(({ kind }) => kind === 'revoke'));
+  const { text = '', steps } = tasks.find(({ kind }) => kind === 'revoke') ?? { steps: [] };
+  expect(text).toMatch(/Reason: +cessationOfOperation/);
+  expect(text).not.toContain('successor');
+  expect(steps.join()).toMatch(/keyturn task done task_[0-9a-f]+ /);
+});
