@@ -1,4 +1,4 @@
-import { attention, broken, type Check, ok } from '../../../core/check.ts';
+import { attention, broken, brokenBy, type Check, ok } from '../../../core/check.ts';
 import { reasonOf } from '../client/reason.ts';
 import { throwRefusal } from '../client/refusal.ts';
 import type { VaultLink } from '../connect.ts';
@@ -24,7 +24,13 @@ export async function examineMount({ client, login }: VaultLink, paths: KvPath):
   }
   const path = paths.folder('');
   const answer = await client.probe({ method: 'LIST', path }, true);
-  if (answer.status === 403) throw await explainDenial(client, { path, capability: 'list', verb: 'list' }, login);
+  if (answer.status === 403) {
+    const denial = await explainDenial(client, { path, capability: 'list', verb: 'list' }, login);
+    if (reasonOf(denial) !== 'forbidden') throw denial;
+    // To a login without rights there, Vault says of a mount that there is not what it says of one that it may not see.
+    const { evidence, fix } = brokenBy('mount', denial);
+    return [broken('mount', evidence, `${fix} Or name the mount that there is: bao secrets list`)];
+  }
   throwRefusal(answer, path);
   return [ok('mount', `${paths.mount}/ is KV version 2; ${paths.prefix}/ may be listed`)];
 }

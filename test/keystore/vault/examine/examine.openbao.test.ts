@@ -273,6 +273,8 @@ describe('mount and policy', () => {
     expect(found).toEqual(
       broken('mount', 'does not grant "list" on secret/metadata/keyturn/', 'Add to the policy: path'),
     );
+    // What a mount that there is not looks like to this login.
+    expect(JSON.stringify(found)).toContain('bao secrets list');
   });
 
   it.each([
