@@ -1,4 +1,4 @@
-import { credentialName } from '../access/credential-name.ts';
+import { credentialName, partsOf } from '../access/credential-name.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { SecretBytes } from '../core/secret-bytes.ts';
 import type { KeyStore } from '../keystore/keystore.ts';
@@ -23,6 +23,7 @@ export interface CompanionSet {
   readonly name: string;
   readonly generation: number;
   readonly entry: number;
+  readonly warnings: readonly { readonly code: 'companion-not-listed'; readonly message: string }[];
 }
 
 /**
@@ -46,8 +47,19 @@ export async function setCompanion(
     await recordIntent(own, caller, authority, row);
     await store.write(row.record, secret);
     const entry = await finishCompanion(own, caller.principal.id, row, caller.request);
-    return { credential, name: row.name, generation: row.generation, entry };
+    return { credential, name: row.name, generation: row.generation, entry, warnings: unlisted(own, row) };
   });
+}
+
+/** A name that nobody reads is mostly one that was mistyped; the profile may as well be what is behind. */
+function unlisted(desk: Desk, { credential, name }: CompanionRow): CompanionSet['warnings'] {
+  const { partner, environment } = partsOf(credential);
+  // A profile that was taken away since says nothing.
+  const companions = desk.profiles().find(partner, environment)?.companions;
+  if (companions === undefined || companions.includes(name)) return [];
+  const listed = companions.length === 0 ? 'none' : companions.join(', ');
+  const message = `The profile of ${credential} does not list the companion ${name} (it lists ${listed}). It travels with every lease all the same.`;
+  return [{ code: 'companion-not-listed', message }];
 }
 
 async function recordIntent(desk: Desk, caller: Caller, authority: Authority, row: CompanionRow): Promise<void> {

@@ -38,6 +38,11 @@ export class Profiles {
     });
   }
 
+  /** Null when there is none, or no such partner. */
+  find(partner: string, environment: string): Environment | null {
+    return this.#profiles.get(partner)?.environments.get(environment) ?? null;
+  }
+
   /** @throws KeyturnError `not_found`, with the names that are known. */
   environment(partner: string, environment: string): Environment {
     const { environments } = this.profile(partner);

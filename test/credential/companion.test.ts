@@ -29,6 +29,13 @@ test('a companion travels with every lease, the newest value alone', async () =>
   expect(await states()).toEqual(['superseded', 'current']);
 });
 
+test('one that the profile does not list is taken, and said to be unlisted', async () => {
+  expect((await stage.companion('one')).body['warnings']).toEqual([]);
+  const set = await stage.companion('one', 'lean-app-tokn');
+  expect(set.body['warnings']).toMatchObject([{ code: 'companion-not-listed' }]);
+  expect(set.text).toContain('lists lean-app-token');
+});
+
 test('its value is on no entry and in no answer', async () => {
   const canary = 'canary-5f2c';
   await stage.companion(canary);

@@ -4,6 +4,7 @@ import { type Config, loadConfig } from '../../compose/config.ts';
 import { checkRules } from '../../compose/upkeep/check-rules.ts';
 import { examineIssuers } from '../../compose/upkeep/examine/issuers.ts';
 import { examineLedger } from '../../compose/upkeep/examine/ledger.ts';
+import { examineNotify } from '../../compose/upkeep/examine/notify.ts';
 import { type Examination, examineStores } from '../../compose/upkeep/examine/stores.ts';
 import { attention, broken, brokenBy, type Check, ok } from '../../core/check.ts';
 
@@ -19,6 +20,7 @@ export async function checkInstance(home: string, examination: Examination): Pro
     ok('configuration', config.home),
     ...(await examineStores(config, examination)),
     ...(await examineIssuers(config)),
+    ...(await examineNotify(config)),
     ...('file' in config.masterKey ? [apart(config)] : []),
     ...(await examineLedger(config)),
     await attempt('policies', async () => `access policy ${(await checkRules(config)).digest.slice(0, 16)}`),

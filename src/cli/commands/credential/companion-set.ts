@@ -12,6 +12,8 @@ export default async function companionSet(
   const query = options.store === undefined ? '' : `?store=${encodeURIComponent(options.store)}`;
   const set = (await (await api()).call({ method: 'PUT', path: `${path}${query}`, octets: secret })) as {
     generation: number;
+    warnings: readonly { message: string }[];
   };
+  for (const { message } of set.warnings) terminal.warn(message);
   terminal.result(set, [`Set ${name} of ${credential} (generation ${set.generation}).`]);
 }
