@@ -135,7 +135,7 @@ export class RotationCampaign implements AsyncDisposable {
         continue;
       }
       if (shown.state === 'halted') return [`it halted: ${JSON.stringify(shown, null, 1)}`];
-      turned ||= shown.state === 'undoing';
+      turned ||= ['undoing', 'aborted', 'rolled-back'].includes(shown.state);
       const due = !turned && isDue(way, shown);
       if (due && way.turn !== null) await desk.order(way.turn.verb);
       else if (!(way.turn?.verb === 'abort' && way.turn.at === 'await' && !turned)) await this.#person.act(desk, shown);
