@@ -17,7 +17,10 @@ export interface Holders {
    * not have heard of it, and then go on until the lease's end.
    */
   readonly unsaid: readonly LeaseRow[];
-  /** When the last of these and of those that ran out ends, or has ended; 0 for none. Whoever returned one uses it no more. */
+  /**
+   * When the last of these, of those that ran out and of those that were too many to be looked at ends, or has ended; 0 for
+   * none. Whoever returned one uses it no more.
+   */
   readonly lastEnd: number;
 }
 
@@ -26,8 +29,9 @@ export async function holdersOf(desk: Desk, version: VersionRow, now: number, si
   const { credential, version: number } = version;
   const lastFirst = { orderBy: 'expires_at', descending: true } as const;
   const over = { credential, version: number, state: { in: ['live', 'expired'] }, expires_at: { lte: now } } as const;
-  const [live, replaced, [last]] = await Promise.all([
-    desk.ledger.find('leases', liveOn(version, now), { ...lastFirst, limit: MOST_LIVE }),
+  // First, and alone: one that gives way to another meanwhile is found below, and else would be in neither reading.
+  const live = await desk.ledger.find('leases', liveOn(version, now), { ...lastFirst, limit: MOST_LIVE });
+  const [replaced, [last]] = await Promise.all([
     desk.ledger.find(
       'leases',
       { credential, version: number, state: 'ended', expires_at: { gt: since } },
@@ -36,7 +40,9 @@ export async function holdersOf(desk: Desk, version: VersionRow, now: number, si
     desk.ledger.find('leases', over, { ...lastFirst, limit: 1 }),
   ]);
   const unsaid = await unsaidOf(desk, replaced, number);
-  return { live, unsaid, lastEnd: Math.max(last?.expires_at ?? 0, unsaid[0]?.expires_at ?? 0) };
+  const unread = replaced.length === MOST_REPLACED ? replaced.at(-1) : undefined;
+  const ends = [last, unsaid[0], unread].map((lease) => lease?.expires_at ?? 0);
+  return { live, unsaid, lastEnd: Math.max(...ends) };
 }
 
 export function liveOn({ credential, version }: VersionRow, now: number) {
