@@ -48,7 +48,7 @@ function outageMs(data: JsonObject): number | null {
 /** Gives the entries of a kind since the last call that succeeded, the first time those since now. */
 function newEntries(ledger: Ledger, kind: string): () => Promise<AuditEntry[]> {
   let start = ledger.status().size;
-  return async () => {
+  return oneByOne(async () => {
     const to = ledger.status().size;
     const entries: AuditEntry[] = [];
     for (let from = start; from < to; ) {
@@ -59,5 +59,15 @@ function newEntries(ledger: Ledger, kind: string): () => Promise<AuditEntry[]> {
     }
     start = to;
     return entries;
+  });
+}
+
+/** Each call when the one before it has ended: what two scrapes at a time would both find new is counted once. */
+export function oneByOne<T>(read: () => Promise<T>): () => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return () => {
+    const mine = last.then(read);
+    last = mine.catch(() => undefined);
+    return mine;
   };
 }

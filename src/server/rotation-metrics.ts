@@ -6,7 +6,7 @@ import { lifetimeLeft } from '../rotation/due/expiry-warning.ts';
 import { type DueSummary, SPANS_DAYS } from '../rotation/due/starter.ts';
 import { TASK_KINDS } from '../rotation/task/tasks.ts';
 import { factsOf } from '../rotation/workflow/facts.ts';
-import { watchClients } from './rotation-counters.ts';
+import { oneByOne, watchClients } from './rotation-counters.ts';
 
 /** Rows read for a scrape: what is under way, and what people have to do. */
 const MOST = 10_000;
@@ -122,18 +122,22 @@ function watchTasks(registry: Registry, desk: Desk): void {
 /** Counted from this server's start on, by what the log tells. */
 function watchEnds(registry: Registry, ledger: Ledger): void {
   let from = ledger.status().size;
+  const read = oneByOne(async () => {
+    const to = ledger.status().size;
+    const counts = await Promise.all(
+      Object.entries(ENDS).map(async ([state, kind]) => [state, await countEntries(ledger, kind, from, to)] as const),
+    );
+    from = to;
+    return counts;
+  });
   new Counter({
     name: 'keyturn_rotations_ended_total',
     help: 'Rotations that have ended since this server started, by how; each server counts all of them.',
     labelNames: ['state'],
     registers: [registry],
     async collect() {
-      const to = ledger.status().size;
-      const counts = await Promise.all(
-        Object.entries(ENDS).map(async ([state, kind]) => [state, await countEntries(ledger, kind, from, to)] as const),
-      ).catch(() => null);
+      const counts = await read().catch(() => null);
       if (counts === null) return;
-      from = to;
       for (const [state, count] of counts) this.inc({ state }, count);
     },
   });
