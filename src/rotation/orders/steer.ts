@@ -8,8 +8,8 @@ import { refused } from '../../credential/refusal.ts';
 import type { Check, Write } from '../../ledger/change.ts';
 import type { RotationRow, TaskRow } from '../../ledger/tables.ts';
 import { closeTasks } from '../task/tasks.ts';
-import { type Facts, factsOf, type Waiver } from '../workflow/facts.ts';
-import { standingOf } from '../workflow/halt.ts';
+import { type Facts, factsOf, type Waiver, withoutDrainWaivers } from '../workflow/facts.ts';
+import { factsAfterHalt, standingOf } from '../workflow/halt.ts';
 import { type Order, REFUSALS, resumedAt, wasPromoted } from '../workflow/orders.ts';
 import { pathOf, UNDO_DRAINED, UNDO_PROMOTED, UNDO_STAGED } from '../workflow/path.ts';
 import { refuseServices } from './person.ts';
@@ -59,7 +59,7 @@ export async function rollBackRotation(desk: Desk, caller: Caller, name: string,
 export async function retryRotation(desk: Desk, caller: Caller, name: string, why: string): Promise<RotationRow> {
   const helm = await takeHelm(desk, caller, name);
   await refuseUnlessLegal(helm, 'retry');
-  return steer(helm, 'rotation.retry-asked', { why }, { set: { state: stateOf(helm.facts), waits_for: '' } });
+  return steer(helm, 'rotation.retry-asked', { why }, { set: goingOn(helm, {}) });
 }
 
 /**
@@ -72,7 +72,7 @@ export async function resumeRotation(desk: Desk, caller: Caller, name: string, w
   const checks = await refuseUnlessLegal(helm, 'resume');
   const { undone: _undone, drainedAt: _drainedAt, ...facts } = helm.facts;
   const step = resumedAt(helm);
-  const forward = JSON.stringify({ ...facts, path: pathOf(facts.way) });
+  const forward = JSON.stringify({ ...withoutDrainWaivers(facts), path: pathOf(facts.way) });
   const set = { state: 'running', step, facts: forward, waits_for: '' } as const;
   return steer(helm, 'rotation.resume-asked', { why, next: step }, { set, checks });
 }
@@ -101,8 +101,7 @@ export async function waive(
     why,
     at: desk.clock.now(),
   };
-  const facts = { ...helm.facts, waivers: [...(helm.facts.waivers ?? []), given] };
-  const set = { facts: JSON.stringify(facts), state: stateOf(helm.facts), waits_for: '' };
+  const set = goingOn(helm, { waivers: [...(helm.facts.waivers ?? []), given] });
   return steer(helm, 'rotation.waived', { what, subject: subject ?? null, why }, { set });
 }
 
@@ -213,19 +212,14 @@ async function steer(
   });
 }
 
-/** What was waived of the old version is not waived of the new one. */
-function withoutDrainWaivers(facts: Facts): Facts {
-  if (facts.waivers === undefined) return facts;
-  return { ...facts, waivers: facts.waivers.filter(({ what }) => what !== 'drain' && what !== 'holder') };
-}
-
 function undoing(facts: Facts): Partial<RotationRow> {
   return { state: 'undoing', step: facts.path[0] ?? 'discard', facts: JSON.stringify(facts), waits_for: '' };
 }
 
-/** In which it went on before it was halted. */
-function stateOf({ undone }: Facts): RotationRow['state'] {
-  return undone === undefined ? 'running' : 'undoing';
+/** As it went on before it was halted. */
+function goingOn({ desk, row, facts: { undone } }: Helm, more: Partial<Facts>): Partial<RotationRow> {
+  const facts = JSON.stringify({ ...factsAfterHalt(row, desk.clock.now()), ...more });
+  return { facts, state: undone === undefined ? 'running' : 'undoing', waits_for: '' };
 }
 
 function wrongState(row: RotationRow, fix: string): KeyturnError {

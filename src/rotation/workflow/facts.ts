@@ -120,6 +120,12 @@ export function pauseOf(row: Pick<RotationRow, 'facts' | 'waits_for'>): Pause | 
   return row.waits_for === '' ? null : (factsOf(row).pause ?? null);
 }
 
+/** What was waived of the version that leaves is not waived of the other one, when the way turns. */
+export function withoutDrainWaivers<F extends Pick<Facts, 'waivers'>>(facts: F): F {
+  if (facts.waivers === undefined) return facts;
+  return { ...facts, waivers: facts.waivers.filter(({ what }) => what !== 'drain' && what !== 'holder') };
+}
+
 export function waiverOf({ waivers = [] }: Facts, what: Waiver['what']): Waiver | null {
   return waivers.find((one) => one.what === what) ?? null;
 }

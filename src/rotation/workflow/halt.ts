@@ -2,6 +2,7 @@ import type { Desk } from '../../credential/desk.ts';
 import type { Write } from '../../ledger/change.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
 import { openTask } from '../task/tasks.ts';
+import { type Facts, factsOf } from './facts.ts';
 import { legalOrders, type Order, type Standing } from './orders.ts';
 
 /** For a decision, where no certificate ends sooner, milliseconds. */
@@ -22,6 +23,14 @@ export async function standingOf({ ledger }: Desk, row: RotationRow): Promise<St
   const [old] = replaces === null ? [] : await ledger.find('versions', { credential, version: replaces });
   const [fresh] = version === null ? [] : await ledger.find('versions', { credential, version });
   return { row, current: current?.version ?? null, old: old ?? null, fresh: fresh ?? null };
+}
+
+/** What is known when it goes on: of a share of the clients nothing was to be seen while it was halted. */
+export function factsAfterHalt(row: RotationRow, now: number): Facts {
+  const facts = factsOf(row);
+  if (row.state !== 'halted' || row.step !== 'share' || facts.share === undefined) return facts;
+  const until = facts.share.until + Math.max(0, now - row.changed_at);
+  return { ...facts, share: { ...facts.share, until } };
 }
 
 /** Opens the task of a rotation that is about to be halted: it ends with the order that somebody gives. */

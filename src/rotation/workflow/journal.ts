@@ -3,7 +3,7 @@ import type { Check, Write } from '../../ledger/change.ts';
 import type { Fence } from '../../ledger/fence.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { RotationRow } from '../../ledger/tables.ts';
-import { type Facts, factsOf, type Pause } from './facts.ts';
+import { type Facts, factsOf, type Pause, withoutDrainWaivers } from './facts.ts';
 import { type Step, stepAfter } from './path.ts';
 
 /** What a step leaves behind, in the same commit as the rotation's own row. */
@@ -68,7 +68,9 @@ export class Journal {
 
   #goBack({ why, path, progress }: Extract<StepOutcome, { readonly kind: 'undo' }>): Promise<void> {
     const now = this.#now();
-    const facts = { ...progress.facts, path, undone: { by: SELF, why, at: now } };
+    const { waivers } = withoutDrainWaivers(factsOf(this.#row));
+    const kept = waivers === undefined ? {} : { waivers };
+    const facts = { ...progress.facts, ...kept, path, undone: { by: SELF, why, at: now } };
     const moved = { state: 'undoing', step: path[0] ?? 'discard', step_since: now, waits_for: '' } as const;
     return this.#commit({ ...progress, facts }, moved, ['rotation.rolling-back', { step: this.#row.step, why }]);
   }

@@ -80,6 +80,7 @@ export class Rotator {
     const open = await desk.ledger.find('rotations', { ended_at: null }, { limit: MOST_OPEN, orderBy: 'id' });
     const ids = new Set(open.map(({ id }) => id));
     for (const id of this.#waiting.keys()) if (!ids.has(id)) this.#waiting.delete(id);
+    this.#tallies.keepOnly(new Set(open.filter(({ step }) => step === 'share').map(({ id }) => id)));
     const due = open.filter((row) => row.state !== 'halted' && this.#isDue(row));
     const workers = Array.from({ length: Math.min(AT_ONCE, due.length) }, async () => {
       for (let row = due.shift(); row !== undefined && !this.#ended; row = due.shift()) await this.#advance(row);

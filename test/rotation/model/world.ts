@@ -194,12 +194,15 @@ export class World {
     });
   }
 
-  /** What is replaced, as one person does it. */
-  async freezeOld(): Promise<void> {
-    const version = (await this.open())?.replaces;
+  freezeOld = () => this.freeze('old');
+
+  /** What is replaced, or what replaces it, as one person does it. */
+  async freeze(which: 'old' | 'new'): Promise<void> {
+    const row = await this.open();
+    const version = which === 'old' ? row?.replaces : row?.version;
     if (version == null) return;
     const now = this.desk.clock.now();
-    const row = {
+    const hold = {
       id: newId('hold', Date.now()),
       target: 'version',
       subject: versionSubject(this.credential, version),
@@ -211,9 +214,9 @@ export class World {
       lifted_by: null,
       lifted_at: null,
     } as const;
-    const data = { hold: row.id, target: row.target, subject: row.subject };
+    const data = { hold: hold.id, target: hold.target, subject: hold.subject };
     const entry = { kind: 'hold.placed', actor: 'person:alice', credential: this.credential, version, data };
-    await this.desk.ledger.commit({ writes: [{ insert: 'holds', row }], entry });
+    await this.desk.ledger.commit({ writes: [{ insert: 'holds', row: hold }], entry });
   }
 
   async thaw(): Promise<void> {

@@ -38,6 +38,31 @@ test('with the old version compromised the way back is barred: the new one, whic
   await world.watch.mustBeDone();
 });
 
+test('with the new version compromised the way back is open: nothing is current, so the old one becomes it again', async () => {
+  const world = await draining();
+  await world.compromise('new');
+  expect(await world.rollBack()).toBe(null);
+  await world.tick();
+  expect(await world.states()).toMatchObject({ 1: 'current', 2: 'compromised' });
+  expect(await world.converge()).toBe(null);
+  expect(await world.ends()).toEqual(['rolled-back']);
+  await world.watch.mustBeDone();
+});
+
+test('what was waived of the new version, on its way back, is not waived of the old one when that is resumed', async () => {
+  const world = await draining();
+  await world.freezeOld();
+  await world.rollBack();
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'halted', step: 'restore' });
+  await world.waive('drain');
+  expect(await world.resume()).toBe(null);
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'running', step: 'drain' });
+  expect(await world.states()).toEqual({ 1: 'previous', 2: 'current' });
+  world.watch.mustBeClean();
+});
+
 test('with the old version frozen it waits for a person: the new one is gone on with, or the old one thawed', async () => {
   const world = await draining();
   await world.freezeOld();

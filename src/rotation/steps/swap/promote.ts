@@ -14,7 +14,7 @@ export const promoteSuccessor: StepHandler = async (context) => {
   const current = await currentOf(desk, row.credential);
   const promotedAt = facts.promotedAt ?? context.now();
   if (fresh.state === 'current') return next({ facts: { promotedAt } });
-  if ((current?.version ?? null) !== row.replaces && !(await isCompromised(desk, row, current))) {
+  if ((current?.version ?? null) !== row.replaces && !(await isCompromised(desk, row, row.replaces, current))) {
     return halt(`Version ${current?.version ?? 'none'} is current, which is not the one that is replaced.`);
   }
   if (fresh.state !== 'staged') return halt(`Version ${fresh.version} is ${fresh.state}, and can't become current.`);
@@ -30,7 +30,8 @@ export const restore: StepHandler = async (context) => {
   const old = await findVersion(desk, row.credential, row.replaces);
   if (old.state === 'current') return next();
   const current = await currentOf(desk, row.credential);
-  if (current?.version !== row.version || old.state !== 'previous') {
+  const left = current?.version === row.version || (await isCompromised(desk, row, row.version, current));
+  if (!left || old.state !== 'previous') {
     return halt(
       `Version ${old.version} is ${old.state}, version ${current?.version ?? 'none'} is current: no way back.`,
     );
@@ -40,10 +41,15 @@ export const restore: StepHandler = async (context) => {
   return next(swap(row, old, current, context.now()));
 };
 
-/** What is replaced has become unusable meanwhile, and nothing is current: all the more reason to go on. */
-async function isCompromised(desk: Desk, { credential, replaces }: RotationRow, current: VersionRow | null) {
-  if (current !== null || replaces === null) return false;
-  return (await findVersion(desk, credential, replaces)).state === 'compromised';
+/** The version that is left has become unusable meanwhile, and nothing is current: all the more reason to go on. */
+async function isCompromised(
+  desk: Desk,
+  { credential }: RotationRow,
+  version: number | null,
+  current: VersionRow | null,
+): Promise<boolean> {
+  if (current !== null || version === null) return false;
+  return (await findVersion(desk, credential, version)).state === 'compromised';
 }
 
 export async function currentOf(desk: Desk, credential: string): Promise<VersionRow | null> {

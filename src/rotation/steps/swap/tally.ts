@@ -89,6 +89,11 @@ export class ShareTallies {
   forget(rotation: string): void {
     this.#tallies.delete(rotation);
   }
+
+  /** Others may have come to an end elsewhere. */
+  keepOnly(rotations: ReadonlySet<string>): void {
+    for (const id of this.#tallies.keys()) if (!rotations.has(id)) this.#tallies.delete(id);
+  }
 }
 
 /** Whether the staged version fails so often, and so much more often than the current one, that it is taken back. */

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openHouse } from '../model/house.ts';
+import { World } from '../model/world.ts';
+
+let house: Awaited<ReturnType<typeof openHouse>>;
+beforeAll(async () => {
+  house = await openHouse();
+});
+afterAll(() => house[Symbol.asyncDispose]());
+
+/** A client has the staged version, and another one the current one. */
+async function shared(): Promise<World> {
+  const setting = {
+    keyBy: 'partner',
+    live: 2,
+    signer: 'manual',
+    revokes: 'asking',
+    tested: true,
+    shared: true,
+  } as const;
+  const world = await World.begin(house, setting);
+  await world.start();
+  await world.import();
+  await world.until('share');
+  await world.tick();
+  await world.lease(600);
+  expect(await world.desk.ledger.find('leases', { credential: world.credential })).toMatchObject([{ version: 2 }]);
+  return world;
+}
+
+test('what was waived of the old version is not waived of the new one, when that is taken back by itself', async () => {
+  const world = await shared();
+  expect(await world.waive('drain')).toBe(null);
+  await world.report(3);
+  world.forward(1_100);
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'undoing', step: 'drain' });
+  expect(await world.states()).toEqual({ 1: 'current', 2: 'staged' });
+  world.forward(700_000);
+  await world.tick();
+  expect(await world.states()).toEqual({ 1: 'current', 2: 'retired' });
+  world.watch.mustBeClean();
+});
+
+test('time in which nobody may have the new version is not watched: thawed, it is lent for what was left', async () => {
+  const world = await shared();
+  await world.freeze('new');
+  world.forward(1_100);
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'halted', step: 'share' });
+  world.forward(3_600_000);
+  await world.thaw();
+  expect(await world.retry()).toBe(null);
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'running', step: 'share' });
+  await world.lease(600);
+  await world.report(3);
+  world.forward(1_100);
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'undoing' });
+  world.watch.mustBeClean();
+});
