@@ -49,6 +49,44 @@ test('with the new version compromised the way back is open: nothing is current,
   await world.watch.mustBeDone();
 });
 
+test('while the new version is compromised the old one is not retired: a person decides', async () => {
+  const world = await draining();
+  await world.compromise('new');
+  world.forward(1_900_000);
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'halted', step: 'drain' });
+  expect(await world.states()).toEqual({ 1: 'previous', 2: 'compromised' });
+  expect(await world.waive('drain')).toBe(null);
+  await world.tick();
+  expect(await world.states()).toMatchObject({ 1: 'retired' });
+  world.watch.mustBeClean();
+});
+
+test('while the new version is frozen the old one is not retired', async () => {
+  const world = await draining();
+  await world.freeze('new');
+  world.forward(1_900_000);
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'running', step: 'drain' });
+  expect(await world.states()).toEqual({ 1: 'previous', 2: 'current' });
+  await world.thaw();
+  expect(await world.converge()).toBe(null);
+  expect(await world.ends()).toEqual(['completed']);
+});
+
+test('a freeze of the new version that comes just then keeps the old one from being retired', async () => {
+  const world = await draining();
+  world.forward(1_900_000);
+  world.beforeCommit = async (kind) => {
+    if (kind !== 'version.retired') return;
+    world.beforeCommit = async () => {};
+    await world.freeze('new');
+  };
+  await world.tick();
+  expect(await world.states()).toEqual({ 1: 'previous', 2: 'current' });
+  world.watch.mustBeClean();
+});
+
 test('what was waived of the new version, on its way back, is not waived of the old one when that is resumed', async () => {
   const world = await draining();
   await world.freezeOld();

@@ -50,6 +50,13 @@ test('time in which nobody may have the new version is not watched: thawed, it i
   expect(await world.open()).toMatchObject({ state: 'halted', step: 'share' });
   world.forward(3_600_000);
   await world.thaw();
+  // Thawed, and not gone on with yet.
+  await world.lease(2);
+  const newest = { orderBy: 'id', descending: true, limit: 1 } as const;
+  expect(await world.desk.ledger.find('leases', { credential: world.credential }, newest)).toMatchObject([
+    { version: 1 },
+  ]);
+  world.forward(2_100);
   expect(await world.retry()).toBe(null);
   await world.tick();
   expect(await world.open()).toMatchObject({ state: 'running', step: 'share' });

@@ -7,11 +7,16 @@ import { type Facts, waiverOf } from '../../workflow/facts.ts';
 import { halt, leaving, next, type StepHandler, wait } from '../../workflow/step.ts';
 import { holdersOf, liveOn } from './holders.ts';
 import { outageOf } from './outage.ts';
+import { type Successor, successorOf } from './successor.ts';
+
+/** What a person takes upon themselves with the waiver. */
+const NO_MATTER_WHAT: Successor = { fate: 'usable', checks: [] };
 
 /**
  * Until nobody uses the version that leaves: no live lease on it, and the longest request since the end of the last one
  * has passed. Whoever was given another version is waited for as if their lease still ran, until they say that they use
- * this one no more. What was revealed never drains: a person waives it by name. Then its use is over for good.
+ * this one no more. What was revealed never drains: a person waives it by name. While its successor is frozen or compromised
+ * it is kept, to be gone back to. Then its use is over for good.
  */
 export const drain: StepHandler = async (context) => {
   const { desk, row, facts, now, pace } = context;
@@ -22,6 +27,12 @@ export const drain: StepHandler = async (context) => {
   if (version.state === 'compromised') return next({ facts: { drainedAt: now() } });
   if (version.state === 'current') return halt(`Version ${number} is current again, and can't be retired.`);
   const waived = waiverOf(facts, 'drain') !== null;
+  const successor = waived ? NO_MATTER_WHAT : await successorOf(context);
+  if (successor.fate === 'compromised') {
+    return halt(
+      `Version ${row.version} is compromised: version ${number} is not retired, so that it can be gone back to.`,
+    );
+  }
   const { live, unsaid, lastEnd } = await holdersOf(desk, version, now(), now() - pace.longestRequestMs);
   if (live.length > 0 && !waived) return wait(`Leases are live on version ${number}.`, pace.lookMs);
   const revealed = await unwaived(desk, version, facts);
@@ -38,10 +49,16 @@ export const drain: StepHandler = async (context) => {
         )
       : wait(`No lease is left on version ${number}; requests under way may take until their end.`, left);
   }
+  if (successor.fate === 'frozen') {
+    return wait(
+      `Version ${row.version} is frozen: until it is thawed, version ${number} is kept to go back to.`,
+      pace.lookMs,
+    );
+  }
   const outage = facts.way.live === 1 && row.state !== 'undoing' ? await outageOf(desk, row, facts) : null;
   return next({
     facts: { drainedAt: now(), ...(outage === null ? {} : { outage }) },
-    checks: waived ? [] : [{ rule: 'leases-live', table: 'leases', none: liveOn(version, now()) }],
+    checks: waived ? [] : [...successor.checks, { rule: 'leases-live', table: 'leases', none: liveOn(version, now()) }],
     writes: [moveVersion(version, 'retired', now())],
     entry: {
       kind: 'version.retired',
