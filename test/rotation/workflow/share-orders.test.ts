@@ -67,3 +67,30 @@ test('time in which nobody may have the new version is not watched: thawed, it i
   expect(await world.open()).toMatchObject({ state: 'undoing' });
   world.watch.mustBeClean();
 });
+
+test('what somebody makes current just as it is taken back is not taken back', async () => {
+  const world = await shared();
+  await world.report(3);
+  world.beforeCommit = async (kind) => {
+    if (kind !== 'rotation.rolling-back') return;
+    world.beforeCommit = async () => {};
+    expect(await world.promote(2)).toBe(null);
+  };
+  world.forward(1_100);
+  await world.tick();
+  expect(await world.states()).toEqual({ 1: 'previous', 2: 'current' });
+  expect(await world.open()).toMatchObject({ state: 'running' });
+  expect(await world.abort()).toBe('rotation_state');
+  world.watch.mustBeClean();
+});
+
+test('what somebody has made current past the rotation is not given up', async () => {
+  const world = await shared();
+  expect(await world.promote(2)).toBe(null);
+  expect(await world.open()).toMatchObject({ state: 'running', step: 'share' });
+  expect(await world.abort()).toBe('rotation_state');
+  expect(await world.rollBack()).toBe(null);
+  expect(await world.converge()).toBe(null);
+  expect(await world.states()).toMatchObject({ 1: 'current' });
+  expect(await world.ends()).toEqual(['rolled-back']);
+});
