@@ -177,6 +177,15 @@ describe('a database that ends under load', () => {
   );
 });
 
+test('a check that the database can’t ask refuses its change, alone among its neighbours', async () => {
+  const ledger = await replicas.open();
+  const odd = { rule: 'odd', table: 'stores', some: { generation: 'odd' as unknown as number } } as const;
+  const changes = [record(ledger, 'first'), ledger.commit(change('odd', { checks: [odd] })), record(ledger, 'last')];
+  const [first, refused, last] = await Promise.allSettled(changes);
+  expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'internal' } });
+  expect([first, last]).toMatchObject([{ value: { index: 0 } }, { value: { index: 1 } }]);
+});
+
 test('a head that something else moves in the middle of a commit ends the ledger, and the commit is not made', async () => {
   const ledger = await replicas.open();
   await record(ledger, 'first');
