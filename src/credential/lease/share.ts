@@ -51,7 +51,7 @@ export async function chooseVersion(
   { hpkePublicKey }: Pick<LeaseWish, 'hpkePublicKey'>,
 ): Promise<Chosen> {
   const rows = await desk.ledger.find('versions', { credential, state: { in: ['current', 'staged'] } });
-  const current = rows.find(({ state }) => state === 'current');
+  const current = rows.find(({ state }) => state === 'current') ?? (await currentBeyond(desk, rows));
   if (current === undefined) throw noCurrentVersion(credential);
   const staged = rows.filter(({ state }) => state === 'staged');
   // Mostly there is none, and nothing more is asked.
@@ -59,6 +59,13 @@ export async function chooseVersion(
   if (share === null) return { version: current, share };
   const chosen = isAmong(share, caller.principal.id, hpkePublicKey) && !(await isFrozen(desk, share.version));
   return { version: chosen ? share.version : current, share };
+}
+
+/** Of more staged ones than are read at a time, some may have stood in its way. */
+async function currentBeyond({ ledger }: Desk, [some]: readonly VersionRow[]): Promise<VersionRow | undefined> {
+  if (some === undefined) return undefined;
+  const [current] = await ledger.find('versions', { credential: some.credential, state: 'current' });
+  return current;
 }
 
 async function openShare(desk: Desk, credential: string, staged: readonly VersionRow[]): Promise<OpenShare | null> {
