@@ -13,17 +13,16 @@ await import('../src/cli/main.ts');
 
 /**
  * By itself V8 lets the young generation grow to 128 MB and the old one to several times what is alive, and glibc keeps
- * what was freed apart for each thread. Several threads that collect together wait for each other more than they save. Most
- * of this must be there when the process begins: it begins anew, under the same id. Whoever sets MALLOC_ARENA_MAX, to any
- * value, chooses for themselves, and it does not.
+ * what was freed apart for each thread. Two of these bounds must be there when the process begins: it begins anew, under
+ * the same id. Whoever sets MALLOC_ARENA_MAX, to any value, chooses for themselves, and it does not.
  */
 async function useLittleMemory() {
   const { setFlagsFromString } = await import('node:v8');
-  setFlagsFromString('--heap-growing-percent=100');
+  setFlagsFromString('--heap-growing-percent=60');
   const { execArgv, execPath, argv, env } = process;
   if (process.platform === 'linux' && env.MALLOC_ARENA_MAX === undefined && process.execve !== undefined) {
     const given = `${execArgv.join(' ')} ${env.NODE_OPTIONS ?? ''}`.includes('--max-semi-space-size');
-    const own = given ? [] : ['--max-semi-space-size=16', '--single-threaded-gc'];
+    const own = given ? [] : ['--max-semi-space-size=8'];
     process.execve(execPath, [execPath, ...own, ...execArgv, ...argv.slice(1)], { ...env, MALLOC_ARENA_MAX: '2' });
   }
   // V8 reads it anew for each thread, and it would count for more than what the thread is given for itself.

@@ -58,18 +58,12 @@ async function begunWith(pid: number | undefined) {
 }
 
 test.each([
-  [
-    'bounds its memory by itself',
-    [],
-    {},
-    ['--max-semi-space-size=16', '--single-threaded-gc', '--no-addons'],
-    'MALLOC_ARENA_MAX=2',
-  ],
+  ['bounds its memory by itself', [], {}, ['--max-semi-space-size=8', '--no-addons'], 'MALLOC_ARENA_MAX=2'],
   [
     'takes a bound that it is given',
-    ['--max-semi-space-size=8'],
+    ['--max-semi-space-size=16'],
     {},
-    ['--max-semi-space-size=8', '--no-addons'],
+    ['--max-semi-space-size=16', '--no-addons'],
     'MALLOC_ARENA_MAX=2',
   ],
   ['leaves all to whoever bounds the arenas', [], { MALLOC_ARENA_MAX: '7' }, ['--no-addons'], 'MALLOC_ARENA_MAX=7'],
