@@ -22,8 +22,9 @@ import { untilGroundHolds } from './moved-ground.ts';
 import { type Chosen, chooseVersion, lentChecks, shareFacts, wishedSeconds } from './share.ts';
 
 /**
- * Lends the current version to the caller (or the staged one, see {@link chooseVersion}): decide → read the key → commit lease and entry, which re-checks all →
- * seal. The key leaves this function sealed, and only after its entry is durable.
+ * Lends the current version to the caller (or the staged one, see {@link chooseVersion}): decide → read the key →
+ * commit lease and entry, which re-checks all → seal. The key leaves this function sealed, and only after its entry is
+ * durable.
  * @throws KeyturnError `permission_denied`, `held`, `no_current_version`, `certificate_expired`, `ledger_unavailable`,
  * `keystore_unavailable`.
  */

@@ -64,7 +64,7 @@ export async function lockHead(
   const now = Number(row?.['now']);
   // Nobody appends while the lock is held, so what was heard of by now was committed before.
   assertForward(heard(), end.frontier.size);
-  const answers = await answersOr(session, asked);
+  const answers = await answersOrUndone(session, asked);
   if (isSame(end, known.end)) return { known: { ...known, end }, now, answers };
   const head = await newestCheckpoint(session);
   const { generation } = checkHead(end.frontier, head, verifier);
@@ -72,7 +72,11 @@ export async function lockHead(
   return { known: { end, head: head ?? known.head, generation }, now, answers };
 }
 
-async function answersOr(session: Session, asked: readonly PromiseSettledResult<Answer>[]): Promise<Answer[] | null> {
+/** What was asked under the lock; null when one was refused, with all undone to where the lock was taken. */
+export async function answersOrUndone(
+  session: Session,
+  asked: readonly PromiseSettledResult<Answer>[],
+): Promise<Answer[] | null> {
   try {
     return asked.map(answered);
   } catch (error) {

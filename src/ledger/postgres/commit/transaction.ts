@@ -6,13 +6,12 @@ import type { Change, Write } from '../../change.ts';
 import { packFrontier } from '../../log/frontier.ts';
 import { LogTail } from '../../log/log-tail.ts';
 import type { SignedHead } from '../../log/proof.ts';
-import type { Statement } from '../../sql/statement.ts';
 import { announce } from '../announcements.ts';
 import { type Answer, answered, type Query, type Session } from '../connection/session.ts';
 import type { KnownLog } from '../database/check-log.ts';
 import { isOwnFault } from '../database/fault.ts';
 import type { Tree } from '../database/tree.ts';
-import { lockHead, undoAll } from './head.ts';
+import { answersOrUndone, lockHead, undoAll } from './head.ts';
 import { assertAllTouched, type Run, runsOf, statementsOf } from './many-changes.ts';
 import { Changes } from './one-change.ts';
 
@@ -73,13 +72,14 @@ const ROLLBACK: Query = { sql: 'ROLLBACK' };
 export async function attemptBatch(parts: TransactionParts, batch: Batch, before: KnownLog): Promise<Prepared> {
   const { session, clock } = parts;
   const runs = runsOf(batch.changes);
-  const first = batch.sent === null && batch.wanted ? (runs?.[0]?.questions ?? []) : [];
+  const questions = runs?.[0]?.questions ?? [];
+  const first = batch.sent === null && batch.wanted ? questions : [];
   const { known, now, answers } = await lockHead(session, { ...parts, known: before }, first);
   if (batch.sent !== null && (await isCommitted(session, batch))) {
     await commit(session);
     return { ...batch.sent, known };
   }
-  const asked = batch.sent === null ? answers : await ask(session, runs?.[0]?.questions ?? []);
+  const asked = batch.sent === null ? answers : await answersOrUndone(session, await session.together(questions));
   batch.sent = null;
   if (!batch.wanted || batch.changes.length === 0) {
     await commit(session);
@@ -137,16 +137,6 @@ async function writeInTurn(writing: Writing): Promise<Prepared> {
   for (const change of batch.changes) settled.push(await each.settle(change));
   await each.finish();
   return prepare(writing, tail, settled, []);
-}
-
-async function ask(session: Session, questions: readonly Statement[]): Promise<readonly Answer[] | null> {
-  try {
-    return await together(session, questions);
-  } catch (error) {
-    if (!isOwnFault(error)) throw error;
-    await undoAll(session);
-    return null;
-  }
 }
 
 async function together(session: Session, queries: readonly Query[]): Promise<Answer[]> {
