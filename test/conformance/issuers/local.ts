@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../../src/core/clock.ts';
+import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { underFence } from '../../../src/credential/store/in-turn.ts';
 import { StoreQueue, storePlace } from '../../../src/credential/store/store-queue.ts';
 import { isPublishing } from '../../../src/issuer/driver.ts';
@@ -15,7 +15,9 @@ import { freshPlace } from '../../ledger/sqlite/place.ts';
 import type { IssuerHarness, IssuerPlace } from './issuer.ts';
 
 /** A ledger and a key store of its own, real both. */
-export async function makeAuthorityHome(): Promise<AuthorityHome & { readonly remove: () => Promise<void> }> {
+export async function makeAuthorityHome(
+  clock: Clock = systemClock,
+): Promise<AuthorityHome & { readonly remove: () => Promise<void> }> {
   const place = await freshPlace();
   const keys = await mkdtemp(join(tmpdir(), 'keyturn-key-'));
   const path = join(place.folder, 'keys.ktn');
@@ -25,7 +27,7 @@ export async function makeAuthorityHome(): Promise<AuthorityHome & { readonly re
   const queue = new StoreQueue(ledger);
   return {
     ledger,
-    clock: systemClock,
+    clock,
     stores: new Map([[store.name, store]]),
     store: store.name,
     inTurn: (name, effect) => queue.run([storePlace(name)], (fence) => effect(underFence(ledger, fence))),

@@ -21,8 +21,7 @@ let ahead = 0;
 
 beforeEach(async () => {
   ahead = 0;
-  const made = await makeAuthorityHome();
-  home = { ...made, clock: { ...systemClock, now: () => Date.now() + ahead } };
+  home = await makeAuthorityHome({ ...systemClock, now: () => Date.now() + ahead });
 });
 afterEach(() => home.remove());
 
