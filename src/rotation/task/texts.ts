@@ -45,11 +45,14 @@ const WHY: Partial<Record<RevocationReason, string>> = {
   keyCompromise: 'Its key may be in the hands of others. ',
 };
 
+/** A certificate that somebody is asked to revoke, as a version's row has it. */
+export type Revocable = Pick<VersionRow, 'serial' | 'subject' | 'issuer' | 'spki' | 'not_after' | 'certificate'>;
+
 /** What a person sends to the partner to have a certificate revoked, ready to send. */
 export function revocationText(
   profile: Profile,
   { credential, reason }: RotationRow,
-  version: VersionRow,
+  version: Revocable,
   contact: Contact | null,
   code: RevocationReason,
 ): JsonObject {
@@ -81,7 +84,7 @@ export function revocationText(
   };
 }
 
-function fingerprintOf({ certificate }: VersionRow): string {
+function fingerprintOf({ certificate }: Revocable): string {
   const [block] = readPem(Buffer.from(certificate, 'utf8'));
   return block === undefined ? '' : readCertificate(block.der).fingerprint;
 }

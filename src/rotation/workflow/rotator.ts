@@ -160,19 +160,13 @@ export class Rotator {
     const { desk, issuers } = this.#options;
     const { partner, environment } = partsOf(row.credential);
     const profiles = desk.profiles();
-    const issuer = issuers.get(row.issuer);
-    if (issuer === undefined) {
-      throw new KeyturnError('config_invalid', `This server has no issuer named ${row.issuer}.`, {
-        fix: 'Add the issuer to the configuration of this server.',
-      });
-    }
     return {
       desk,
       row,
       facts: factsOf(row),
       profile: profiles.profile(partner),
       environment: profiles.environment(partner, environment),
-      issuer,
+      issuer: issuers.get(row.issuer) ?? null,
       prober: this.#prober,
       journal,
       pace: this.#pace,

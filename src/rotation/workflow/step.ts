@@ -25,6 +25,8 @@ export interface Pace {
   readonly proofMostMs: number;
   /** How long after an abort a request may still lead to a certificate, which is looked for. Default 300,000. */
   readonly lateAnswerMs: number;
+  /** How long an issuer that is not configured is waited for before a person does its part. Default 3,600,000. */
+  readonly lostIssuerMs: number;
 }
 
 export const PACE: Pace = {
@@ -36,6 +38,7 @@ export const PACE: Pace = {
   controlMs: 3_600_000,
   proofMostMs: 3_600_000,
   lateAnswerMs: 300_000,
+  lostIssuerMs: 3_600_000,
 };
 
 /** What a step works with. */
@@ -45,7 +48,8 @@ export interface StepContext {
   readonly facts: Facts;
   readonly profile: Profile;
   readonly environment: Environment;
-  readonly issuer: Issuer;
+  /** Null where this server's configuration has it not: see `issuer.ts`. */
+  readonly issuer: Issuer | null;
   readonly prober: Probing;
   readonly journal: Journal;
   readonly pace: Pace;

@@ -60,7 +60,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('issuer'),
-      trouble: fc.constantFrom('none', 'down', 'answer lost', 'answer late'),
+      trouble: fc.constantFrom('none', 'down', 'answer lost', 'answer late', 'refuses', 'keeps', 'gone'),
     } as const),
   },
 );
@@ -95,7 +95,11 @@ export async function obey(world: World, one: Command): Promise<void> {
     world.crashAfter(one.after);
     await world.tick();
   }
-  if (one.do === 'forward') world.forward(one.seconds * 1000);
+  if (one.do === 'forward') {
+    // No answer takes as long as a rotation that is given up looks for one.
+    if (one.seconds > 5) await world.lateAnswers();
+    world.forward(one.seconds * 1000);
+  }
   if (one.do === 'lease') await world.lease(one.seconds);
   if (one.do === 'report') await world.report(one.failures);
   if (one.do === 'partner') Object.assign(world.partner, { mood: one.mood, deaf: one.deaf });

@@ -114,9 +114,14 @@ export class Watch {
       }
     }
     const issued = await this.#desk.ledger.find('issued', { credential: this.#credential, revoked_at: null });
-    for (const { serial } of issued) {
+    const all = await this.#desk.ledger.find('tasks', { credential: this.#credential }, { limit: 1_000 });
+    for (const { serial, spki } of issued) {
       const known = [...versions.values()].find((row) => row.serial === serial);
-      if (known === undefined) this.faults.push(`nobody knows the certificate ${serial}`);
+      // Or a person was told to have it revoked, or to look for whatever there is of its key.
+      const told = all.some(
+        ({ state, body }) => state !== 'cancelled' && (body.includes(serial) || body.includes(spki)),
+      );
+      if (known === undefined && !told) this.faults.push(`nobody knows the certificate ${serial}`);
     }
     this.mustBeClean();
   }

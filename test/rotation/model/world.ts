@@ -13,7 +13,7 @@ import { promote } from '../../../src/credential/version/promote.ts';
 import { LEGAL_MOVES, moveVersion } from '../../../src/credential/version/states.ts';
 import { certificatesIn } from '../../../src/issuer/certificates.ts';
 import type { IssuerDriver } from '../../../src/issuer/driver.ts';
-import { issuerUnavailable } from '../../../src/issuer/failure.ts';
+import { issuerRefused, issuerUnavailable } from '../../../src/issuer/failure.ts';
 import { Issuer } from '../../../src/issuer/issuer.ts';
 import type { Change } from '../../../src/ledger/change.ts';
 import type { LeaseRow, RotationRow, TaskRow } from '../../../src/ledger/tables.ts';
@@ -46,6 +46,7 @@ export const PACE = {
   controlMs: 600_000,
   proofMostMs: 60_000,
   lateAnswerMs: 120_000,
+  lostIssuerMs: 300_000,
 };
 
 export interface Setting {
@@ -59,8 +60,8 @@ export interface Setting {
   readonly shared?: boolean;
 }
 
-/** What the issuer's interface does to the next calls. */
-export type Trouble = 'none' | 'down' | 'answer lost' | 'answer late';
+/** What the issuer's interface does to the next calls. `keeps`: revokes nothing. `gone`: no server has it configured. */
+export type Trouble = 'none' | 'down' | 'answer lost' | 'answer late' | 'refuses' | 'keeps' | 'gone';
 
 let runs = 0;
 
@@ -72,14 +73,16 @@ export class World {
   readonly partner: ModelPartner;
   readonly watch: Watch;
   readonly setting: Setting;
-  trouble: Trouble = 'none';
   pace: Partial<Pace> = PACE;
   /** Where one certificate may live, a new one kills the others as it is issued. */
   onlyNewest: boolean;
   /** Told of the kind of each entry before it is committed; the commit waits. */
   beforeCommit: (kind: string) => Promise<void> = async () => {};
   readonly #house: House;
+  readonly #allIssuers: ReadonlyMap<string, Issuer>;
+  /** Those that are configured just now. */
   readonly #issuers: Map<string, Issuer>;
+  #trouble: Trouble = 'none';
   #ahead = 0;
   /** What issuers go on with though nobody waits for it. */
   #late: (() => Promise<unknown>)[] = [];
@@ -111,7 +114,8 @@ export class World {
       longestRequestMs: PACE.longestRequestMs,
       tested: setting.tested,
     });
-    this.#issuers = new Map([...house.instance.issuers].map(([name, issuer]) => [name, this.#troubled(issuer)]));
+    this.#allIssuers = new Map([...house.instance.issuers].map(([name, issuer]) => [name, this.#troubled(issuer)]));
+    this.#issuers = new Map(this.#allIssuers);
     this.#rotator = this.#newRotator();
   }
 
@@ -119,6 +123,16 @@ export class World {
     const world = new World(house, setting);
     if (setting.keyBy === 'partner') await world.import();
     return world;
+  }
+
+  get trouble(): Trouble {
+    return this.#trouble;
+  }
+
+  set trouble(trouble: Trouble) {
+    this.#trouble = trouble;
+    for (const [name, issuer] of this.#allIssuers) this.#issuers.set(name, issuer);
+    if (trouble === 'gone') for (const name of ['internal', 'elsewhere']) this.#issuers.delete(name);
   }
 
   /** Goes on until everything waits. A rotator that met its end is replaced first. */
@@ -368,7 +382,9 @@ export class World {
   /** Everybody does their best until nothing is open. @returns where it stands when it does not end. */
   async converge(): Promise<RotationRow | null> {
     await this.lateAnswers();
-    this.trouble = 'none';
+    // What has nothing to ask of it but a revocation has to end without it.
+    const forGood = ['refuses', 'keeps', 'gone'].includes(this.trouble);
+    if (!forGood || !LAST_STEPS.has((await this.open())?.step ?? '')) this.trouble = 'none';
     this.partner.mood = 'accepts';
     this.partner.deaf = false;
     this.restart();
@@ -411,7 +427,8 @@ export class World {
       pace: this.pace,
       onPoint: (name) => this.#pass(name),
       onError: (row, error) => {
-        if (error !== CRASH) this.watch.errors.push(`${row.step}: ${String(error)}`);
+        const known = this.trouble === 'gone' && isKeyturnError(error, 'config_invalid');
+        if (error !== CRASH && !known) this.watch.errors.push(`${row.step}: ${String(error)}`);
       },
     });
   }
@@ -495,6 +512,7 @@ export class World {
   #troubled({ name, kind, driver }: Issuer): Issuer {
     const troubled = async <T>(act: () => Promise<T>): Promise<T> => {
       if (this.trouble === 'down') throw issuerUnavailable('It is down.', { certain: true });
+      if (this.trouble === 'refuses') throw issuerRefused('It says no.', 'Ask whoever runs it.');
       const answer = await act();
       if (this.trouble === 'answer lost') throw issuerUnavailable('The answer is lost.', { certain: false });
       return answer;
@@ -516,6 +534,7 @@ export class World {
       find: (spki, signal) => troubled(() => driver.find(spki, signal)),
       revoke: (request, signal) =>
         troubled(async () => {
+          if (this.trouble === 'keeps') throw issuerRefused('It revokes nothing.', 'Ask whoever runs it.');
           const [certificate] = certificatesIn(request.certificate);
           const answer = await driver.revoke(request, signal);
           if (answer.kind !== 'revoked' || certificate === undefined) return answer;
@@ -529,6 +548,9 @@ export class World {
     return new Issuer(name, kind, wrapped, { clock: this.desk.clock });
   }
 }
+
+/** From them on nobody asks for a certificate. */
+const LAST_STEPS = new Set(['drain', 'revoke', 'prove', 'destroy', 'restore', 'discard']);
 
 const CRASH = new Error('The process ended here.');
 

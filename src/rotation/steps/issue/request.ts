@@ -11,6 +11,7 @@ import { DEFAULT_LEAD_SECONDS } from '../../orders/timetable.ts';
 import { openTask } from '../../task/tasks.ts';
 import { certificateText } from '../../task/texts.ts';
 import { byHandOf } from '../../workflow/by-hand.ts';
+import { issuerOf } from '../../workflow/issuer.ts';
 import type { Progress, StepOutcome } from '../../workflow/journal.ts';
 import { backoff, halt, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
 import { askedFor } from './asked-for.ts';
@@ -24,12 +25,13 @@ export const requestCertificate: StepHandler = async (context) => {
   if (store !== null && context.desk.holds.isHeld('store', store)) {
     return wait(`The key store ${store} is frozen.`, context.pace.lookMs);
   }
+  const issuer = issuerOf(context);
   const request = await requestOf(context);
   const ask = await questionOf(context, request);
   const before = context.facts.requestedAt !== undefined;
   if (!before) await intend(context, request);
   try {
-    const answer = before ? await context.issuer.resume(ask) : await context.issuer.issue(ask);
+    const answer = before ? await issuer.resume(ask) : await issuer.issue(ask);
     context.point('request:answered');
     return answer.kind === 'issued' ? await taken(context, answer) : next(asked(context, answer));
   } catch (error) {
@@ -37,10 +39,10 @@ export const requestCertificate: StepHandler = async (context) => {
   }
 };
 
-function intend({ journal, now, issuer }: StepContext, { pem, spki }: CertificateRequest): Promise<void> {
+function intend({ journal, now, row }: StepContext, { pem, spki }: CertificateRequest): Promise<void> {
   return journal.note('rotation.csr-intended', {
     facts: { requestedAt: now(), csr: pem },
-    entry: { kind: 'rotation.csr-intended', data: { issuer: issuer.name, spki } },
+    entry: { kind: 'rotation.csr-intended', data: { issuer: row.issuer, spki } },
   });
 }
 
@@ -68,9 +70,9 @@ async function questionOf(context: StepContext, request: CertificateRequest): Pr
 }
 
 /** What came is ours to use, or ours to have revoked. */
-async function taken({ row, issuer, now }: StepContext, issued: Issued): Promise<StepOutcome> {
+async function taken({ row, now }: StepContext, issued: Issued): Promise<StepOutcome> {
   const { certificate, mismatches } = issued;
-  if (mismatches.length === 0) return next(attachment(row, issued, { actor: issuer.name, now: now() }, row.step));
+  if (mismatches.length === 0) return next(attachment(row, issued, { actor: row.issuer, now: now() }, row.step));
   const what = mismatches.map(({ message }) => message).join(' ');
   const { serial, fingerprint } = certificate;
   return halt(`The issuer's certificate is not what was asked for: ${what}`, {

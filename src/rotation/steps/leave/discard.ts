@@ -4,13 +4,16 @@ import { storeNamed } from '../../../credential/store/settle-moves.ts';
 import { credentialPlace, storePlace } from '../../../credential/store/store-queue.ts';
 import { attested } from '../../../credential/version/settle.ts';
 import { moveVersion } from '../../../credential/version/states.ts';
-import type { Revoked, RevokeRequest } from '../../../issuer/driver.ts';
+import type { FoundCertificate, Revoked } from '../../../issuer/driver.ts';
 import type { Issuer } from '../../../issuer/issuer.ts';
 import type { RevocationReason } from '../../../issuer/reason.ts';
+import type { Write } from '../../../ledger/change.ts';
 import type { VersionRow } from '../../../ledger/tables.ts';
+import type { Certificate } from '../../../x509/certificate.ts';
 import { closeTasks, openTask, TASK_KINDS } from '../../task/tasks.ts';
-import { revocationText } from '../../task/texts.ts';
+import { type Revocable, revocationText } from '../../task/texts.ts';
 import { byHandOf, contactOf } from '../../workflow/by-hand.ts';
+import { haveIssuerRevoke, issuerOrPerson } from '../../workflow/issuer.ts';
 import type { Progress } from '../../workflow/journal.ts';
 import { backoff, halt, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
 import { destroyKey } from './destroy.ts';
@@ -28,8 +31,7 @@ export const discard: StepHandler = async (context) => {
     const version = await versionOf(context);
     return version === null ? await discardKey(context) : await discardVersion(context, version);
   } catch (error) {
-    const transient = isKeyturnError(error, 'issuer_unavailable') || isKeyturnError(error, 'keystore_unavailable');
-    if (!transient && !isKeyturnError(error, 'issuer_refused')) throw error;
+    if (!isKeyturnError(error, 'issuer_unavailable') && !isKeyturnError(error, 'keystore_unavailable')) throw error;
     return wait(`${error.message} Trying again.`, backoff(context));
   }
 };
@@ -64,50 +66,50 @@ async function discardVersion(context: StepContext, version: VersionRow) {
 
 /** Through the issuer, else by a person, whom nothing waits for: no one uses this certificate. */
 async function haveRevoked(context: StepContext, version: VersionRow): Promise<Progress> {
-  const { row, profile, environment, issuer, now, facts } = context;
+  const { row, profile, environment, facts } = context;
   const reason = revocationReason('given-up', row, version);
   // Asked for twice, another certificate of the same key may have come about.
-  if (facts.requestedAt !== undefined && issuer.can.finds) await revokeIssued(context, reason);
+  const twice = facts.requestedAt !== undefined && context.issuer?.can.finds === true;
+  const others = twice ? await revokeIssued(context, reason, version.serial) : [];
   if (environment.lifecycle.revocation.by === 'issuer') {
     const byHand = byHandOf(profile, environment);
-    const answer = await askIssuer(issuer, { certificate: version.certificate, reason, byHand });
+    const answer = await haveIssuerRevoke(issuerOrPerson(context), {
+      certificate: version.certificate,
+      reason,
+      byHand,
+    });
     context.point('discard:revoked');
     if (answer.kind === 'revoked') {
       await noteRevoked(context, version.serial, reason, answer);
-      return {};
+      return { writes: others };
     }
   }
+  return { writes: [...others, askPerson(context, version, reason)] };
+}
+
+/** What nobody uses, and the issuer does not revoke. */
+function askPerson({ row, profile, environment, now }: StepContext, made: Revocable, reason: RevocationReason): Write {
   const { revocation } = environment.lifecycle;
   const contact = contactOf(profile, revocation.contact);
   const task = {
     kind: 'revoke',
     owner: contact?.role ?? row.asked_by,
-    title: `Have the unused certificate ${version.serial} of ${row.credential} revoked`,
-    body: revocationText(profile, row, version, contact, reason),
+    title: `Have the unused certificate ${made.serial} of ${row.credential} revoked`,
+    body: revocationText(profile, row, made, contact, reason),
     dueAt: now() + revocation.deadline * 1000,
   } as const;
-  return { writes: [openTask(row, task, now())] };
-}
-
-/** One that it does not know is left to a person. */
-async function askIssuer(issuer: Issuer, request: RevokeRequest): Promise<Revoked | { readonly kind: 'asked' }> {
-  try {
-    return await issuer.revoke(request);
-  } catch (error) {
-    if (isKeyturnError(error, 'issuer_refused')) return { kind: 'asked' };
-    throw error;
-  }
+  return openTask(row, task, now());
 }
 
 /** With the reason, which the issuer may not keep. */
 function noteRevoked(
-  { journal, issuer }: StepContext,
+  { journal, row }: StepContext,
   serial: string,
   reason: RevocationReason,
   { reasonKept }: Revoked,
 ): Promise<void> {
   const kind = 'rotation.certificate-revoked';
-  return journal.note(kind, { entry: { kind, data: { serial, by: issuer.name, reason, reasonKept } } });
+  return journal.note(kind, { entry: { kind, data: { serial, by: row.issuer, reason, reasonKept } } });
 }
 
 /** A key without a version: what was issued for it, if anything, and the key itself. */
@@ -145,30 +147,53 @@ async function discardKey(context: StepContext) {
  * certificate: the issuer is looked at for longer than one takes.
  */
 function lookedUntil({ row, facts, issuer, pace }: StepContext): number {
-  if (facts.requestedAt === undefined || !issuer.can.finds) return 0;
+  if (facts.requestedAt === undefined || issuer?.can.finds !== true) return 0;
   return (facts.undone?.at ?? row.step_since) + pace.lateAnswerMs;
 }
 
-/** Everything that the issuer has issued for our key. Where it can't say, a person looks. */
-async function revokeIssued(context: StepContext, reason: RevocationReason) {
-  const { row, issuer, environment, profile, now } = context;
+/**
+ * Everything that the issuer has issued for our key, but for the certificate of that serial, which is seen to elsewhere. What
+ * it refuses to revoke a person has revoked. Where it can't say, or refuses to, or is gone, a person looks.
+ */
+async function revokeIssued(context: StepContext, reason: RevocationReason, but?: string): Promise<Write[]> {
+  const { row, environment, profile } = context;
   if (row.spki === null) return [];
-  const found = await issuer.find(row.spki);
-  for (const { certificate, revoked } of found ?? []) {
-    if (revoked) continue;
+  const found = await findIssued(issuerOrPerson(context), row.spki);
+  if (found === null) return [askToLook(context, row.spki)];
+  const left: Write[] = [];
+  for (const { certificate, revoked } of found) {
+    if (revoked || certificate.serial === but) continue;
     const byHand = byHandOf(profile, environment);
-    const answer = await issuer.revoke({ certificate: certificate.pem, reason, byHand });
+    const answer = await haveIssuerRevoke(context.issuer, { certificate: certificate.pem, reason, byHand });
     context.point('discard:revoked');
     if (answer.kind === 'revoked') await noteRevoked(context, certificate.serial, reason, answer);
+    else left.push(askPerson(context, revocable(certificate), reason));
   }
-  if (found !== null) return [];
+  return left;
+}
+
+/** Null where the issuer can't say, or refuses to, or there is none. */
+async function findIssued(issuer: Issuer | null, spki: string): Promise<readonly FoundCertificate[] | null> {
+  try {
+    return issuer === null ? null : await issuer.find(spki);
+  } catch (error) {
+    if (isKeyturnError(error, 'issuer_refused')) return null;
+    throw error;
+  }
+}
+
+function revocable({ pem, notAfter, serial, subject, issuer, spki }: Certificate): Revocable {
+  return { serial, subject, issuer, spki, not_after: notAfter, certificate: pem };
+}
+
+function askToLook({ row, now }: StepContext, spki: string): Write {
   const body = {
     steps: [
-      `Look at the issuer ${issuer.name} for a certificate of the key with SHA-256 ${row.spki}.`,
+      `Look at the issuer ${row.issuer} for a certificate of the key with SHA-256 ${spki}.`,
       'If there is one, have it revoked. Then: keyturn task done TASK --note "…"',
     ],
-    spki: row.spki,
+    spki,
   };
   const title = `A certificate of an aborted rotation may exist (${row.credential})`;
-  return [openTask(row, { kind: 'look', owner: row.asked_by, title, body, dueAt: now() } as const, now())];
+  return openTask(row, { kind: 'look', owner: row.asked_by, title, body, dueAt: now() } as const, now());
 }

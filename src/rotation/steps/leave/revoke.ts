@@ -2,10 +2,11 @@ import { timestamp } from '../../../core/clock.ts';
 import { isKeyturnError } from '../../../core/errors.ts';
 import { findVersion } from '../../../credential/version/promote.ts';
 import type { TaskRow, VersionRow } from '../../../ledger/tables.ts';
-import { openTask } from '../../task/tasks.ts';
+import { closeTasks, openTask } from '../../task/tasks.ts';
 import { revocationText } from '../../task/texts.ts';
 import { byHandOf, contactOf } from '../../workflow/by-hand.ts';
 import type { Revocation, Seen } from '../../workflow/facts.ts';
+import { haveIssuerRevoke, issuerOrPerson } from '../../workflow/issuer.ts';
 import { backoff, next, type StepContext, type StepHandler, wait } from '../../workflow/step.ts';
 import { controlBefore } from './control.ts';
 import { revocationReason } from './reason.ts';
@@ -30,19 +31,18 @@ export const revoke: StepHandler = async (context) => {
 };
 
 async function byIssuer(context: StepContext, old: VersionRow, found: { control?: Seen }) {
-  const { row, issuer, profile, environment, point } = context;
+  const { row, profile, environment, point } = context;
   try {
-    const answer = await issuer.revoke({
+    const answer = await haveIssuerRevoke(issuerOrPerson(context), {
       certificate: old.certificate,
       reason: revocationReason('replaced', row, old),
       byHand: byHandOf(profile, environment),
     });
     point('revoke:told');
+    // It is gone, or this is not its to revoke: a person finds out whose.
     if (answer.kind === 'asked') return byPerson(context, old, found);
-    return done(context, old, { by: 'issuer', who: issuer.name, reasonKept: answer.reasonKept }, found);
+    return done(context, old, { by: 'issuer', who: row.issuer, reasonKept: answer.reasonKept }, found);
   } catch (error) {
-    // It is not the issuer's, or not its to revoke: a person finds out whose.
-    if (isKeyturnError(error, 'issuer_refused')) return byPerson(context, old, found);
     if (!isKeyturnError(error, 'issuer_unavailable')) throw error;
     return wait(`${error.message} Trying again.`, backoff(context));
   }
@@ -94,6 +94,7 @@ function done(
   const reason = revocationReason('replaced', context.row, old);
   return next({
     facts: { ...found, revocation: { at, by, who, reason, reasonKept } },
+    writes: closeTasks(context.row, ['revoke'], 'cancelled', at),
     entry: {
       kind: 'version.revoked',
       ...(context.row.replaces === null ? {} : { version: context.row.replaces }),

@@ -4,6 +4,7 @@
  */
 import { createPrivateKey } from 'node:crypto';
 import { HANDLERS } from '../../../../src/rotation/steps/handlers.ts';
+import { issuerOf } from '../../../../src/rotation/workflow/issuer.ts';
 import type { Step } from '../../../../src/rotation/workflow/path.ts';
 import { next, type StepContext, type StepHandler } from '../../../../src/rotation/workflow/step.ts';
 import { newPrivateKey } from '../../../../src/x509/request/new-key.ts';
@@ -24,11 +25,12 @@ const request: StepHandler = async (context) => {
   return right.request(context);
 };
 
-async function askForAnother({ row, issuer }: StepContext): Promise<void> {
+async function askForAnother(context: StepContext): Promise<void> {
+  const { row } = context;
   const { pkcs8, spki } = await newPrivateKey('EC P-256');
   const key = createPrivateKey({ key: pkcs8.bytes, format: 'der', type: 'pkcs8' });
   const named = { subject: [{ type: 'CN', value: row.credential } as const], dns: [], uris: [] };
-  await issuer.issue({
+  await issuerOf(context).issue({
     id: row.id,
     credential: row.credential,
     request: await makeRequest({ key, spki }, named),
@@ -50,11 +52,12 @@ const promote: StepHandler = async (context) => {
 /** It is dead because it should be. */
 const prove: StepHandler = async () => next();
 
-async function revokeAtIssuer({ desk, row, issuer }: StepContext, version: number | null): Promise<void> {
+async function revokeAtIssuer(context: StepContext, version: number | null): Promise<void> {
+  const { desk, row } = context;
   const [old] = await desk.ledger.find('versions', { credential: row.credential, version: version ?? 0 });
   if (old === undefined) return;
   const byHand = { partner: 'lean', steps: [], contact: null };
-  await issuer.revoke({ certificate: old.certificate, reason: 'superseded', byHand });
+  await issuerOf(context).revoke({ certificate: old.certificate, reason: 'superseded', byHand });
 }
 
 Object.assign(HANDLERS, { 'make-key': makeKey, request, canary, promote, prove });
