@@ -31,6 +31,7 @@ import { DueStarter, type StarterOptions } from '../rotation/due/starter.ts';
 import { Reminder, type ReminderOptions } from '../rotation/reminder/reminder.ts';
 import { Rotator, type RotatorOptions } from '../rotation/workflow/rotator.ts';
 import { AnswerSealers } from '../sealed/sealers.ts';
+import { removeLeftovers } from './backup/leftovers.ts';
 import type { Config } from './config.ts';
 import { type IssuerObserver, type Issuers, openIssuers } from './issuers/open.ts';
 import { openLedger } from './ledger/open-ledger.ts';
@@ -105,6 +106,8 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   const observer = options.observer ?? {};
   const store = await openOwnStore(config, options.ask, observer);
   opened.defer(() => store.close());
+  // Whoever has the key store open takes the backups. What can't be removed now is told by the next backup.
+  await removeLeftovers(config).catch(() => undefined);
   const logKey = await readLogKey(store);
   const signer = LogSigner.create(config.origin, logKey);
   const { ledger, checkpointFile } = await openLedger(

@@ -17,27 +17,9 @@ export class NewFile implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** @throws KeyturnError `conflict` when there is such a file, `not_found` (no such folder), `invalid_input`. */
+  /** @throws KeyturnError as {@link openNew}. */
   static async make(path: string, mode: number): Promise<NewFile> {
-    try {
-      return new NewFile(path, await open(path, 'wx', mode));
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : '';
-      if (code === 'EEXIST') {
-        throw new KeyturnError('conflict', `There is already a file ${path}.`, {
-          fix: 'Choose another file name; nothing was overwritten.',
-        });
-      }
-      if (code === 'ENOENT') {
-        const folder = dirname(path);
-        throw new KeyturnError('not_found', `There is no folder ${folder}.`, {
-          fix: `Make it: mkdir -m 700 ${folder}`,
-        });
-      }
-      throw new KeyturnError('invalid_input', `${path} can't be made${whyFile(error)}.`, {
-        fix: 'Choose a place where you may write; nothing was done.',
-      });
-    }
+    return new NewFile(path, await openNew(path, mode));
   }
 
   /** Appends; for what comes in pieces. */
@@ -56,4 +38,27 @@ export class NewFile implements AsyncDisposable {
     await this.#handle.close();
     if (!this.#kept) await rm(this.path, { force: true });
   }
+}
+
+/** @throws KeyturnError `conflict` when there is such a file, `not_found` (no such folder), `invalid_input`. */
+export async function openNew(path: string, mode: number): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', mode);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'EEXIST') throw taken(path);
+    if (code === 'ENOENT') {
+      const folder = dirname(path);
+      throw new KeyturnError('not_found', `There is no folder ${folder}.`, { fix: `Make it: mkdir -m 700 ${folder}` });
+    }
+    throw new KeyturnError('invalid_input', `${path} can't be made${whyFile(error)}.`, {
+      fix: 'Choose a place where you may write; nothing was done.',
+    });
+  }
+}
+
+export function taken(path: string): KeyturnError {
+  return new KeyturnError('conflict', `There is already a file ${path}.`, {
+    fix: 'Choose another file name; nothing was overwritten.',
+  });
 }

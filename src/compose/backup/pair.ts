@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, open, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import type { BackupFile, BackupStore } from '../../backup/manifest.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { storePlace } from '../../credential/store/store-queue.ts';
@@ -13,8 +13,8 @@ import { CONFIG_FILE, type Config } from '../config.ts';
 import type { Instance } from '../open.ts';
 import type { MasterKey } from '../settings/master-key.ts';
 import { OWN_STORE } from '../settings/stores.ts';
+import { COPY_PREFIX, copyFolder, removeLeftovers } from './leftovers.ts';
 
-const PREFIX = '.backup-';
 /** Of one policy or profile file; their loaders take no larger ones. */
 const MAX_SMALL_FILE = 1024 * 1024;
 
@@ -44,7 +44,7 @@ export async function copyPair({ config, desk }: Instance): Promise<Pair> {
     });
   }
   await removeLeftovers(config);
-  const folder = await mkdtemp(join(copyFolder(config), PREFIX));
+  const folder = await mkdtemp(join(copyFolder(config), COPY_PREFIX));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const path = join(folder, 'ledger.db');
@@ -63,17 +63,6 @@ export async function copyPair({ config, desk }: Instance): Promise<Pair> {
   ];
   const kept = undo.move();
   return { head, stores: sealed.map(({ store }) => store), contents, [Symbol.asyncDispose]: () => kept.disposeAsync() };
-}
-
-/** Beside the ledger's file; of one in a database, beside the journal, which lies on this machine's own disk. */
-function copyFolder({ ledger, journal }: Config): string {
-  return dirname('path' in ledger ? ledger.path : journal);
-}
-
-async function removeLeftovers(config: Config): Promise<void> {
-  const folder = copyFolder(config);
-  const left = (await readdir(folder)).filter((name) => name.startsWith(PREFIX));
-  for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
 }
 
 async function sealedStore(store: KeyStore): Promise<{ store: BackupStore; content: Content[] }> {

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Manifest } from '../../backup/manifest.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
@@ -15,6 +15,7 @@ import { connectionFacts } from '../connection.ts';
 import type { AskSecret } from '../master-key.ts';
 import { examine, identify, type LogIdentity, openRestoredStore, openStagedLedger, requireSigned } from './examine.ts';
 import { isAhead, type Loss, type Measured, measureLoss, outsideCheckpoint, refuseLoss } from './loss.ts';
+import { notEmpty, Staging } from './staging.ts';
 import { beginGeneration, freezeStores, RESTORER, takeOverStops } from './take-over.ts';
 import { rehome, unpackBackup } from './unpack.ts';
 
@@ -76,13 +77,12 @@ const TOKEN_SECONDS = 90 * 86_400;
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
   const home = resolve(options.home);
   await requireFree(home);
-  const staging = await mkdtemp(`${home}.restoring-`);
   await using undo = new AsyncDisposableStack();
-  undo.defer(() => rm(staging, { recursive: true, force: true }));
-  const unpacked = await unpackBackup(options.file, options.identity, staging);
+  const staging = undo.use(await Staging.make(home));
+  const unpacked = await unpackBackup(options.file, options.identity, staging.path);
   requireSigned(unpacked, options.keys ?? []);
-  const changed = await rehome(staging, unpacked.manifest.files, options.masterKeyFile);
-  const config = await loadConfig(staging);
+  const changed = await rehome(staging.path, unpacked.manifest.files, options.masterKeyFile);
+  const config = await loadConfig(staging.path);
   const store = undo.use(disposable(await openRestoredStore(config, options.ask)));
   const log = await identify(store.of, config, unpacked, options.keys ?? []);
   const outside = await outsideCheckpoint(options.checkpoint, config.checkpoint);
@@ -91,7 +91,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   if (options.acceptLoss !== true) refuseLoss(loss);
   const begun = await goOn(config, log, { options, manifest: unpacked.manifest, loss });
   await store.of.close();
-  await handOver(staging, home);
+  await staging.handOver();
   undo.move();
   const { manifest } = unpacked;
   return {
@@ -115,9 +115,7 @@ function disposable<T extends { close(): Promise<void> }>(of: T): { readonly of:
 
 async function requireFree(home: string): Promise<void> {
   const found = await readdir(home).catch(() => []);
-  if (found.length > 0) {
-    throw new KeyturnError('conflict', `${home} is not empty.`, { fix: 'Restore into a new folder: --home FOLDER.' });
-  }
+  if (found.length > 0) throw notEmpty(home);
   await mkdir(dirname(home), { recursive: true, mode: 0o700 });
 }
 
@@ -213,11 +211,4 @@ async function writeOutside(config: Config, { verifier }: LogIdentity, ledger: L
   };
   await new CheckpointFile({ path: config.checkpoint, verifier, acceptRollback: true, onFailure }).start(ledger);
   return failure;
-}
-
-/** An empty folder of that name is replaced, a full one is not. */
-async function handOver(staging: string, home: string): Promise<void> {
-  await rename(staging, home);
-  await using folder = await open(dirname(home), 'r');
-  await folder.sync();
 }

@@ -1,10 +1,10 @@
 import { brokenOff } from '../../api/answer.ts';
 import type { Context } from '../../context.ts';
-import { NewFile } from '../../terminal/new-file.ts';
+import { WholeFile } from '../../terminal/whole-file.ts';
 
 export default async function auditExport({ terminal, api }: Context, _options: object, path: string): Promise<void> {
   const open = await api();
-  await using file = await NewFile.make(path, 0o600);
+  await using file = await WholeFile.make(path);
   const stream = await open.stream({ method: 'GET', path: '/v1/audit/export' });
   const bytes = await copy(stream, file);
   await file.keep();
@@ -12,7 +12,7 @@ export default async function auditExport({ terminal, api }: Context, _options: 
   terminal.note(`Next: keyturn audit verify ${path}`);
 }
 
-async function copy(stream: AsyncIterable<Buffer>, file: NewFile): Promise<number> {
+async function copy(stream: AsyncIterable<Buffer>, file: WholeFile): Promise<number> {
   const chunks = stream[Symbol.asyncIterator]();
   let bytes = 0;
   for (;;) {

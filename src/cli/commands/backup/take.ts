@@ -1,8 +1,8 @@
 import { KeyturnError } from '../../../core/errors.ts';
 import { brokenOff } from '../../api/answer.ts';
 import type { Context } from '../../context.ts';
-import { NewFile } from '../../terminal/new-file.ts';
 import { facts } from '../../terminal/terminal.ts';
+import { WholeFile } from '../../terminal/whole-file.ts';
 
 interface Options {
   readonly to?: string;
@@ -20,10 +20,12 @@ export default async function backupTake({ terminal, api }: Context, options: Op
     });
   }
   const open = await api();
-  await using file = await NewFile.make(to, 0o600);
+  await using file = await WholeFile.make(to);
   const call = { method: 'POST', path: '/v1/backups', json: { recipient }, timeoutMs: PATIENCE_MS } as const;
   const answer = await open.stream(call);
   const told = JSON.parse(String(answer.headers['keyturn-backup'] ?? '{}')) as { octets?: number; size?: number };
+  // A server sends one backup at a time.
+  await file.sweep();
   const octets = await copy(answer, file);
   if (octets !== told.octets) throw brokenOff();
   await file.keep();
@@ -32,7 +34,7 @@ export default async function backupTake({ terminal, api }: Context, options: Op
   terminal.note('Keep it on another machine, apart from the master key; the identity that opens it stays offline.');
 }
 
-async function copy(answer: AsyncIterable<Buffer>, file: NewFile): Promise<number> {
+async function copy(answer: AsyncIterable<Buffer>, file: WholeFile): Promise<number> {
   const pieces = answer[Symbol.asyncIterator]();
   let octets = 0;
   for (;;) {

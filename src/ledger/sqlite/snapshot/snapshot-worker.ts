@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { KeyturnError } from '../../../core/errors.ts';
 import { toWire } from '../../batch/answer.ts';
@@ -24,8 +24,12 @@ function answer({ path, copy }: SnapshotRequest): SnapshotAnswer {
   }
 }
 
-/** sqlite.org/lang_vacuum.html: one read transaction, so a state that was committed as it is; the writer goes on. */
+/**
+ * sqlite.org/lang_vacuum.html: one read transaction, so a state that was committed as it is; the writer goes on. It
+ * writes into a file that is there and empty, so that nobody else may read it at any time.
+ */
 function copyTo(path: string, copy: string): void {
+  closeSync(openSync(copy, 'wx', 0o600));
   const database = openForReading(path);
   try {
     database.exec('PRAGMA query_only = OFF');
@@ -33,7 +37,6 @@ function copyTo(path: string, copy: string): void {
   } finally {
     database.close();
   }
-  chmodSync(copy, 0o600);
 }
 
 function headOf(copy: string): SignedHead {

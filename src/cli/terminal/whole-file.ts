@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { openNew, taken } from './new-file.ts';
+
+/**
+ * A large new file, mode 0600, that has its name once it is whole and durable. Until then it is `<name>.part-<16 hex
+ * digits>` beside it: what a killed command leaves never passes for what it was to become.
+ */
+export class WholeFile implements AsyncDisposable {
+  readonly path: string;
+  readonly #part: string;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, part: string, handle: FileHandle) {
+    this.path = path;
+    this.#part = part;
+    this.#handle = handle;
+  }
+
+  /** @throws KeyturnError as {@link openNew}, `conflict` also for a link of that name. */
+  static async make(path: string): Promise<WholeFile> {
+    await requireFree(path);
+    const part = `${path}.part-${randomBytes(8).toString('hex')}`;
+    return new WholeFile(path, part, await openNew(part, 0o600));
+  }
+
+  write(piece: Buffer): Promise<void> {
+    return this.#handle.writeFile(piece);
+  }
+
+  /** Removes what killed commands left of the same file. For whoever knows that no other one writes it now. */
+  async sweep(): Promise<void> {
+    const folder = dirname(this.path);
+    const prefix = `${basename(this.path)}.part-`;
+    for (const name of await readdir(folder)) {
+      const left = name.startsWith(prefix) && /^[0-9a-f]{16}$/.test(name.slice(prefix.length));
+      if (left && name !== basename(this.#part)) await rm(join(folder, name), { force: true });
+    }
+  }
+
+  /** Gives it its name. @throws KeyturnError `conflict` when that was taken meanwhile. */
+  async keep(): Promise<void> {
+    await this.#handle.sync();
+    await requireFree(this.path);
+    await rename(this.#part, this.path);
+    if (process.platform === 'win32') return;
+    await using folder = await open(dirname(this.path), 'r');
+    await folder.sync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+    await rm(this.#part, { force: true });
+  }
+}
+
+async function requireFree(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null);
+  if (found !== null) throw taken(path);
+}

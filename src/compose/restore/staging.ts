@@ -1,0 +1,76 @@
+import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
+import { FileLock } from '../../keystore/file/disk/lock.ts';
+import { errno } from '../../keystore/file/disk/owner-only.ts';
+
+const LOCK = 'restore';
+
+/**
+ * The folder that a restore works in, beside the one that it becomes at the very end; else it goes with all that is in
+ * it. What a killed restore left, the ledger as plain text above all, goes before the next one of the same name.
+ */
+export class Staging implements AsyncDisposable {
+  readonly path: string;
+  readonly #home: string;
+  readonly #lock: FileLock;
+
+  private constructor(path: string, home: string, lock: FileLock) {
+    this.path = path;
+    this.#home = home;
+    this.#lock = lock;
+  }
+
+  static async make(home: string): Promise<Staging> {
+    await removeLeftovers(home);
+    const path = await mkdtemp(`${home}.restoring-`);
+    try {
+      return new Staging(path, home, await FileLock.acquire(join(path, LOCK)));
+    } catch (error) {
+      await rm(path, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** An empty folder of that name is replaced. @throws KeyturnError `conflict` for one that was filled meanwhile. */
+  async handOver(): Promise<void> {
+    this.#lock[Symbol.dispose]();
+    await rm(join(this.path, `${LOCK}.lock`));
+    await rename(this.path, this.#home).catch((error: unknown) => {
+      if (!['ENOTEMPTY', 'EEXIST'].includes(errno(error))) throw error;
+      throw notEmpty(this.#home);
+    });
+    await using folder = await open(dirname(this.#home), 'r');
+    await folder.sync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#lock[Symbol.dispose]();
+    await rm(this.path, { recursive: true, force: true });
+  }
+}
+
+async function removeLeftovers(home: string): Promise<void> {
+  const prefix = `${basename(home)}.restoring-`;
+  for (const name of await readdir(dirname(home))) {
+    const left = join(dirname(home), name);
+    if (/^[A-Za-z0-9]{6}$/.test(name.slice(prefix.length)) && name.startsWith(prefix) && (await isAbandoned(left))) {
+      await rm(left, { recursive: true, force: true });
+    }
+  }
+}
+
+/** False while another restore is at work in it. */
+async function isAbandoned(folder: string): Promise<boolean> {
+  try {
+    using _lock = await FileLock.acquire(join(folder, LOCK));
+    return true;
+  } catch (error) {
+    if (isKeyturnError(error, 'keystore_in_use')) return false;
+    throw error;
+  }
+}
+
+export function notEmpty(home: string): KeyturnError {
+  return new KeyturnError('conflict', `${home} is not empty.`, { fix: 'Restore into a new folder: --home FOLDER.' });
+}
