@@ -30,6 +30,8 @@ export interface GrantRequest extends LeaseRequest {
 export interface RenewRequest extends LeaseRequest {
   /** What this process used since its last report. */
   readonly uses: readonly Use[];
+  /** Number of this report under the lease. One whose answer was lost comes again under its own, with what came later. */
+  readonly report: number;
   /** Versions in use under this lease: the one that is held, and those before it that requests still run on. */
   readonly inUse: readonly number[];
 }

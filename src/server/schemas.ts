@@ -51,6 +51,8 @@ export const renewRequest = z
   .strictObject({
     ...leaseFields,
     uses: z.array(use).max(64),
+    /** Number of this report under the lease: one that comes again, alone or with more, has the same. */
+    report: z.int().min(1).optional(),
     /** Versions in use under this lease; absent from a client that does not say. */
     inUse: z.array(z.int().min(1)).max(64).optional(),
   })

@@ -76,6 +76,7 @@ const requestSchema = z.object({
     )
     .max(64)
     .optional(),
+  report: z.int().min(1).optional(),
   inUse: z.array(z.int().min(1)).max(64).optional(),
 });
 

@@ -57,6 +57,8 @@ export class LeaseKeeper {
   #lease: string | null = null;
   /** Lease that it goes on without: told with the next grant, so that nobody waits for its end. */
   #former: string | null = null;
+  /** Number of the next report: that of the one before, until it was answered. */
+  #report = 1;
   #time: TimeLeft | null = null;
   #failures = 0;
   #stopped = false;
@@ -143,8 +145,10 @@ export class LeaseKeeper {
       return await servers.grant(credential, this.#former === null ? request : { ...request, replaces: this.#former });
     }
     const uses = this.#holder.takeUses();
-    const outcome = await servers.renew(lease, { ...request, uses, inUse: this.#holder.inUse() });
-    if (outcome.kind !== 'answer') this.#holder.keepUses(uses);
+    const report = { uses, report: this.#report, inUse: this.#holder.inUse() };
+    const outcome = await servers.renew(lease, { ...request, ...report });
+    if (outcome.kind === 'answer') this.#report += 1;
+    else this.#holder.keepUses(uses);
     return outcome;
   }
 

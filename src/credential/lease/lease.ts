@@ -36,6 +36,8 @@ export interface ReportedUse {
 
 /** What a client process says at a renewal. */
 export interface Report {
+  /** Its number under the lease, so that one which comes again, alone or with more, counts once; null where there is none. */
+  readonly report: number | null;
   readonly uses: readonly ReportedUse[];
   /** Versions in use under the lease; null when it does not say. */
   readonly inUse: readonly number[] | null;

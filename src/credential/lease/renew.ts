@@ -117,6 +117,7 @@ async function record(
         host: caller.host,
         companions: companions.map(({ name, generation }) => ({ name, generation })),
         uses: usesOf(wish.uses),
+        ...(wish.report === null ? {} : { report: wish.report }),
         ...(wish.inUse === null ? {} : { inUse: [...wish.inUse] }),
       }),
     },

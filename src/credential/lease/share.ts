@@ -15,6 +15,8 @@ export interface Share {
   /** Milliseconds since the epoch: when it began, and how long it is watched. */
   readonly since: number;
   readonly until: number;
+  /** It is watched for longer, since nobody had reported a request with the staged version in time. */
+  readonly unheard?: boolean;
   /** Longest lease of the credential meanwhile: what clients report comes with their renewals. */
   readonly leaseSeconds: number;
   /** Index of an entry before all that belong to it. */

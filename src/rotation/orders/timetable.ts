@@ -54,7 +54,8 @@ function isByPerson(step: Step, { way, lifecycle, awaitsPerson }: Timing): boole
 function secondsOf(step: Step, timing: Timing): number {
   const { issuance, revocation, swap, test } = timing.lifecycle;
   if (step === 'canary') return test?.timeoutSeconds ?? 0;
-  if (step === 'share') return swap?.for ?? 0;
+  // As long again where nobody reports anything.
+  if (step === 'share') return 2 * (swap?.for ?? 0);
   if (step === 'drain') return timing.leaseSeconds + timing.longestRequestSeconds;
   if (step === 'prove') return test === null ? 0 : 2 * revocation.propagation;
   if (!isByPerson(step, timing)) return 0;

@@ -40,10 +40,10 @@ export async function showRotation(desk: Desk, caller: Caller, name: string): Pr
 }
 
 /** While a share is watched, with what its clients have reported so far. */
-async function withShareSeen({ ledger }: Desk, row: RotationRow): Promise<RotationRow> {
+async function withShareSeen({ ledger, clock }: Desk, row: RotationRow): Promise<RotationRow> {
   const facts = factsOf(row);
   if (row.step !== 'share' || row.ended_at !== null || facts.share === undefined) return row;
-  const shareSeen = await new ShareTally(row, facts.share).read(ledger);
+  const shareSeen = await new ShareTally(row, facts.share).read(ledger, clock.now());
   return { ...row, facts: JSON.stringify({ ...facts, shareSeen }) };
 }
 

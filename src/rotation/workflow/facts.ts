@@ -23,9 +23,17 @@ export interface ProofRound {
 export interface UsesSeen {
   /** Processes that had a lease on it. */
   readonly clients: number;
+  /** Of them, those that have reported requests with it; and those whose first renewal is still to come. */
+  readonly heard: number;
+  readonly awaited: number;
+  /** Of them, those that have reported failures, and whose processes they are. */
+  readonly failing: number;
+  readonly failingOf: readonly string[];
   readonly requests: number;
   /** Of them, those that the certificate may have failed. */
   readonly failures: number;
+  /** The part of the requests that failed, where no process counts for more of them than the median one. */
+  readonly rate: number;
 }
 
 /** Of the version that a share of them has first, and of the current one. */

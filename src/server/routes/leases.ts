@@ -49,7 +49,7 @@ export function leaseRoutes(desk: Desk): Route[] {
       problems: ['unauthenticated', 'permission_denied', 'held', 'lease_ended', 'not_found', 'ledger_unavailable'],
       handle: async ({ params, body }, caller) => {
         const { wish, statements } = wishOf(desk, body);
-        const report = { uses: body.uses, inUse: body.inUse ?? null };
+        const report = { uses: body.uses, report: body.report ?? null, inUse: body.inUse ?? null };
         return answerOf(desk, await renewLease(desk, caller, params.id, { ...wish, ...report }), statements, 200);
       },
     }),

@@ -56,6 +56,25 @@ test('uses that could not be delivered are told with the next renewal', async ()
   ]);
 });
 
+test('a report has the number that it had until it was answered', async () => {
+  await using scene = await startScene();
+  await scene.credential.renew();
+  scene.keyturn.trouble = { kind: 'raw', status: 503, type: 'text/plain', body: 'down' };
+  await call(scene);
+  await scene.credential.renew();
+  await call(scene);
+  scene.keyturn.trouble = null;
+  await scene.credential.renew();
+  await scene.credential.renew();
+  const said = scene.keyturn.calls('/renew').map(({ body }) => [body?.report, body?.uses?.[0]?.requests ?? 0]);
+  expect(said).toEqual([
+    [1, 0],
+    [2, 1],
+    [2, 2],
+    [3, 0],
+  ]);
+});
+
 test('what was used before a freeze is told, under its own version, when the credential has come back', async () => {
   await using scene = await startScene();
   await call(scene);

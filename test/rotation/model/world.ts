@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { EntryDraft } from '../../../src/audit/entry.ts';
 import type { JsonObject } from '../../../src/core/canonical-json.ts';
+import { timestamp } from '../../../src/core/clock.ts';
 import { isKeyturnError } from '../../../src/core/errors.ts';
 import { newId } from '../../../src/core/ids.ts';
 import { authorise } from '../../../src/credential/authorise.ts';
@@ -327,8 +328,9 @@ export class World {
     }
   }
 
-  #leaseEntry(kind: string, { id, principal, version }: LeaseRow, more: JsonObject): EntryDraft {
-    return { kind, actor: principal, credential: this.credential, version, data: { lease: id, client: id, ...more } };
+  #leaseEntry(kind: string, { id, principal, version, expires_at }: LeaseRow, more: JsonObject): EntryDraft {
+    const data = { lease: id, client: id, expiresAt: timestamp(expires_at), ...more };
+    return { kind, actor: principal, credential: this.credential, version, data };
   }
 
   async open(): Promise<RotationRow | null> {

@@ -112,5 +112,5 @@ test('a share of the clients is watched before all get the new version', () => {
   const timing = { ...CLIENTS, lifecycle: lifecycle({ swap }), awaitsPerson: true };
   const { seconds } = dates({ ...BY_PARTNER, share: true }, timing, '2026-11-28T12:00:00Z');
   expect(Object.keys(seconds).slice(1, 4)).toEqual(['canary', 'share', 'promote']);
-  expect(seconds['share']).toBe(1_200);
+  expect(seconds['share']).toBe(2_400);
 });

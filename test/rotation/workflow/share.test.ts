@@ -4,7 +4,7 @@ import { gateReads, HandClock } from '../../credential/stage.ts';
 import { RotationStage } from '../stage.ts';
 
 const HALF = { share: 0.5, for: '10m' };
-const PROCESSES = 12;
+const PROCESSES = 20;
 
 let stage: RotationStage;
 let clock: HandClock;
@@ -22,6 +22,8 @@ class Process {
   lease = '';
   version = 0;
   seconds = 0;
+  /** Of its reports, for which it takes none that was lost. */
+  report = 0;
   readonly #wish: object;
 
   constructor(number: number) {
@@ -36,7 +38,9 @@ class Process {
   async renew(requests = 0, failures = 0, version = this.version): Promise<this> {
     const failed = failures === 0 ? {} : { failures, failedAgo: 0 };
     const uses = requests === 0 ? [] : [{ version, host: 'partner:443', requests, ...failed }];
-    return this.#take(`/v1/leases/${this.lease}/renew`, { ...this.#wish, uses, inUse: [this.version] }, 200);
+    this.report += 1;
+    const { report } = this;
+    return this.#take(`/v1/leases/${this.lease}/renew`, { ...this.#wish, uses, report, inUse: [this.version] }, 200);
   }
 
   async #take(path: string, json: object, success: number): Promise<this> {
@@ -66,7 +70,7 @@ async function shared(): Promise<void> {
 async function sides(all: readonly Process[]): Promise<{ first: Process[]; others: Process[] }> {
   for (const one of all) await one.renew();
   const first = all.filter(({ version }) => version === 2);
-  expect(first.length).toBeGreaterThan(0);
+  expect(first.length).toBeGreaterThan(1);
   expect(first.length).toBeLessThan(all.length);
   return { first, others: all.filter(({ version }) => version === 1) };
 }
@@ -95,7 +99,7 @@ test('a share of the processes has it first and keeps it; where it fares as well
   await renewAll(others, 190, 2);
   await looked();
   const { id, found } = await stage.show();
-  expect(found['shareSeen']).toEqual({
+  expect(found['shareSeen']).toMatchObject({
     fresh: { clients: first.length, requests: 100 * first.length, failures: first.length },
     old: { clients: others.length, requests: 200 * others.length, failures: 2 * others.length },
   });
@@ -150,6 +154,52 @@ test('a partner that fails everybody alike takes nothing back', async () => {
   expect(await stage.show()).toMatchObject({ state: 'running', step: 'share' });
 });
 
+test('one client alone, whatever it reports, takes nothing back from the others', async () => {
+  await set();
+  const all = await processes();
+  await shared();
+  const { first, others } = await sides(all);
+  await first[0]?.renew(1_000_000, 1_000_000);
+  await renewAll(first.slice(1), 10, 0);
+  await renewAll(others, 10, 0);
+  await looked();
+  const { state, step, found } = await stage.show();
+  expect({ state, step }).toEqual({ state: 'running', step: 'share' });
+  expect(found['shareSeen']).toMatchObject({ fresh: { failing: 1, failingOf: ['service:payments'] } });
+});
+
+test('a report that comes again after a lost answer counts once', async () => {
+  await set();
+  const all = await processes();
+  await shared();
+  const { first } = await sides(all);
+  for (const one of first.slice(0, 2)) {
+    await one.renew(1, 1);
+    one.report -= 1;
+    await one.renew(1, 1);
+  }
+  await looked();
+  const { state, found } = await stage.show();
+  expect(state).toBe('running');
+  expect(found['shareSeen']).toMatchObject({ fresh: { requests: 2, failures: 2 } });
+});
+
+test('where nobody reports a request with it, it is watched as long again; then it goes on, and says so', async () => {
+  await set();
+  const all = await processes();
+  await shared();
+  await sides(all);
+  clock.forward(601_000);
+  await looked();
+  const { state, step, waitsFor } = await stage.show();
+  expect({ state, step }).toEqual({ state: 'running', step: 'share' });
+  expect(waitsFor).toMatch(/^None of the 50 % .* then it goes on all the same\.$/);
+  clock.forward(601_000);
+  await stage.until('passed', (shown) => shown.step !== 'share');
+  expect(await stage.keyturn.entries('rotation.share-passed')).toMatchObject([{ data: { unheard: true } }]);
+  expect(await stage.states()).toMatchObject({ 2: 'current' });
+});
+
 test('what is said of the new version by whoever does not have it counts for nothing', async () => {
   await set();
   const all = await processes();
@@ -171,7 +221,7 @@ test('another server goes on with what was reported before', async () => {
   await stage.keyturn.restart();
   await stage.keyturn.serving.instance.rotator.tick();
   expect(await stage.show()).toMatchObject({ step: 'share' });
-  await first[0]?.renew(1, 1);
+  await first[1]?.renew(1, 1);
   await stage.until('back', ({ state }) => state === 'undoing');
 });
 

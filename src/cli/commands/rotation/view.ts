@@ -92,6 +92,9 @@ function seenLines(name: string, value: unknown): [string, string][] {
 
 interface Uses {
   readonly clients: number;
+  readonly heard: number;
+  readonly failing: number;
+  readonly failingOf: readonly string[];
   readonly requests: number;
   readonly failures: number;
 }
@@ -103,8 +106,10 @@ function shareLines({ share, shareSeen }: Rotation['found']): [string, string][]
   const first = `${Number((of * 100).toFixed(2))} % of the clients, until ${new Date(until).toISOString()}`;
   if (shareSeen === undefined) return [['first', first]];
   const { fresh, old } = shareSeen as { fresh: Uses; old: Uses };
-  const told = ({ clients, requests, failures }: Uses) =>
-    `${failures} of ${requests} requests failed (${clients} clients)`;
+  const told = ({ clients, heard, failing, failingOf, requests, failures }: Uses) => {
+    const who = failing === 0 ? '' : `; ${failing} of them saw failures: ${failingOf.join(', ')}`;
+    return `${failures} of ${requests} requests failed (${clients} clients, ${heard} reported requests${who})`;
+  };
   return [
     ['first', first],
     ['with the new one', told(fresh)],

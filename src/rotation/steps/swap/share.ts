@@ -4,7 +4,7 @@ import type { Share } from '../../../credential/lease/share.ts';
 import { findVersion } from '../../../credential/version/promote.ts';
 import type { VersionRow } from '../../../ledger/tables.ts';
 import type { Swap } from '../../../partner/profile.ts';
-import type { ShareSeen } from '../../workflow/facts.ts';
+import type { ShareSeen, UsesSeen } from '../../workflow/facts.ts';
 import { UNDO_DRAINED } from '../../workflow/path.ts';
 import { halt, next, type StepContext, type StepHandler, undo, wait } from '../../workflow/step.ts';
 import { currentOf, isHeld } from './promote.ts';
@@ -48,10 +48,12 @@ function open({ desk, now, pace }: StepContext, fresh: VersionRow, swap: Swap) {
   });
 }
 
-async function watch({ desk, row, now, pace, tallies }: StepContext, fresh: VersionRow, share: Share) {
-  const seen = await tallies.of(desk.ledger, row, share);
-  const data = { fresh: { ...seen.fresh }, old: { ...seen.old } };
-  if (isWorse(seen, share)) {
+async function watch(context: StepContext, fresh: VersionRow, share: Share) {
+  const { desk, row, now, pace, tallies } = context;
+  const seen = await tallies.of(desk, row, share);
+  const over = now() >= share.until;
+  const data = { fresh: figures(seen.fresh), old: figures(seen.old) };
+  if (isWorse(seen, share, over)) {
     tallies.forget(row.id);
     const why = `Version ${fresh.version} was taken back: ${told(seen)}.`;
     return undo(why, UNDO_DRAINED, {
@@ -60,10 +62,25 @@ async function watch({ desk, row, now, pace, tallies }: StepContext, fresh: Vers
       entry: rollingBack(fresh, why, data),
     });
   }
-  if (now() < share.until) return wait(watching(fresh, share), Math.min(pace.lookMs, share.until - now()));
+  if (!over) return wait(watching(fresh, share), Math.min(pace.lookMs, share.until - now()));
+  const unheard = seen.fresh.heard === 0;
+  if (unheard && share.unheard !== true) return watchLonger(context, fresh, share);
   tallies.forget(row.id);
-  const entry = { kind: 'rotation.share-passed', version: fresh.version, data: { ...data, done: row.step } };
+  const passed = { ...data, ...(unheard ? { unheard } : {}), done: row.step };
+  const entry = { kind: 'rotation.share-passed', version: fresh.version, data: passed };
   return next({ facts: { shareSeen: seen }, entry });
+}
+
+/** Once, as long again: a time in which nobody tried it has shown nothing. */
+function watchLonger({ environment, now, pace }: StepContext, fresh: VersionRow, share: Share) {
+  const seconds = environment.lifecycle.swap?.for ?? share.leaseSeconds * REPORTS;
+  const longer = { ...share, until: now() + seconds * 1000, unheard: true };
+  return wait(watching(fresh, longer), pace.lookMs, { facts: { share: longer } });
+}
+
+/** As an entry holds them: whole numbers, and text. */
+function figures({ rate, failingOf, ...counts }: UsesSeen): JsonObject {
+  return { ...counts, failingOf: [...failingOf], rate: rate.toFixed(4) };
 }
 
 function keyOf({ credential, version }: VersionRow) {
@@ -74,11 +91,17 @@ function rollingBack({ version }: VersionRow, why: string, seen: JsonObject) {
   return { kind: 'rotation.rolling-back', version, data: { ...seen, why } };
 }
 
-function watching({ version }: VersionRow, { of, until }: Share): string {
+function watching({ version }: VersionRow, { of, until, unheard }: Share): string {
   const part = Math.round(of * 100);
+  if (unheard === true) {
+    const none = `None of the ${part} % of the clients that have version ${version} first reported a request with it in time`;
+    return `${none}: watched until ${timestamp(until)}, then it goes on all the same.`;
+  }
   return `${part} % of the clients have version ${version} first, until ${timestamp(until)} unless it fails them.`;
 }
 
 function told({ fresh, old }: ShareSeen): string {
-  return `${fresh.failures} of ${fresh.requests} requests with it failed, with the current one ${old.failures} of ${old.requests}`;
+  const seenBy = `seen by ${fresh.failing} of ${fresh.clients} clients (${fresh.failingOf.join(', ')})`;
+  const others = `with the current one ${old.failures} of ${old.requests}`;
+  return `${fresh.failures} of ${fresh.requests} requests with it failed, ${seenBy}, ${others}`;
 }

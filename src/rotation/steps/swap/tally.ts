@@ -1,12 +1,23 @@
 import { parseEntry } from '../../../audit/recorded.ts';
+import type { Desk } from '../../../credential/desk.ts';
 import type { ReportedUse } from '../../../credential/lease/lease.ts';
 import type { Share } from '../../../credential/lease/share.ts';
 import type { Ledger } from '../../../ledger/ledger.ts';
 import type { RotationRow } from '../../../ledger/tables.ts';
-import type { ShareSeen, UsesSeen } from '../../workflow/facts.ts';
+import type { ShareSeen } from '../../workflow/facts.ts';
+import { UsesSide } from './uses-side.ts';
 
 /** Entries read at a time. */
 const ENTRIES = 1_000;
+
+/** What is read of the entry of a lease. */
+interface LeaseEntry {
+  readonly client: string;
+  readonly lease: string;
+  readonly expiresAt: string;
+  readonly report?: number;
+  readonly uses?: readonly ReportedUse[];
+}
 
 type Counted = Pick<RotationRow, 'id' | 'credential' | 'version' | 'replaces'>;
 
@@ -16,8 +27,8 @@ type Counted = Pick<RotationRow, 'id' | 'credential' | 'version' | 'replaces'>;
  */
 export class ShareTally {
   readonly #rotation: Counted;
-  readonly #fresh = new Side();
-  readonly #old = new Side();
+  readonly #fresh = new UsesSide();
+  readonly #old = new UsesSide();
   #next: number;
 
   constructor(rotation: Counted, { from }: Share) {
@@ -26,47 +37,29 @@ export class ShareTally {
   }
 
   /** Reads on to the end of the log. */
-  async read(ledger: Ledger): Promise<ShareSeen> {
+  async read(ledger: Ledger, now: number): Promise<ShareSeen> {
     const { credential } = this.#rotation;
     for (;;) {
       const page = await ledger.entries({ credential, from: this.#next, limit: ENTRIES });
       for (const { json } of page) this.#count(json);
       this.#next = (page.at(-1)?.index ?? this.#next - 1) + 1;
-      if (page.length < ENTRIES) return { fresh: this.#fresh.seen(), old: this.#old.seen() };
+      if (page.length < ENTRIES) return { fresh: this.#fresh.seen(now), old: this.#old.seen(now) };
     }
   }
 
   /** A use counts when it is reported under a lease on that very version: nobody speaks of one that they do not have. */
   #count(json: string): void {
-    const { kind, version, data } = parseEntry(json);
+    const { kind, actor, version, data } = parseEntry(json);
     if (kind !== 'lease.renewed' && kind !== 'lease.granted') return;
     const side = version === this.#rotation.version ? this.#fresh : this.#old;
     if (side === this.#old && version !== this.#rotation.replaces) return;
-    const { client } = data;
-    if (typeof client === 'string') side.client(client);
+    const { client, lease, expiresAt, report = null, uses = [] } = data as unknown as LeaseEntry;
+    const process = side.has(actor, client, Date.parse(expiresAt));
     if (kind === 'lease.granted') return;
-    const uses = (data['uses'] ?? []) as unknown as readonly ReportedUse[];
-    for (const use of uses) if (use.version === version) side.use(use);
-  }
-}
-
-/** One version's. */
-class Side {
-  readonly #clients = new Set<string>();
-  #requests = 0;
-  #failures = 0;
-
-  client(process: string): void {
-    this.#clients.add(process);
-  }
-
-  use({ requests, failures = 0 }: ReportedUse): void {
-    this.#requests += requests;
-    this.#failures += failures;
-  }
-
-  seen(): UsesSeen {
-    return { clients: this.#clients.size, requests: this.#requests, failures: this.#failures };
+    const own = uses.filter((use) => use.version === version);
+    const requests = own.reduce((sum, use) => sum + use.requests, 0);
+    const failures = own.reduce((sum, use) => sum + (use.failures ?? 0), 0);
+    process.report({ lease, report, requests, failures });
   }
 }
 
@@ -74,11 +67,11 @@ class Side {
 export class ShareTallies {
   readonly #tallies = new Map<string, ShareTally>();
 
-  async of(ledger: Ledger, rotation: Counted, share: Share): Promise<ShareSeen> {
+  async of({ ledger, clock }: Desk, rotation: Counted, share: Share): Promise<ShareSeen> {
     const tally = this.#tallies.get(rotation.id) ?? new ShareTally(rotation, share);
     this.#tallies.set(rotation.id, tally);
     try {
-      return await tally.read(ledger);
+      return await tally.read(ledger, clock.now());
     } catch (error) {
       // It may have read a part: begun anew, nothing is counted twice.
       this.#tallies.delete(rotation.id);
@@ -96,12 +89,19 @@ export class ShareTallies {
   }
 }
 
-/** Whether the staged version fails so often, and so much more often than the current one, that it is taken back. */
-export function isWorse({ fresh, old }: ShareSeen, { failures, beyond }: Pick<Share, 'failures' | 'beyond'>): boolean {
-  return fresh.failures >= failures && rate(fresh) > rate(old) + beyond;
-}
+/** So many have to see failures, where there are so many: what one alone says, or is the cause of, decides for nobody. */
+const WITNESSES = 2;
 
-/** A failure may be reported after the request that it is of. */
-function rate({ requests, failures }: UsesSeen): number {
-  return failures === 0 ? 0 : failures / Math.max(requests, failures);
+/**
+ * Whether the staged version fails so often, and so much more often than the current one, that it is taken back. `over`: the
+ * time is; nobody else is waited for then.
+ */
+export function isWorse(
+  { fresh, old }: ShareSeen,
+  { failures, beyond }: Pick<Share, 'failures' | 'beyond'>,
+  over: boolean,
+): boolean {
+  const others = fresh.heard + (over ? 0 : fresh.awaited);
+  const witnessed = fresh.failing >= Math.max(1, Math.min(WITNESSES, others));
+  return witnessed && fresh.failures >= failures && fresh.rate > old.rate + beyond;
 }
