@@ -14,6 +14,10 @@ import { refused } from '../refusal.ts';
 import { namedStore } from '../store/named-store.ts';
 import { type Imported, type ImportRequest, importVersion } from './import.ts';
 
+/** Characters: as configuration names paths, and more than anybody calls a field. */
+const MAX_PATH = 512;
+const MAX_FIELD_NAME = 128;
+
 /** Where in a secret what lies, by field name; none of them for a secret that is one PEM or PKCS#12 as a whole. */
 export interface AdoptedFields {
   readonly key?: string;
@@ -48,6 +52,7 @@ export async function adoptVersion(desk: Desk, caller: Caller, request: AdoptReq
   const credential = credentialName(request.credential);
   const authority = await authorise(desk, caller, 'credential:import', credential);
   if (Object.keys(request.companions).length > 0) await authorise(desk, caller, 'companion:write', credential);
+  refuseMisplaced(request);
   const source = namedStore(desk, request.from);
   namedStore(desk, request.store);
   await refuseElsewhere(desk, caller, source, request);
@@ -67,11 +72,21 @@ export async function adoptVersion(desk: Desk, caller: Caller, request: AdoptReq
   };
 }
 
+/** Path and field names stand on the log for good. What was pasted in their place, such as a key, must not get there. */
+function refuseMisplaced({ path, fields, companions }: AdoptRequest): void {
+  const names = [...Object.values(fields), ...Object.keys(companions), ...Object.values(companions)];
+  const isName = (text: string, most: number) => text.length <= most && !/\p{Cc}/u.test(text);
+  if (isName(path, MAX_PATH) && names.every((name) => isName(name, MAX_FIELD_NAME))) return;
+  throw new KeyturnError('invalid_input', 'A path or field name is too long, or has line breaks.', {
+    fix: 'Give the names under which the secret and its fields are kept, never their content.',
+  });
+}
+
 /** The configuration names what may be adopted, so that no token reads whatever the server's login may read. */
 async function refuseElsewhere(desk: Desk, caller: Caller, source: KeyStore, request: AdoptRequest): Promise<void> {
   if (source.mayAdopt(request.path)) return;
   const { credential, from, path } = request;
-  const facts = { from, path: path.slice(0, 512) };
+  const facts = { from, path };
   await desk.ledger.commit({ entry: denial(caller, 'credential:import', credential, 'adopt-from', facts) });
   throw new KeyturnError('permission_denied', `keyturn.yaml does not let a key be adopted from that path of ${from}.`, {
     fix: `Have it added to adopt-from of the store ${from}, and to the policy of its login.`,

@@ -3,19 +3,31 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { keyStoreAdapters } from '../../../src/keystore/registry.ts';
-import { afterChanges, delaying, type Fault, FaultProxy, hanging, resetting } from '../../fakes/openbao/fault-proxy.ts';
+import {
+  afterChanges,
+  delaying,
+  echoing,
+  type Fault,
+  FaultProxy,
+  hanging,
+  only,
+  resetting,
+  shortening,
+} from '../../fakes/openbao/fault-proxy.ts';
 import { OpenBao } from '../../fakes/openbao.ts';
 import { textCanary } from '../canary/search/secrets.ts';
 import { type RemoteStore, SLOW_MS, type StoreMood } from './remote-store.ts';
 
-const POLICY = readFileSync(fileURLToPath(new URL('../../../policies/vault/keyturn.hcl', import.meta.url)), 'utf8');
+const POLICIES = ['keyturn', 'keyturn-adopt'] as const;
+const shipped = (name: string) =>
+  readFileSync(fileURLToPath(new URL(`../../../policies/vault/${name}.hcl`, import.meta.url)), 'utf8');
 
 export async function startRemoteVault(): Promise<RemoteStore> {
   const server = await OpenBao.start();
   const ca = server.ca.certificatePem;
   const proxy = await FaultProxy.start({ server: await server.ca.server(), upstream: server.url, ca });
-  await server.policy('keyturn', POLICY);
-  const token = await server.token(['keyturn']);
+  for (const name of POLICIES) await server.policy(name, shipped(name));
+  const token = await server.token(POLICIES);
   const environment = { BAO_ADDR: server.url, BAO_CACERT_BYTES: ca, BAO_TOKEN: server.rootToken };
   const clean = await keyStoreAdapters.vault({ environment });
   let listening = true;
@@ -29,6 +41,7 @@ export async function startRemoteVault(): Promise<RemoteStore> {
         address: proxy.url,
         tls: { ca: 'vault-ca.pem' },
         login: { method: 'token-file', file: 'vault.token' },
+        'adopt-from': ['secret/data/teams/*'],
         'timeout-ms': 700,
         'max-retries': 0,
         'break-ms': 500,
@@ -41,6 +54,11 @@ export async function startRemoteVault(): Promise<RemoteStore> {
       await (listening ? proxy.resume() : proxy.pause());
     },
     records: () => clean.list(),
+    keep: async (name, data) => {
+      const path = `secret/data/teams/${name}`;
+      await server.root({ path, body: { data } });
+      return path;
+    },
     canaries: [textCanary('vault token', token), textCanary('root token', server.rootToken)],
     [Symbol.asyncDispose]: async () => {
       await clean.close();
@@ -55,5 +73,8 @@ function faultOf(mood: StoreMood): Fault | null {
   if (mood === 'hanging') return hanging;
   if (mood === 'lost after a change')
     return afterChanges((path) => (path.includes('/secret/') ? 'all' : null), resetting);
+  if (mood === 'cut short') return shortening;
+  if (mood === 'echoing') return echoing(400);
+  if (mood === 'echoing changes') return only(['POST', 'PUT', 'DELETE'], /secret/, echoing(400));
   return null;
 }

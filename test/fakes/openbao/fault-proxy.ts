@@ -10,6 +10,7 @@ export type Fault = (
   request: IncomingMessage,
   response: ServerResponse,
   forward: () => Promise<Answer>,
+  body: Buffer,
 ) => void | Promise<void>;
 
 export interface FaultProxyOptions {
@@ -80,7 +81,7 @@ export class FaultProxy implements AsyncDisposable {
         headers: { ...Object.fromEntries(passed), ...this.#options.headers },
         ...(body.length === 0 ? {} : { body: body.toString() }),
       });
-    await (this.fault ?? pass)(request, response, forward);
+    await (this.fault ?? pass)(request, response, forward, body);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,6 +113,14 @@ export function answeringWith(status: number, type: string, body: string): Fault
 
 export function redirectingTo(origin: string): Fault {
   return ({ url = '' }, response) => void response.writeHead(307, { Location: `${origin}${url}` }).end();
+}
+
+/** Refuses what it was asked, and says it all over again: token, path and content. */
+export function echoing(status: number): Fault {
+  return ({ url, headers }, response, _, body) => {
+    const errors = [body.toString(), `${JSON.stringify(headers)} ${url}`];
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ errors }));
+  };
 }
 
 /** Nothing ever comes. */
@@ -155,9 +164,9 @@ export const shortening: Fault = async (_, response, forward) => {
  */
 export function afterChanges(record: (path: string) => string | null, fault: Fault): Fault {
   const changed = new Set<string>();
-  return async (request, response, forward) => {
+  return async (request, response, forward, body) => {
     const about = record(request.url ?? '');
-    if (about !== null && changed.has(about)) return fault(request, response, forward);
+    if (about !== null && changed.has(about)) return fault(request, response, forward, body);
     if (about !== null && request.method !== 'GET') changed.add(about);
     return pass(request, response, forward);
   };
@@ -165,8 +174,8 @@ export function afterChanges(record: (path: string) => string | null, fault: Fau
 
 /** The fault for requests of these methods to this part of the path alone; the others pass. */
 export function only(methods: readonly string[], path: RegExp, fault: Fault): Fault {
-  return (request, response, forward) => {
+  return (request, response, forward, body) => {
     const meant = methods.includes(request.method ?? '') && path.test(request.url ?? '');
-    return (meant ? fault : pass)(request, response, forward);
+    return (meant ? fault : pass)(request, response, forward, body);
   };
 }

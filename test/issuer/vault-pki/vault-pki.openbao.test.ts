@@ -178,10 +178,10 @@ describe('with trouble on the way', () => {
     const asked = await anIssuance();
     const { certificate } = (await issuer.issue(asked)) as Issued;
     let first = true;
-    proxy.fault = only(['POST'], /revoke/, async (request, response, forward) => {
+    proxy.fault = only(['POST'], /revoke/, async (request, response, forward, body) => {
       const answer = await forward();
       if (first) request.socket.destroy();
-      else await answeringWith(answer.status, 'application/json', answer.body)(request, response, forward);
+      else await answeringWith(answer.status, 'application/json', answer.body)(request, response, forward, body);
       first = false;
     });
     const { byHand } = asked;
