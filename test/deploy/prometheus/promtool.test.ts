@@ -53,6 +53,7 @@ test('a rule that is made blind fails its case', async () => {
     ['state="halted"', 'state="running"'],
     ['max by (kind) (keyturn_tasks_overdue) > 0', 'max by (kind) (keyturn_tasks_overdue) > 1'],
     ['max(keyturn_rotation_proofs_overdue) > 0', 'max(keyturn_rotation_proofs_overdue) > 1'],
+    ['(keyturn_rotation_share_rollbacks_total[6h])) > 0', '(keyturn_rotation_share_rollbacks_total[6h])) > 3'],
     ['max(keyturn_rotations_late) > 0', 'max(keyturn_rotations_late) > 4'],
     ['(keyturn_rotation_starts_failing) > 0', '(keyturn_rotation_starts_failing) > 1'],
     ['> 3 * 7 / 90 *', '> 4 * 7 / 90 *'],
