@@ -41,6 +41,7 @@ export interface Serving {
   readonly url: string;
   readonly port: number;
   readonly instance: Instance;
+  readonly log: ServerLog;
   /** Stops taking requests, lets those under way finish, closes all. */
   stop(): Promise<void>;
 }
@@ -137,7 +138,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   connection = await connectionFacts(config, instance.logKey, port);
   log.notice('listening', { port, origin: config.origin });
   const parts = opened.move();
-  return { url: connection.servers[0] ?? '', port, instance, stop: () => parts.disposeAsync() };
+  return { url: connection.servers[0] ?? '', port, instance, log, stop: () => parts.disposeAsync() };
 }
 
 async function attachCertificate(

@@ -13,7 +13,10 @@ export interface RequestLine {
 
 const INFO = pino.levels.values['info'];
 
-/** Lines of requests are written together; those of events at once. */
+/**
+ * Lines of requests are written together, those of events at once, and with them what was gathered. A process that ends,
+ * by an error too, writes the rest; one that is killed doesn't. What must not be lost is on the audit log.
+ */
 const GATHERED_OCTETS = 8_192;
 const GATHERED_MS = 250;
 
@@ -67,6 +70,11 @@ export class ServerLog {
       ...(message === undefined ? {} : { message }),
       frames: framesOf(error),
     });
+    this.#flush();
+  }
+
+  /** For whoever is about to end the process in a way that leaves it no time. */
+  flush(): void {
     this.#flush();
   }
 }

@@ -34,5 +34,7 @@ export default async function server(
 async function stop(serving: Serving): Promise<void> {
   const isStuck = serving.instance.desk.ledger.status().state === 'stalled';
   await Promise.race([serving.stop(), sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
-  if (isStuck) process.kill(process.pid, 'SIGKILL');
+  if (!isStuck) return;
+  serving.log.flush();
+  process.kill(process.pid, 'SIGKILL');
 }
