@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -56,6 +57,16 @@ test('every store is examined under its name; one that is down is broken, and no
     { name: 'server’s store vault', verdict: 'ok', evidence: 'ready (not required)' },
     { name: 'server’s store down', verdict: 'attention', evidence: expect.stringContaining('not required') },
   ]);
+});
+
+test('a token file that others can read is taken, and told with the command that closes it', async () => {
+  await chmod(keyturn.path('vault-token'), 0o644);
+  const { found } = await checks([]);
+  await chmod(keyturn.path('vault-token'), 0o600);
+  expect(found.filter(({ name }) => name === 'store vault login file')).toMatchObject([
+    { verdict: 'attention', fix: expect.stringContaining(`chmod 600 ${keyturn.path('vault-token')}`) },
+  ]);
+  expect(found).toContainEqual(expect.objectContaining({ name: 'store vault login', verdict: 'ok' }));
 });
 
 test('a write test is made only when it is asked for', async () => {

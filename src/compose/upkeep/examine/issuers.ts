@@ -7,8 +7,20 @@ import type { IssuerSetting } from '../../issuers/settings.ts';
 const TIMEOUT_MS = 10_000;
 
 /** Every issuer that the configuration names, as this host sees it. An authority of our own is as well as its key store. */
-export function examineIssuers({ issuers, defaultStore }: Config): Promise<Check[]> {
-  return Promise.all(issuers.map((setting) => examineIssuer(setting, defaultStore)));
+export async function examineIssuers({ issuers, defaultStore }: Config): Promise<Check[]> {
+  const found = issuers.map(async (setting) => [
+    await examineIssuer(setting, defaultStore),
+    ...(await examineFiles(setting)),
+  ]);
+  return (await Promise.all(found)).flat();
+}
+
+/** By which it logs in; what is wrong with the settings themselves was told before. */
+async function examineFiles(setting: IssuerSetting): Promise<Check[]> {
+  if (setting.kind !== 'vault-pki') return [];
+  const { examineSecretFiles } = await import('../../../keystore/vault/examine/secret-files.ts');
+  const checks = await examineSecretFiles(setting.options).catch(() => []);
+  return checks.map((check) => ({ ...check, name: `issuer ${setting.name} ${check.name}` }));
 }
 
 async function examineIssuer(setting: IssuerSetting, defaultStore: string): Promise<Check> {

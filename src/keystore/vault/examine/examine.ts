@@ -5,6 +5,7 @@ import type { VaultConnection, VaultStoreOptions } from '../options.ts';
 import { type TransitMasterKeyOptions, transitMasterKey } from '../transit.ts';
 import { examineLogin } from './login.ts';
 import { examineMount, examinePolicy } from './mount.ts';
+import { examineSecretFiles } from './secret-files.ts';
 import { examineServer } from './server.ts';
 import { examineSettings } from './settings.ts';
 
@@ -50,7 +51,7 @@ async function throughLink(
   }
   try {
     return await untilBroken([
-      ['settings', async () => examineSettings(options, link.settings)],
+      ['settings', async () => [...examineSettings(options, link.settings), ...(await examineSecretFiles(options))]],
       ['server', () => examineServer(link)],
       ...steps(link),
     ]);
