@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
-import { parseDuration } from '../core/duration.ts';
 import { KeyturnError } from '../core/errors.ts';
+import { duration } from '../partner/duration.ts';
 import { subjectAlternativeNames } from '../tls/names.ts';
 import { type IssuerSetting, issuerSettings, issuers } from './issuers/settings.ts';
 import { type NotifySetting, notify, notifySetting } from './notify/settings.ts';
@@ -19,15 +19,6 @@ export const CONFIG_FILE = 'keyturn.yaml';
 
 /** unix(7): sun_path has 108 octets, the last one zero. */
 const MAX_SOCKET_PATH = 107;
-
-const duration = z.string().transform((text, context) => {
-  try {
-    return parseDuration(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'not a duration such as 15m' });
-    return z.NEVER;
-  }
-});
 
 const certificate = z.union(
   [z.strictObject({ ca: path }), z.strictObject({ certificate: path, key: path, 'client-ca': path })],

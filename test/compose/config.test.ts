@@ -24,8 +24,8 @@ function read(document: unknown) {
 }
 
 /** GOOD with one member replaced, or left out for undefined. */
-function changed(path: string, value: unknown): Document {
-  const copy = parse(stringify(GOOD)) as Document;
+function changed(path: string, value: unknown, whole = GOOD): Document {
+  const copy = parse(stringify(whole)) as Document;
   const names = path.split('.');
   const last = names.pop() ?? '';
   const parent = names.reduce<Document>((at, name) => at[name] as Document, copy);
@@ -120,6 +120,30 @@ test.each([
   expect(error).toMatchObject({ code: 'config_invalid', fix: expect.stringMatching(/\S/) });
   expect(error.message).toContain(`/home/kt/keyturn.yaml: ${path.split('.').slice(0, 2).join('.')}`);
   expect(error.message).not.toContain('the passphrase itself');
+});
+
+test.each([
+  ['leases.default', 900],
+  ['leases.default', '15'],
+  ['leases.maximum', '1 h'],
+  ['rotation.max-age', 30],
+  ['rotation.longest-request', '1y'],
+  ['issuers.house.maximum', '90'],
+  ['issuers.house.list', 90],
+  ['notify.webhook.timeout', 10],
+])('%s as %j is no duration, which is said in one way, with examples', (path, value) => {
+  const house = { kind: 'local' };
+  const webhook = { url: 'https://a.example/', 'secret-file': 'secret' };
+  const document = { ...GOOD, rotation: {}, issuers: { house }, notify: { webhook } };
+  const { message } = refusal(changed(path, value, document));
+  expect(message).toBe(`/home/kt/keyturn.yaml: ${path}: must be a duration such as 30s, 5m, 2h or 30d.`);
+});
+
+test('a time-out of more than a minute says what is allowed', () => {
+  const webhook = { url: 'https://a.example/', 'secret-file': 'secret', timeout: '2m' };
+  expect(refusal({ ...GOOD, notify: { webhook } }).message).toContain(
+    'notify.webhook.timeout: must be a minute at most',
+  );
 });
 
 test.each(['listen', 'log', 'ledger', 'keystore', 'leases'])('an unknown member in %s is refused', (member) => {

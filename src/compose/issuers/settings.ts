@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { parseDuration } from '../../core/duration.ts';
 import type { AwsPcaOptions } from '../../issuer/aws-pca/options.ts';
 import type { LocalIssuerOptions } from '../../issuer/local/options.ts';
 import type { VaultPkiOptions } from '../../issuer/vault-pki/options.ts';
+import { duration } from '../../partner/duration.ts';
 import { awsConnection, awsConnectionOptions } from '../settings/aws.ts';
 import { given } from '../settings/given.ts';
 import type { AbsolutePath } from '../settings/path.ts';
@@ -10,15 +10,6 @@ import { vaultConnection, vaultConnectionOptions } from '../settings/vault.ts';
 
 /** Name of the issuer that is a person at the partner; always there. */
 export const BY_HAND = 'manual';
-
-const duration = z.string().transform((text, context) => {
-  try {
-    return parseDuration(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'not a duration such as 90d' });
-    return z.NEVER;
-  }
-});
 
 const local = z.strictObject({
   kind: z.literal('local'),

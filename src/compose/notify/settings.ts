@@ -1,21 +1,12 @@
 import { z } from 'zod';
-import { parseDuration } from '../../core/duration.ts';
 import type { MailOptions } from '../../notify/mail/mail.ts';
 import type { WebhookOptions } from '../../notify/webhook/webhook.ts';
+import { duration } from '../../partner/duration.ts';
 import { given } from '../settings/given.ts';
 import { type AbsolutePath, path } from '../settings/path.ts';
 
 const MOST_TIMEOUT_SECONDS = 60;
-const timeout = z.string().transform((text, context) => {
-  try {
-    const seconds = parseDuration(text);
-    if (seconds <= MOST_TIMEOUT_SECONDS) return seconds;
-  } catch {
-    // Said below.
-  }
-  context.addIssue({ code: 'custom', message: 'not a duration such as 10s, of a minute at most' });
-  return z.NEVER;
-});
+const timeout = duration.refine((seconds) => seconds <= MOST_TIMEOUT_SECONDS, { error: 'must be a minute at most' });
 
 const webhook = z.strictObject({
   url: z.url().refine(isHttpsOrLoopback, { error: 'is neither https nor http to a loopback address' }),

@@ -1,17 +1,8 @@
 import { z } from 'zod';
-import { parseDuration } from '../../core/duration.ts';
+import { duration } from '../../partner/duration.ts';
 import { DUE_RULES } from '../../rotation/due/check.ts';
 import type { DuePlan } from '../../rotation/due/starter.ts';
 import { PACE } from '../../rotation/workflow/step.ts';
-
-const duration = z.string().transform((text, context) => {
-  try {
-    return parseDuration(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'not a duration such as 90d' });
-    return z.NEVER;
-  }
-});
 
 const instant = z.iso
   .datetime({ offset: true, error: 'not an instant such as 2026-12-20T00:00:00+04:00' })

@@ -1,21 +1,12 @@
 import { z } from 'zod';
-import { parseDuration } from '../../core/duration.ts';
 import { NEW_KEYS } from '../../x509/request/new-key.ts';
+import { duration } from '../duration.ts';
 import { readHours } from './hours.ts';
 
 const role = z.string().min(1).max(100);
 const HEADER = /^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
 /** RFC 9110 section 7.6.1 and our own: these say where a request goes or how it is framed. */
 const FRAMING = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'te', 'upgrade', 'expect']);
-
-const duration = z.string().transform((text, context) => {
-  try {
-    return parseDuration(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'must be a duration such as 90s, 12h or 30d' });
-    return z.NEVER;
-  }
-});
 
 const header = z
   .string()

@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import { parseDuration } from '../core/duration.ts';
+
+/** The same words wherever a person writes one: in a profile as in the configuration. */
+const MESSAGE = 'must be a duration such as 30s, 5m, 2h or 30d';
+
+/** A length of time as {@link parseDuration} reads it; whole seconds. */
+export const duration = z.string({ error: MESSAGE }).transform((text, context) => {
+  try {
+    return parseDuration(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: MESSAGE });
+    return z.NEVER;
+  }
+});
