@@ -66,6 +66,17 @@ async function placesOfVersion(desk: Desk, { credential, record, store }: Versio
   return [storePlace(store), ...copies.map(({ source }) => storePlace(source)), credentialPlace(credential)];
 }
 
+/** What has to be done first, in order. */
+function beforeDestruction({ credential, version, state }: VersionRow): string {
+  const retire = `keyturn retire ${credential} ${version}`;
+  if (state === 'current') {
+    const replace = `keyturn rotate ${credential}, or keyturn promote ${credential} NUMBER`;
+    return `Have another version take its place (${replace}); then ${retire}; then destroy it.`;
+  }
+  if (state === 'pending') return 'Wait until its import has ended.';
+  return state === 'abandoned' ? 'It never had a key.' : `Retire it first: ${retire}`;
+}
+
 function leftovers(desk: Desk, { record }: VersionRow): Promise<MoveRow[]> {
   return desk.ledger.find('moves', { record, state: 'left' }, { orderBy: 'id', limit: 1_000 });
 }
@@ -74,7 +85,7 @@ function leftovers(desk: Desk, { record }: VersionRow): Promise<MoveRow[]> {
 async function destruction(desk: Desk, mandate: Mandate, row: VersionRow): Promise<MoveRow[]> {
   const begun = await desk.ledger.find('moves', { record: row.record, state: 'destroying' }, { orderBy: 'id' });
   if (begun.some(({ target }) => target === null)) return begun;
-  refuseMove(row, 'destroyed', `Retire it first: keyturn retire ${row.credential} ${row.version}`);
+  refuseMove(row, 'destroyed', beforeDestruction(row));
   const copies = await leftovers(desk, row);
   const own = ownMove(desk, row);
   for (const { source } of [...copies, own]) storeNamed(desk, source);

@@ -65,7 +65,7 @@ function refuseNewRoot(uploaded: readonly Certificate[], earlier: readonly Certi
     'chain_untrusted',
     'The uploaded chain shares no certificate with the one of earlier versions.',
     {
-      fix: 'Make sure that the partner has really changed its CA, then import again with --accept-new-chain.',
+      fix: 'Make sure that the partner has really changed its CA, then give --accept-new-chain as well.',
       facts: { found: uploaded.map(({ fingerprint }) => fingerprint).join(' ') },
     },
   );
@@ -96,7 +96,7 @@ export function confirmEnvironment(
   }
   if (told === null && confirmed === undefined) {
     throw new KeyturnError('environment_required', `Nothing in this chain tells whether it is for ${environment}.`, {
-      fix: `Look at the partner’s portal; if it is for ${environment}, import again with --environment ${environment}.`,
+      fix: `Look at the partner’s portal; if it is for ${environment}, give --environment ${environment} as well.`,
     });
   }
 }

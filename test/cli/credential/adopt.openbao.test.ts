@@ -83,6 +83,16 @@ test('a key is adopted by path and field names, with its companion, and the orig
   );
 });
 
+test('where nobody says which environment it is for, the option that says it is named, and no other command', async () => {
+  const { keyPem, certificatePem } = await issue(keyturn, ca);
+  const path = 'secret/data/teams/pay/unsaid';
+  await keep({ private_key: keyPem, certificate: certificatePem, chain: ca.certificatePem }, path);
+  const refusal = await keyturn.refusal(['adopt', 'lean/sandbox', '--from', 'vault-eu', '--path', path, ...FIELDS]);
+  expect(refusal).toMatchObject({ exit: 2, code: 'environment_required' });
+  expect(refusal).toMatchObject({ fix: expect.stringMatching(/give --environment sandbox as well\.$/) });
+  expect(JSON.stringify(refusal)).not.toContain('import');
+});
+
 test('the same key again is refused as in any import', async () => {
   expect(await keyturn.refusal([...FROM, ...FIELDS, ...SANDBOX])).toMatchObject({ exit: 5, code: 'key_seen_before' });
 });

@@ -84,7 +84,7 @@ test('where the chain cannot tell the environment and nobody is there to ask, no
   expect(refusal).toMatchObject({
     exit: 2,
     code: 'environment_required',
-    fix: expect.stringContaining('--environment'),
+    fix: expect.stringContaining('give --environment sandbox as well'),
   });
   expect(await keyturn.refusal([...args, '--environment', 'production'])).toMatchObject({
     code: 'environment_mismatch',

@@ -63,6 +63,17 @@ describe('retiring', () => {
 });
 
 describe('destroying', () => {
+  test('of what is in use says what has to be done first, in an order that is not refused', async () => {
+    const current = await act('destroy', 1);
+    expect(current).toMatchObject({ status: 409, body: { code: 'version_state' } });
+    expect(current.body['fix']).toMatch(
+      /keyturn promote lean\/sandbox NUMBER\); then keyturn retire lean\/sandbox 1; then/,
+    );
+    expect(await act('destroy', 2)).toMatchObject({ body: { fix: 'Retire it first: keyturn retire lean/sandbox 2' } });
+    await retired();
+    expect(await act('destroy', 1)).toMatchObject({ status: 200 });
+  });
+
   test('takes the key of a retired version out of its store: intent, destroyed, outcome', async () => {
     await retired();
     expect(await act('destroy', 1)).toMatchObject({ status: 200, body: { version: 1, stores: ['file'] } });
