@@ -91,8 +91,14 @@ export interface Instance {
   /** Where certificates come from, by name. */
   readonly issuers: Issuers;
   /** Loads policy and profiles anew, whole or not at all, and records it. */
-  readonly reload: (by: Reloader) => Promise<Policy>;
+  readonly reload: (by: Reloader) => Promise<Rules>;
   close(): Promise<void>;
+}
+
+/** What is decided by. */
+export interface Rules {
+  readonly policy: Policy;
+  readonly profiles: Profiles;
 }
 
 /**
@@ -159,12 +165,12 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   for (const issuer of issuers.values()) opened.defer(() => issuer.close());
   let reloading: Promise<unknown> = Promise.resolve();
   /** One after the other, so that what is in force here is always what the ledger says. */
-  const reload = (by: Reloader): Promise<Policy> => {
+  const reload = (by: Reloader): Promise<Rules> => {
     const mine = reloading.then(async () => {
       const next = await loadRules(config);
       await recordPolicy(ledger, clock, next.policy, by);
       rules = next;
-      return next.policy;
+      return next;
     });
     reloading = mine.catch(() => undefined);
     return mine;
@@ -227,7 +233,7 @@ export async function readLogKey(store: KeyStore): Promise<KeyObject> {
   return createPrivateKey({ key: octets.bytes, format: 'der', type: 'pkcs8' });
 }
 
-async function loadRules(config: Config): Promise<{ policy: Policy; profiles: Profiles }> {
+async function loadRules(config: Config): Promise<Rules> {
   const [policy, profiles] = await Promise.all([
     loadPolicy(config.accessPolicies),
     loadProfiles(config.partnerProfiles),

@@ -52,8 +52,8 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
     ...accessRoutes(desk, async (caller, checks) => {
       const refusal = denial(caller, 'policy:reload', null, 'at-commit');
       const by = { actor: caller.principal.id, request: caller.request, checks, refusal };
-      const policy = await instance.reload(by);
-      return { digest: policy.digest };
+      const { policy, profiles } = await instance.reload(by);
+      return { digest: policy.digest, profiles: profiles.count() };
     }),
     backupRoute((caller, recipient) => takeBackup(instance, caller, recipient)),
     ...watchRoutes(desk, instance.watchers),

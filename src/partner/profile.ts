@@ -12,4 +12,4 @@ export {
 export { type Hours, nextWithin, outsideHours } from './lifecycle/hours.ts';
 export type { Issuance, Lifecycle, Revocation, Swap, TestRequest } from './lifecycle/lifecycle.ts';
 export { loadProfiles } from './load.ts';
-export { type Contact, type Profile, Profiles } from './profiles.ts';
+export { type Contact, type Profile, type ProfileCount, Profiles } from './profiles.ts';

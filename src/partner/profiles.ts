@@ -16,6 +16,11 @@ export interface Profile {
   readonly environments: ReadonlyMap<string, Environment>;
 }
 
+export interface ProfileCount {
+  readonly partners: number;
+  readonly environments: number;
+}
+
 /** All partner profiles of one load. Immutable; loading anew makes another. */
 export class Profiles {
   readonly #profiles: ReadonlyMap<string, Profile>;
@@ -27,6 +32,12 @@ export class Profiles {
   /** Names of the partners, sorted. */
   get partners(): string[] {
     return [...this.#profiles.keys()].toSorted();
+  }
+
+  /** How many there are. */
+  count(): ProfileCount {
+    const environments = [...this.#profiles.values()].map((profile) => profile.environments.size);
+    return { partners: this.#profiles.size, environments: environments.reduce((sum, size) => sum + size, 0) };
   }
 
   /** @throws KeyturnError `not_found`, with the partners that are known. */

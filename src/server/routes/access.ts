@@ -5,11 +5,15 @@ import { authorise } from '../../credential/authorise.ts';
 import type { Caller } from '../../credential/caller.ts';
 import type { Desk } from '../../credential/desk.ts';
 import type { Check } from '../../ledger/change.ts';
+import type { ProfileCount } from '../../partner/profile.ts';
 import { ok, type Route, route } from '../http/route.ts';
 import { canIRequest } from '../schemas.ts';
 
 /** Loads the policy files anew: whole or not at all; resolves when the ledger knows the new digest. */
-export type ReloadPolicy = (caller: Caller, checks: readonly Check[]) => Promise<{ readonly digest: string }>;
+export type ReloadPolicy = (
+  caller: Caller,
+  checks: readonly Check[],
+) => Promise<{ readonly digest: string; readonly profiles: ProfileCount }>;
 
 /** Who am I, may I, and reload. */
 export function accessRoutes(desk: Desk, reload: ReloadPolicy): Route[] {
@@ -44,7 +48,7 @@ export function accessRoutes(desk: Desk, reload: ReloadPolicy): Route[] {
       method: 'post',
       path: '/v1/policy/reload',
       summary: 'Load the access policy and partner profiles anew, whole or not at all',
-      success: { status: 200, description: 'Digest of the policy in force' },
+      success: { status: 200, description: 'Digest of the access policy in force, and how many partner profiles are' },
       problems: ['permission_denied', 'policy_invalid', 'profile_invalid'],
       handle: async (_input, caller) => {
         const { checks } = await authorise(desk, caller, 'policy:reload', null);

@@ -29,8 +29,14 @@ test('can-i answers yes with exit code 0 and no with 3, and explains both', asyn
 });
 
 test('a policy is checked without a server and reloaded whole, or not at all', async () => {
-  const checked = await keyturn.json<{ digest: string }>(['policy', 'check']);
-  expect(await keyturn.json(['policy', 'reload'])).toEqual({ digest: checked.digest });
+  const checked = await keyturn.json<{ digest: string; profiles: object }>(['policy', 'check']);
+  const { digest, profiles } = checked;
+  expect(profiles).toEqual({ partners: expect.any(Number), environments: expect.any(Number) });
+  expect(await keyturn.json(['policy', 'reload'])).toEqual({ digest, profiles });
+  const { out } = await keyturn.run(['policy', 'reload']);
+  const { partners, environments } = profiles as { partners: number; environments: number };
+  expect(out).toContain(digest);
+  expect(out).toContain(`${partners} partner profiles with ${environments} environments`);
 
   const roles = { roles: [{ name: 'flyer', title: 'Flies', permissions: ['credential:fly'] }] };
   await writeFile(join(instance.home, 'policies', 'access', 'wrong.yaml'), stringify(roles));

@@ -4,10 +4,10 @@ import type { Context } from '../../context.ts';
 
 export default async function policyCheck({ home, terminal }: Context): Promise<void> {
   const config = await loadConfig(home);
-  const { digest } = await checkRules(config);
+  const { digest, profiles } = await checkRules(config);
   const { accessPolicies: access, partnerProfiles: partners } = config;
-  terminal.result({ digest, access, partners }, [
+  terminal.result({ digest, profiles, access, partners }, [
     `The access policy in ${access} and the partner profiles in ${partners} load, and every expectation holds.`,
-    `digest ${digest}`,
+    `digest ${digest}, ${profiles.partners} partner profiles with ${profiles.environments} environments`,
   ]);
 }
