@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { credentialCommands } from './catalogue/credential.ts';
 import { groups } from './catalogue/groups.ts';
 import { instanceCommands } from './catalogue/instance.ts';
@@ -43,6 +43,7 @@ function usageError(text: string): string {
 function add(parent: Command, spec: Spec): void {
   const command = parent.command(spec.name, { isDefault: spec.isDefault ?? false }).description(spec.about);
   for (const [flags, about] of spec.options ?? []) command.option(flags, about);
+  for (const flags of spec.formerly ?? []) command.addOption(new Option(flags).hideHelp());
   for (const [flags, about] of spec.lists ?? []) {
     command.option(flags, about, (value: string, before: string[] | undefined) => [...(before ?? []), value]);
   }

@@ -52,7 +52,7 @@ const schema = z
         .string()
         .min(1)
         .max(200)
-        .regex(/^[^\s+]+$/),
+        .regex(/^[^\s+]+$/, 'must be without spaces and plus signs'),
     }),
     ledger,
     journal: z.strictObject({ path }),
@@ -172,8 +172,10 @@ export function parseConfig(home: string, text: string, file: string): Config {
   if (!result.success) {
     const [issue] = result.error.issues;
     const member = issue?.path.map(String).join('.') || '(top level)';
-    throw new KeyturnError('config_invalid', `${file}: ${member}: ${issue?.message ?? 'is not valid'}.`, {
+    const what = issue?.message ?? 'is not valid';
+    throw new KeyturnError('config_invalid', `${file}: ${member}: ${what}.`, {
       fix: 'Correct this member; docs/design/configuration.md lists them all.',
+      facts: { member, what },
     });
   }
   const config = absolute(home, result.data);

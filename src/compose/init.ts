@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { principalOf } from '../access/principal.ts';
-import { KeyturnError } from '../core/errors.ts';
+import { isKeyturnError, KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { tokenEntry, tokenRow } from '../credential/token.ts';
 import { createFileStore } from '../keystore/file/file-store.ts';
@@ -66,7 +66,7 @@ export async function initInstance(options: InitOptions): Promise<Initialised> {
   const home = resolve(options.home);
   principalOf(`person:${options.administrator}`);
   const text = configText(options, options.port === 0 ? await freePort() : (options.port ?? 8443));
-  const config = parseConfig(home, text, join(home, CONFIG_FILE));
+  const config = configOf(home, text);
   await using made = new AsyncDisposableStack();
   await makeFolders(home, 'path' in config.ledger ? FOLDERS : FOLDERS.filter((name) => name !== 'ledger'), made);
   await copyPolicies(config, options.administrator);
@@ -89,6 +89,29 @@ async function writeConfig(path: string, text: string): Promise<void> {
   await using folder = await open(dirname(path), 'r');
   await folder.sync();
 }
+
+/** What is wrong with it was said by the options: there is no file yet. */
+function configOf(home: string, text: string): Config {
+  try {
+    return parseConfig(home, text, join(home, CONFIG_FILE));
+  } catch (error) {
+    if (!isKeyturnError(error, 'config_invalid')) throw error;
+    const { member = '', what = '' } = error.facts;
+    const given = OPTIONS.find(({ of }) => String(member).startsWith(of));
+    if (given === undefined) throw error;
+    throw new KeyturnError('invalid_input', `${given.option}: ${String(what)}.`, { fix: given.fix });
+  }
+}
+
+/** The options of `keyturn init` that members come from as they were given. */
+const OPTIONS = [
+  {
+    of: 'listen.names',
+    option: '--name',
+    fix: 'Give names such as keyturn.internal or 10.0.0.7; repeat --name for several.',
+  },
+  { of: 'log.origin', option: '--origin', fix: 'Give a name such as keyturn.example/log.' },
+];
 
 /** A port that nobody listens on at this moment. */
 function freePort(): Promise<number> {

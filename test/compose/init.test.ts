@@ -63,7 +63,7 @@ test('a failed init leaves the folder as it was', async () => {
   const masterKey = { file: join(home.path, 'keys', 'master.key') };
   await expect(initInstance({ ...wrong, masterKey })).rejects.toMatchObject({ code: 'keystore_insecure' });
   const origin = { origin: 'with space' };
-  await expect(initInstance({ ...wrong, ...origin })).rejects.toMatchObject({ code: 'config_invalid' });
+  await expect(initInstance({ ...wrong, ...origin })).rejects.toMatchObject({ code: 'invalid_input' });
   await expect(initInstance({ ...wrong, administrator: '../x' })).rejects.toMatchObject({ code: 'invalid_input' });
   expect(await readdir(home.path)).toEqual([]);
   await initInstance(wrong);

@@ -1,3 +1,4 @@
+import { postgresOptions } from './postgres.ts';
 import type { Spec } from './spec.ts';
 
 /** The instance itself. */
@@ -21,12 +22,7 @@ export const instanceCommands: readonly Spec[] = [
         '--postgres-host <host>',
         'ledger in PostgreSQL, for many servers: its name, address, or the folder of its socket',
       ],
-      ['--postgres-port <port>', 'its port (default 5432)'],
-      ['--postgres-database <name>', 'a database that is there'],
-      ['--postgres-user <name>', 'a role that may make a schema in it'],
-      ['--postgres-schema <name>', 'the schema that is made (default keyturn)'],
-      ['--postgres-password-file <file>', 'the password alone, mode 0600 (default: PGPASSFILE)'],
-      ['--postgres-ca <file>', 'roots of the server’s certificate; else those that are shipped with Node'],
+      ...postgresOptions,
       ['--origin <name>', 'name of the audit log, for ever'],
     ],
     lists: [['--name <name>', 'DNS name or IP address that clients call; repeat it for several']],

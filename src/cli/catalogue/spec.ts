@@ -11,6 +11,8 @@ export interface Spec {
   readonly isDefault?: boolean;
   readonly load: Load;
   readonly options?: readonly (readonly [flags: string, about: string])[];
+  /** Names that options had, taken still and shown no more. */
+  readonly formerly?: readonly string[];
   /** Options that may be given several times. */
   readonly lists?: readonly (readonly [flags: string, about: string])[];
 }

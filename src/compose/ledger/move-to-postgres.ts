@@ -47,7 +47,7 @@ function placeOf(config: Config, setting: PostgresSetting) {
   const found = parsed.success ? ledgerSetting(parsed.data, absoluteFrom(config.home)) : null;
   if (found !== null && 'postgres' in found) return found.postgres;
   throw new KeyturnError('config_invalid', 'This names no PostgreSQL database.', {
-    fix: 'Give --host, --database and --user; --port, --schema, --password-file and --ca where they are needed.',
+    fix: 'Name host, database and user; port, schema, password-file and ca where they are needed.',
   });
 }
 

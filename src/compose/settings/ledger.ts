@@ -3,15 +3,21 @@ import { nameOf, type PostgresPlace } from '../../ledger/postgres/connection/pla
 import { given } from './given.ts';
 import { type AbsolutePath, path } from './path.ts';
 
+const PORT = 'must be a whole number from 1 to 65535';
+const HOST = 'must be a name, an address, or the folder of a socket, of at most 253 characters';
+/** PostgreSQL cuts longer identifiers off. */
+const NAME = 'must have 1 to 63 characters';
+const SCHEMA = 'must be lower-case letters, digits and underscores, at most 49';
+
 const postgres = z.strictObject({
   /** Name, address, or the folder of a Unix socket. */
-  host: z.string().min(1).max(253),
-  port: z.int().min(1).max(65_535).optional(),
-  database: z.string().min(1).max(63),
-  user: z.string().min(1).max(63),
+  host: z.string({ error: HOST }).min(1, HOST).max(253, HOST),
+  port: z.int({ error: PORT }).min(1, PORT).max(65_535, PORT).optional(),
+  database: z.string({ error: NAME }).min(1, NAME).max(63, NAME),
+  user: z.string({ error: NAME }).min(1, NAME).max(63, NAME),
   schema: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_]{0,48}$/, 'lower-case letters, digits and underscores, at most 49')
+    .string({ error: SCHEMA })
+    .regex(/^[a-z_][a-z0-9_]{0,48}$/, SCHEMA)
     .optional(),
   'password-file': path.optional(),
   ca: path.optional(),
@@ -26,6 +32,12 @@ export type LedgerSetting = { readonly path: string } | { readonly postgres: Pos
 
 /** As it stands in `keyturn.yaml`. */
 export type PostgresSetting = z.input<typeof postgres>;
+
+/** Which member can't be, and what it must be; null where all can. */
+export function postgresFault(setting: PostgresSetting): { readonly member: string; readonly what: string } | null {
+  const [issue] = postgres.safeParse(setting).error?.issues ?? [];
+  return issue === undefined ? null : { member: issue.path.map(String).join('.'), what: issue.message };
+}
 
 export function ledgerSetting(data: z.infer<typeof ledger>, at: AbsolutePath): LedgerSetting {
   if ('path' in data) return { path: at(data.path) };

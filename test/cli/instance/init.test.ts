@@ -35,7 +35,7 @@ const NO_DATABASE = ['--postgres-host', '/nowhere', '--postgres-database', 'kt',
 
 test.each([
   ['an administrator who can be none', ['--admin', 'Alice Smith'], 'invalid_input', 2],
-  ['a name that is an URL', ['--admin', 'alice', '--name', 'https://kt.internal'], 'config_invalid', 1],
+  ['a name that is an URL', ['--admin', 'alice', '--name', 'https://kt.internal'], 'invalid_input', 2],
   ['a port that is none', ['--admin', 'alice', '--port', '70000'], 'invalid_input', 2],
   ['two master keys', ['--admin', 'alice', '--passphrase', '--master-key-file', 'm.key'], 'invalid_input', 2],
   ['a passphrase without a terminal', ['--admin', 'alice', '--passphrase'], 'invalid_input', 2],
@@ -51,6 +51,23 @@ test.each([
   expect(await keyturn.refusal(['init', ...args])).toMatchObject({ exit, code, fix: expect.stringMatching(/\S/) });
   expect(await readdir(keyturn.home).catch(() => [])).toEqual([]);
 });
+
+test.each([
+  [['--name', 'bad name'], /^--name: /, /keyturn\.internal or 10\.0\.0\.7/],
+  [['--name', 'kt.internal', '--name', '*.internal'], /^--name: /, /keyturn\.internal or 10\.0\.0\.7/],
+  [['--origin', 'our log'], /^--origin: /, /without spaces/],
+  [[...NO_DATABASE, '--postgres-port', '70000'], /^--postgres-port: /, /1 to 65535/],
+  [[...NO_DATABASE, '--postgres-schema', 'Our Schema'], /^--postgres-schema: /, /lower-case letters/],
+] as const)(
+  'init %j names the option and the allowed form, and no file that is not there',
+  async (args, names, form) => {
+    const refusal = await keyturn.refusal(['init', '--admin', 'alice', ...args]);
+    expect(refusal).toMatchObject({ exit: 2, code: 'invalid_input', message: expect.stringMatching(names) });
+    const { message, fix = '' } = refusal as { message: string; fix?: string };
+    expect(`${message} ${fix}`).toMatch(form);
+    expect(`${message} ${fix}`).not.toContain('keyturn.yaml');
+  },
+);
 
 test('a master key file is named from where the command runs, also for the server', async () => {
   const args = ['init', '--admin', 'alice', '--port', '0', '--master-key-file', 'apart.key'];

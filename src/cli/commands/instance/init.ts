@@ -1,16 +1,16 @@
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { initInstance } from '../../../compose/init.ts';
-import { type PostgresSetting, placeOfLedger } from '../../../compose/settings/ledger.ts';
+import { placeOfLedger } from '../../../compose/settings/ledger.ts';
 import { type MasterKeySetting, placeOfMasterKey } from '../../../compose/settings/master-key.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import type { Context } from '../../context.ts';
 import { askNewSecret } from '../../terminal/prompt.ts';
 import { facts } from '../../terminal/terminal.ts';
-import { postgresSetting } from '../ledger/postgres-options.ts';
+import { namesPostgres, type PostgresOptions, postgresSetting } from '../ledger/postgres-options.ts';
 import { checkWrappedFile, noteOnWrapping, wrappedKeys } from '../wrapped-key.ts';
 
-interface Options {
+interface Options extends PostgresOptions {
   readonly admin?: string;
   readonly host?: string;
   readonly port?: string;
@@ -20,20 +20,13 @@ interface Options {
   readonly vaultTransitKey?: string;
   readonly awsKmsKey?: string;
   readonly wrappedFile?: string;
-  readonly postgresHost?: string;
-  readonly postgresPort?: string;
-  readonly postgresDatabase?: string;
-  readonly postgresUser?: string;
-  readonly postgresSchema?: string;
-  readonly postgresPasswordFile?: string;
-  readonly postgresCa?: string;
   readonly origin?: string;
   readonly name?: string[];
 }
 
 export default async function init({ home, terminal }: Context, options: Options): Promise<void> {
   const masterKey = masterKeyOf(options);
-  const postgres = postgresOf(options);
+  const postgres = namesPostgres(options) ? postgresSetting(options) : undefined;
   const made = await initInstance({
     home,
     administrator: options.admin ?? loginName(),
@@ -65,20 +58,6 @@ export default async function init({ home, terminal }: Context, options: Options
   );
   noteOnWrapping(terminal, masterKey);
   terminal.note(`Next: keyturn server --home ${home}`);
-}
-
-function postgresOf(options: Options): PostgresSetting | undefined {
-  const named = {
-    host: options.postgresHost,
-    port: options.postgresPort,
-    database: options.postgresDatabase,
-    user: options.postgresUser,
-    schema: options.postgresSchema,
-    passwordFile: options.postgresPasswordFile,
-    ca: options.postgresCa,
-  };
-  if (Object.values(named).every((value) => value === undefined)) return undefined;
-  return postgresSetting(named, '--postgres-');
 }
 
 /** Where the wrapped key rests unless `--wrapped-file` says otherwise; from the instance's folder. */
