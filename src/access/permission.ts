@@ -20,6 +20,7 @@ export const PERMISSIONS = [
   'policy:reload',
   'metrics:read',
   'backup:take',
+  'notify:test',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
@@ -57,6 +58,7 @@ const ABOUT_NO_CREDENTIAL: ReadonlySet<Permission> = new Set([
   'policy:reload',
   'metrics:read',
   'backup:take',
+  'notify:test',
 ]);
 
 export function isPersonOnly(permission: Permission): boolean {

@@ -25,6 +25,8 @@ import type { Check } from '../ledger/change.ts';
 import { LogGenerations } from '../ledger/generations.ts';
 import { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { Notifier } from '../notify/notifier.ts';
+import { patient } from '../notify/patient.ts';
 import { loadProfiles, type Profiles } from '../partner/profile.ts';
 import { DueBook } from '../rotation/due/book.ts';
 import { DueStarter, type StarterOptions } from '../rotation/due/starter.ts';
@@ -82,6 +84,8 @@ export interface Instance {
   readonly rotator: Rotator;
   /** Reminds people of their tasks when it is told to. */
   readonly reminder: Reminder;
+  /** Ways to people, each of which tries once. */
+  readonly notifiers: readonly Notifier[];
   /** What is due and when; and begins it when it is told to. */
   readonly due: { readonly book: DueBook; readonly starter: DueStarter };
   readonly signer: LogSigner;
@@ -206,7 +210,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   const starter = new DueStarter({ desk, issuers, book: dueBook, plan, ...onFailure });
   opened.defer(() => starter.stop());
   const notifiers = await openNotifiers(config.notify, clock);
-  const reminder = new Reminder({ desk, notifiers, ...options.reminders });
+  const reminder = new Reminder({ desk, notifiers: notifiers.map((one) => patient(one)), ...options.reminders });
   opened.defer(() => reminder.stop());
   const parts = opened.move();
   return {
@@ -218,6 +222,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     holdJournal: new HoldJournal(ledger, journal),
     rotator,
     reminder,
+    notifiers,
     due: { book: dueBook, starter },
     signer,
     logKey,

@@ -1,4 +1,5 @@
 import { denial } from '../credential/authorise.ts';
+import { sendTestNotice } from '../rotation/reminder/test-notice.ts';
 import { describeApi } from '../server/http/openapi.ts';
 import type { Route } from '../server/http/route.ts';
 import type { Metrics } from '../server/metrics.ts';
@@ -11,6 +12,7 @@ import { healthRoutes } from '../server/routes/instance/health.ts';
 import { runtimeRoute } from '../server/routes/instance/runtime.ts';
 import { leaseRoutes } from '../server/routes/leases.ts';
 import { issuerRoutes } from '../server/routes/rotation/issuers.ts';
+import { noticeRoute } from '../server/routes/rotation/notices.ts';
 import { rotationRoutes } from '../server/routes/rotation/rotations.ts';
 import { adoptionRoutes } from '../server/routes/store/adoptions.ts';
 import { copyRoutes } from '../server/routes/store/copies.ts';
@@ -46,6 +48,7 @@ export function allRoutes(instance: Instance, metrics: Metrics, connection: () =
     ...copyRoutes(desk),
     ...adoptionRoutes(desk),
     ...issuerRoutes(instance.issuers),
+    noticeRoute((caller, wish) => sendTestNotice(desk, instance.notifiers, caller, wish)),
     ...holdRoutes(desk, holdJournal),
     ...tokenRoutes(desk, book, connection),
     ...auditRoutes(desk, config.origin),

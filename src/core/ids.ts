@@ -11,7 +11,8 @@ export type IdPrefix =
   | 'process'
   | 'backup'
   | 'rotation'
-  | 'task';
+  | 'task'
+  | 'notice';
 
 /** Drawn for many ids at once: a call of the generator costs more than its octets. */
 const POOL = Buffer.alloc(10 * 256);

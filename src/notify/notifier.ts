@@ -24,6 +24,18 @@ export interface Notice {
   readonly dueAt: string;
 }
 
+/** What a person is told who tries whether notices arrive. */
+export interface TestNotice {
+  readonly id: string;
+  readonly stage: 'test';
+  /** As if it were of a task of theirs. */
+  readonly owner: string;
+  /** Principal. */
+  readonly askedBy: string;
+  /** RFC 3339. */
+  readonly sentAt: string;
+}
+
 /** What became of it. `cause` is short, stable and quotes nothing that was received; `again`: another try may go better. */
 export type Delivery =
   | { readonly sent: true }
@@ -34,5 +46,5 @@ export interface Notifier {
   /** As metrics, log and entries call it. */
   readonly name: string;
   /** Never rejects. What is said not to be sent may have arrived all the same. Aborted: it ends soon, unsent. */
-  send(notice: Notice, signal: AbortSignal): Promise<Delivery>;
+  send(notice: Notice | TestNotice, signal: AbortSignal): Promise<Delivery>;
 }

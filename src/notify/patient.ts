@@ -1,5 +1,5 @@
 import { ExponentialBackoff, handleWhenResult, retry } from 'cockatiel';
-import type { Delivery, Notice, Notifier } from './notifier.ts';
+import type { Delivery, Notifier } from './notifier.ts';
 
 /** Tries after the first, and the wait before the first of them, milliseconds. */
 const TRIES = 2;
@@ -17,7 +17,7 @@ export function patient(notifier: Notifier, firstWaitMs = FIRST_WAIT_MS): Notifi
   );
   return {
     name: notifier.name,
-    send: (notice: Notice, signal: AbortSignal) => policy.execute(() => notifier.send(notice, signal), signal),
+    send: (notice, signal) => policy.execute(() => notifier.send(notice, signal), signal),
   };
 }
 

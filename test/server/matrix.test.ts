@@ -148,6 +148,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   exportAudit: { method: 'GET', path: '/v1/audit/export', may: ['responder', 'auditor', 'administrator'] },
   proveEntry: { method: 'GET', path: '/v1/audit/entries/0/receipt', may: ['responder', 'auditor', 'administrator'] },
   takeBackup: { method: 'POST', path: '/v1/backups', may: ['backup'], json: { recipient: 'ktbackup_none' } },
+  testNotify: { method: 'POST', path: '/v1/notify/test', may: ['operator', 'administrator'], json: {} },
   reloadPolicy: { method: 'POST', path: '/v1/policy/reload', may: ['administrator'] },
 };
 

@@ -1,7 +1,7 @@
 import { auditGroup } from './audit.ts';
 import { backupGroup } from './backup.ts';
 import { ledgerGroup } from './ledger.ts';
-import { rotationGroup, taskGroup } from './rotation.ts';
+import { notifyGroup, rotationGroup, taskGroup } from './rotation.ts';
 import type { Group } from './spec.ts';
 import { storeGroup } from './store.ts';
 
@@ -102,6 +102,7 @@ export const groups: readonly Group[] = [
   ],
   rotationGroup,
   taskGroup,
+  notifyGroup,
   storeGroup,
   ledgerGroup,
   auditGroup,

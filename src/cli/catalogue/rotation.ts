@@ -106,3 +106,17 @@ export const taskGroup: Group = [
     },
   ],
 ];
+
+export const notifyGroup: Group = [
+  'notify',
+  'How people hear of their tasks',
+  [
+    {
+      name: 'test [name]',
+      about: 'Send one test notice through webhook and mail, or the one that is named, and say what became of it',
+      example: 'keyturn notify test mail --owner support',
+      load: () => import('../commands/notify/test.ts'),
+      options: [['--owner <name>', 'to those who hear of the tasks of this owner (default: those under default)']],
+    },
+  ],
+];

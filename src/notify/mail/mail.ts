@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createTransport } from 'nodemailer';
 import type SMTPTransport from 'nodemailer/lib/smtp-transport/index.js';
-import type { Delivery, Notice, Notifier } from '../notifier.ts';
+import type { Delivery, Notice, Notifier, TestNotice } from '../notifier.ts';
 import { readSecretFile } from '../secret-file.ts';
 import { subjectOf, textOf } from './text.ts';
 
@@ -31,7 +31,7 @@ export class Mail implements Notifier {
     this.#options = options;
   }
 
-  async send(notice: Notice, signal: AbortSignal): Promise<Delivery> {
+  async send(notice: Notice | TestNotice, signal: AbortSignal): Promise<Delivery> {
     const to = this.#recipientsOf(notice);
     let settings: SMTPTransport.Options;
     try {
@@ -52,13 +52,15 @@ export class Mail implements Notifier {
     }
   }
 
-  #recipientsOf({ owner, escalated }: Notice): string[] {
+  #recipientsOf(notice: Notice | TestNotice): string[] {
+    const { owner } = notice;
+    const escalated = notice.stage !== 'test' && notice.escalated;
     const { to, escalateTo } = this.#options;
     const own = (Object.hasOwn(to, owner) ? to[owner] : to['default']) ?? [];
     return [...new Set([...own, ...(escalated ? escalateTo : [])])];
   }
 
-  #message(notice: Notice, to: string[]): SMTPTransport.MailOptions {
+  #message(notice: Notice | TestNotice, to: string[]): SMTPTransport.MailOptions {
     const { from } = this.#options;
     const domain = /@([^>@\s]+)>?$/.exec(from)?.[1] ?? 'keyturn';
     return {

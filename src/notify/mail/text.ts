@@ -1,4 +1,4 @@
-import type { Notice, NoticeStage } from '../notifier.ts';
+import type { Notice, NoticeStage, TestNotice } from '../notifier.ts';
 
 const WORDS: Record<NoticeStage, string> = {
   opened: 'New task',
@@ -7,12 +7,30 @@ const WORDS: Record<NoticeStage, string> = {
   overdue: 'Overdue',
 };
 
-export function subjectOf({ stage, title }: Notice): string {
-  return `[Keyturn] ${WORDS[stage]}: ${title}`;
+export function subjectOf(notice: Notice | TestNotice): string {
+  if (notice.stage === 'test') return '[Keyturn] Test: nothing is to be done';
+  return `[Keyturn] ${WORDS[notice.stage]}: ${notice.title}`;
 }
 
 /** Plain text, as a person reads it. */
-export function textOf(notice: Notice): string {
+export function textOf(notice: Notice | TestNotice): string {
+  return notice.stage === 'test' ? testText(notice) : taskText(notice);
+}
+
+function testText({ owner, askedBy, sentAt, id }: TestNotice): string {
+  const lines = [
+    'This is a test: nothing is to be done.',
+    '',
+    `Asked by:   ${askedBy}`,
+    `Sent:       ${sentAt}`,
+    `Notice:     ${id}`,
+    '',
+    `Whoever gets it is told of tasks of ${owner === 'default' ? 'all owners that have no address of their own' : owner}.`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function taskText(notice: Notice): string {
   const { title, stage, escalated, credential, task, owner, steps, text, openedAt, dueAt, number } = notice;
   const lines = [
     title,

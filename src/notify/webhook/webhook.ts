@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { request as plainRequest, type RequestOptions } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import type { Clock } from '../../core/clock.ts';
-import type { Delivery, Notice, Notifier } from '../notifier.ts';
+import type { Delivery, Notice, Notifier, TestNotice } from '../notifier.ts';
 import { readSecretFile } from '../secret-file.ts';
 import { SIGNATURE_HEADER, signatureOf } from './signature.ts';
 
@@ -31,9 +31,10 @@ export class Webhook implements Notifier {
     this.#options = options;
   }
 
-  async send(notice: Notice, signal: AbortSignal): Promise<Delivery> {
+  async send(notice: Notice | TestNotice, signal: AbortSignal): Promise<Delivery> {
     const { secretFile, caFile, clock } = this.#options;
-    const body = JSON.stringify({ v: 1, type: 'task-reminder', ...notice });
+    const type = notice.stage === 'test' ? 'test' : 'task-reminder';
+    const body = JSON.stringify({ v: 1, type, ...notice });
     let secret: Buffer;
     let ca: string | undefined;
     try {

@@ -29,11 +29,12 @@ describe('the policy that is shipped', () => {
       operator:
         'companion:write credential:destroy credential:import credential:list credential:promote credential:retire ' +
         'credential:rotate ' +
-        'hold:list hold:place store:migrate',
+        'hold:list hold:place notify:test store:migrate',
       responder: 'audit:read credential:list hold:list hold:place',
       approver: 'credential:list hold:lift hold:list',
       auditor: 'audit:read credential:list hold:list token:list',
-      administrator: 'audit:read credential:list metrics:read policy:reload token:create token:list token:revoke',
+      administrator:
+        'audit:read credential:list metrics:read notify:test policy:reload token:create token:list token:revoke',
       backup: 'backup:take',
     });
     const given = new Set(roles.flatMap(({ permissions }) => [...permissions]));
