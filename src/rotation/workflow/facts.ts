@@ -88,8 +88,8 @@ export interface Facts {
   readonly way: Way;
   /** Absent when the rotation has moved on; void when it waits for nothing any more, since a person has steered it. */
   readonly pause?: Pause;
-  /** The request to the issuer may have arrived from then on. */
-  readonly requestedAt?: number;
+  /** The request to the issuer may have arrived from then on; void when it was refused. */
+  readonly requestedAt?: number | undefined;
   /** PEM. Public. */
   readonly csr?: string;
   readonly canary?: Seen;

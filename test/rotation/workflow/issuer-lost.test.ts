@@ -139,3 +139,21 @@ test('an issuer that is back before the person was done revokes it, and takes th
 });
 
 const ISSUED_LAST = { orderBy: 'issued_at', descending: true, limit: 1 } as const;
+
+test('where one certificate may live and the issuer refuses the request, nothing was issued: it may be given up', async () => {
+  const world = await World.begin(house, { ...OWN, live: 1 });
+  await world.start();
+  expect(await world.converge()).toBe(null);
+  world.trouble = 'refuses';
+  await world.start();
+  await world.until('request');
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'halted', step: 'request' });
+  expect(await world.retry()).toBe(null);
+  await world.tick();
+  expect(await world.abort()).toBe(null);
+  await later(world, 2 * PACE.lostIssuerMs);
+  expect(await world.ends()).toEqual(['completed', 'aborted']);
+  expect(await world.states()).toEqual({ 1: 'current' });
+  expect(await world.tasks()).toEqual([]);
+});

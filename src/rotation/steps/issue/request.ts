@@ -35,7 +35,7 @@ export const requestCertificate: StepHandler = async (context) => {
     context.point('request:answered');
     return answer.kind === 'issued' ? await taken(context, answer) : next(asked(context, answer));
   } catch (error) {
-    return failed(context, error);
+    return failed(context, error, before);
   }
 };
 
@@ -95,12 +95,15 @@ function asked({ row, profile, environment, now }: StepContext, answer: Awaited)
   return { writes: [openTask(row, task, now())] };
 }
 
-function failed(context: StepContext, error: unknown): StepOutcome {
+function failed(context: StepContext, error: unknown, before: boolean): StepOutcome {
   if (!(error instanceof KeyturnError)) throw error;
   if (error.code === 'issuer_unavailable') {
     const may = mayHaveHappened(error) ? ' A certificate may exist.' : '';
     return wait(`${error.message}${may} Trying again.`, backoff(context));
   }
-  if (error.code === 'issuer_refused' || error.code === 'invalid_input') return halt(error.message);
+  if (error.code === 'issuer_refused' || error.code === 'invalid_input') {
+    // The first of them, and it was not taken: nothing was asked for.
+    return halt(error.message, before ? {} : { facts: { requestedAt: undefined } });
+  }
   throw error;
 }
