@@ -72,6 +72,8 @@ export class LogSigner {
 /** Opens the checkpoints of one log, with nothing but public keys. */
 export class LogVerifier {
   readonly origin: string;
+  /** As they were given. */
+  readonly vkeys: readonly string[];
   readonly #keys: readonly NoteKey[];
 
   /**
@@ -81,6 +83,7 @@ export class LogVerifier {
   constructor(log: { readonly origin: string; readonly keys: readonly string[] }) {
     if (!isKeyName(log.origin)) throw new KeyturnError('invalid_input', 'The log origin is not a name of a log.');
     this.origin = log.origin;
+    this.vkeys = [...log.keys];
     this.#keys = log.keys.map(parseVkey);
     if (this.#keys.length === 0 || this.#keys.some((key) => key.name !== log.origin)) {
       throw new KeyturnError('invalid_input', 'The log keys do not belong to the log origin.', {

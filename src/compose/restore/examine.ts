@@ -15,6 +15,8 @@ import type { Config } from '../config.ts';
 import { ledgerFile } from '../ledger/open-ledger.ts';
 import type { AskSecret } from '../master-key.ts';
 import { openFurtherStore, openOwnStore } from '../stores.ts';
+import type { OutsideCheckpoint } from './loss.ts';
+import { type Claimed, openedText } from './trust.ts';
 
 /** The log's key, out of a restored key store that its master key opened. */
 export interface LogIdentity {
@@ -30,7 +32,7 @@ export interface LogIdentity {
 export async function identify(
   store: KeyStore,
   config: Config,
-  { note, manifest }: { readonly note: string; readonly manifest: Manifest },
+  { note, manifest }: Claimed,
   keys: readonly string[],
 ): Promise<LogIdentity> {
   using octets = await store.read(systemRecord('log', 1));
@@ -42,29 +44,6 @@ export async function identify(
     throw damaged('its manifest was not signed by the log of its key store');
   }
   return { privateKey, signer, verifier };
-}
-
-/**
- * For whoever has the log's key at hand: before anything that the backup's configuration says is done, such as asking a
- * server that it names for the master key. Anybody can encrypt to the recipient.
- * @throws KeyturnError `backup_invalid` when none of `keys` (vkeys) has signed the manifest; never for no keys.
- */
-export function requireSigned(
-  { note, manifest }: { readonly note: string; readonly manifest: Manifest },
-  keys: readonly string[],
-): void {
-  if (keys.length === 0) return;
-  const verifier = new LogVerifier({ origin: manifest.origin, keys });
-  if (openedText(verifier, note) !== unverifiedText(note)) throw damaged('no log key that was given has signed it');
-}
-
-function openedText(verifier: LogVerifier, note: string): string | null {
-  try {
-    return verifier.openText(note);
-  } catch (error) {
-    if (isKeyturnError(error, 'audit_invalid')) return null;
-    throw error;
-  }
 }
 
 /** The own store of an unpacked backup. @throws KeyturnError `master_key_wrong`, saying how to give the right one. */
@@ -91,7 +70,8 @@ export async function examine(
   parts: {
     readonly verifier: LogVerifier;
     readonly manifest: Manifest;
-    readonly since: readonly string[];
+    /** Covers no more than the backup does. */
+    readonly since: OutsideCheckpoint | null;
     readonly ask: AskSecret;
   },
 ): Promise<void> {
@@ -100,7 +80,10 @@ export async function examine(
   if (head.size !== manifest.log.size || head.checkpoint !== manifest.log.checkpoint) {
     throw damaged('its ledger is not of the state that its manifest says');
   }
-  const report = await verifyExport(readLines(exportText(ledger, config.origin)), verifier, { since });
+  const report = await verifyExport(readLines(exportText(ledger, config.origin)), verifier, {
+    since: since === null ? [] : [since.note],
+  });
+  if (since !== null && report.findings.some(({ kind }) => kind === 'rewritten')) throw contradicted(since.path);
   if (!report.intact) {
     throw new KeyturnError('ledger_corrupt', `The ledger of the backup is not intact: ${report.findings[0]?.message}`, {
       fix: 'Nothing was restored. Keep the backup for the investigation, and use another one.',
@@ -112,6 +95,19 @@ export async function examine(
     const further = await openFurtherStore(setting, ledger, { ask, observer: {} });
     await further.close();
   }
+}
+
+/** One log's key has signed both. */
+function contradicted(path: string): KeyturnError {
+  return new KeyturnError(
+    'ledger_corrupt',
+    `The checkpoint ${path} was signed over other entries than the backup has.`,
+    {
+      fix:
+        'Nothing was restored. If that is the checkpoint of the lost server, its log or this backup was rewritten: keep ' +
+        'both for the investigation. If it is another one, give the right file with --checkpoint.',
+    },
+  );
 }
 
 export function openStagedLedger(config: Config, { privateKey }: LogIdentity, generation = 1): Promise<Ledger> {

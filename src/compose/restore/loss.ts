@@ -1,12 +1,13 @@
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { Checkpoint, LogVerifier } from '../../audit/checkpoint.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
 import { parseExportLine, readLines } from '../../audit/export.ts';
+import { MAX_NOTE_BYTES } from '../../audit/note.ts';
 import { parseEntry } from '../../audit/recorded.ts';
 import { verifyExport } from '../../audit/verify.ts';
-import { KeyturnError } from '../../core/errors.ts';
+import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
+import { readAtMost } from '../../core/read-at-most.ts';
 import type { SignedHead } from '../../ledger/log/proof.ts';
 import { exists } from '../exists.ts';
 
@@ -35,14 +36,45 @@ const MOST_TOLD = 100_000;
 /** Kinds of entries that are taken over, each one of them however long the tail is. */
 const STOPS: ReadonlySet<string> = new Set(['hold.placed', 'hold.lifted', 'token.revoked']);
 
-/** The checkpoint that was kept outside, and where it was found; null when there is none. */
-export async function outsideCheckpoint(given: string | undefined, configured: string): Promise<string | null> {
+/** A checkpoint that was kept outside, opened by the log's key. */
+export interface OutsideCheckpoint {
+  readonly path: string;
+  /** Signed note. */
+  readonly note: string;
+  readonly head: Checkpoint;
+}
+
+/**
+ * The one that is given, or that the configuration names if that is an absolute path; null when there is none.
+ * @throws KeyturnError `invalid_input` for one that can't be read, `audit_invalid` for what is none of this log.
+ */
+export async function outsideCheckpoint(
+  given: string | undefined,
+  configured: string,
+  verifier: LogVerifier,
+): Promise<OutsideCheckpoint | null> {
   const path = given ?? (isAbsolute(configured) && (await exists(configured)) ? configured : null);
   if (path === null) return null;
+  const octets = await readAtMost(path, MAX_NOTE_BYTES).catch(() => null);
+  if (octets === null) {
+    throw new KeyturnError('invalid_input', `The checkpoint ${path} can't be read, or is too large for one.`, {
+      fix: 'Check the path.',
+    });
+  }
+  const note = octets.toString('utf8');
   try {
-    return await readFile(path, 'utf8');
-  } catch {
-    throw new KeyturnError('invalid_input', `The checkpoint ${path} can't be read.`, { fix: 'Check the path.' });
+    return { path, note, head: verifier.open(note) };
+  } catch (error) {
+    if (!isKeyturnError(error, 'audit_invalid')) throw error;
+    throw new KeyturnError(
+      'audit_invalid',
+      `${path} is no checkpoint of ${verifier.origin} by the key of this backup.`,
+      {
+        fix:
+          'Nothing was restored. Give the file that checkpoint.path of the lost server names (--checkpoint FILE). If it is ' +
+          'that one, backup and checkpoint are of different logs: one of them is not yours.',
+      },
+    );
   }
 }
 
@@ -55,7 +87,7 @@ export interface Evidence {
   readonly verifier: LogVerifier;
   /** Of the backup. */
   readonly head: SignedHead;
-  readonly outside: string | null;
+  readonly outside: OutsideCheckpoint | null;
   /** Path of an audit export that reaches further than the backup. */
   readonly tail: string | undefined;
   /** Entries of the tail that are told; default 100,000. */
@@ -69,7 +101,7 @@ export type Measured = Loss & { readonly stops: readonly AuditEntry[] };
 export async function measureLoss(evidence: Evidence): Promise<Measured> {
   const { verifier, outside, tail } = evidence;
   const head = verifier.open(evidence.head.checkpoint);
-  const kept = outside === null ? null : verifier.open(outside);
+  const kept = outside?.head ?? null;
   const { size, entries, stops } =
     tail === undefined ? { size: 0, entries: null, stops: [] } : await readTail(tail, evidence);
   const later = kept !== null && kept.generation > head.generation;
@@ -90,7 +122,7 @@ async function readTail(
   path: string,
   { verifier, head, outside, mostTold = MOST_TOLD }: Evidence,
 ): Promise<{ size: number; entries: LostEntry[]; stops: AuditEntry[] }> {
-  const since = [head.checkpoint, ...(outside === null ? [] : [outside])].filter(
+  const since = [head.checkpoint, ...(outside === null ? [] : [outside.note])].filter(
     (note) => verifier.open(note).size > 0,
   );
   const report = await verifyExport(readLines(createReadStream(path)), verifier, { since });

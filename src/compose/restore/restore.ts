@@ -13,10 +13,19 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { connectionFacts } from '../connection.ts';
 import type { AskSecret } from '../master-key.ts';
-import { examine, identify, type LogIdentity, openRestoredStore, openStagedLedger, requireSigned } from './examine.ts';
-import { isAhead, type Loss, type Measured, measureLoss, outsideCheckpoint, refuseLoss } from './loss.ts';
+import { examine, identify, type LogIdentity, openRestoredStore, openStagedLedger } from './examine.ts';
+import {
+  isAhead,
+  type Loss,
+  type Measured,
+  measureLoss,
+  type OutsideCheckpoint,
+  outsideCheckpoint,
+  refuseLoss,
+} from './loss.ts';
 import { notEmpty, Staging } from './staging.ts';
 import { beginGeneration, freezeStores, RESTORER, takeOverStops } from './take-over.ts';
+import { requireSigned, requireTrust } from './trust.ts';
 import { rehome, unpackBackup } from './unpack.ts';
 
 export interface RestoreOptions {
@@ -26,7 +35,7 @@ export interface RestoreOptions {
   readonly home: string;
   readonly ask: AskSecret;
   readonly masterKeyFile?: string;
-  /** Log keys that the restored log must bear (vkeys). */
+  /** Log keys of which one must have signed the backup, before its configuration is followed (vkeys). */
   readonly keys?: readonly string[];
   /** Newest checkpoint kept outside. Default: where the restored configuration says, if that is an absolute path. */
   readonly checkpoint?: string;
@@ -34,6 +43,10 @@ export interface RestoreOptions {
   readonly tail?: string;
   /** Emergency journal of the lost machine. */
   readonly journal?: string;
+  /** Without a log key and a master key file: follow the configuration all the same. Default false: refused. */
+  readonly trustBackup?: boolean;
+  /** Told what it then says to ask, read and write, before that is done. */
+  readonly onTrusted?: (doings: readonly string[]) => void;
   readonly acceptLoss?: boolean;
   /** Everything starts frozen. */
   readonly freezeAll?: boolean;
@@ -70,8 +83,8 @@ export interface Restored {
 const TOKEN_SECONDS = 90 * 86_400;
 
 /**
- * Makes an instance of a backup, in a folder beside `home` that takes its name at the very end: unpack → open the key
- * store → verify all → measure what is lost → begin a new generation → take over what stops → hand over.
+ * Makes an instance of a backup, in a folder beside `home` that takes its name at the very end: unpack → see who made it →
+ * open the key store → verify all → measure what is lost → begin a new generation → take over what stops → hand over.
  * @throws KeyturnError of whatever stands in the way; then nothing is left, and nothing outside was touched.
  */
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
@@ -83,9 +96,15 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   requireSigned(unpacked, options.keys ?? []);
   const changed = await rehome(staging.path, unpacked.manifest.files, options.masterKeyFile);
   const config = await loadConfig(staging.path);
+  await requireTrust(config, {
+    keys: options.keys ?? [],
+    masterKeyFile: options.masterKeyFile,
+    trusted: options.trustBackup ?? false,
+    onTrusted: (doings) => options.onTrusted?.(doings),
+  });
   const store = undo.use(disposable(await openRestoredStore(config, options.ask)));
   const log = await identify(store.of, config, unpacked, options.keys ?? []);
-  const outside = await outsideCheckpoint(options.checkpoint, config.checkpoint);
+  const outside = await outsideCheckpoint(options.checkpoint, config.checkpoint, log.verifier);
   const loss = await examineAll(config, store.of, log, { options, manifest: unpacked.manifest, outside });
   options.onLoss?.(loss);
   if (options.acceptLoss !== true) refuseLoss(loss);
@@ -129,14 +148,13 @@ async function examineAll(
   config: Config,
   store: Parameters<typeof examine>[2],
   log: LogIdentity,
-  { options, manifest, outside }: Given & { readonly outside: string | null },
+  { options, manifest, outside }: Given & { readonly outside: OutsideCheckpoint | null },
 ): Promise<Measured> {
   const ledger = await openStagedLedger(config, log);
   try {
     const head = await ledger.head();
     const { verifier } = log;
-    const ahead = outside !== null && isAhead(verifier.open(outside), verifier.open(head.checkpoint));
-    const since = outside === null || ahead ? [] : [outside];
+    const since = outside === null || isAhead(outside.head, verifier.open(head.checkpoint)) ? null : outside;
     await examine(config, ledger, store, { verifier, manifest, since, ask: options.ask });
     return await measureLoss({ verifier, head, outside, tail: options.tail });
   } finally {

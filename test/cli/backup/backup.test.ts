@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newSigner } from '../../audit/log.ts';
 import { edit, type TestInstance } from '../../e2e/instance.ts';
 import { type Keyturn, served } from '../keyturn.ts';
 
@@ -79,7 +80,16 @@ test('a restore names what is lost, is refused until that is accepted, and says 
   const wrong = ['restore', 'two.backup', ...opens, '--identity', 'stranger.identity'];
   expect(await keyturn.refusal(wrong)).toMatchObject({ exit: 1, code: 'backup_identity_wrong' });
 
-  const refused = await keyturn.run(args);
+  const pinned = join(instance.home, 'admin', 'connection.json');
+  const own = await readFile(pinned, 'utf8').then((text) => JSON.parse(text) as { log: { origin: string } });
+  const other = { ...own, log: { origin: 'another/log', keys: [newSigner('another/log').vkey] } };
+  await keyturn.write('other.json', JSON.stringify(other));
+  expect(await keyturn.refusal([...args, '--connection', 'other.json'])).toMatchObject({
+    exit: 1,
+    code: 'backup_invalid',
+    message: expect.stringContaining('of another log'),
+  });
+  const refused = await keyturn.run([...args, '--connection', pinned]);
   expect(refused).toMatchObject({ code: 5, out: '' });
   expect(refused.err).toMatch(
     /Lost: the entries \d+ to \d+ \(2\)[^\n]*\n.*backup\.taken service:backup\n.*audit\.exported/,

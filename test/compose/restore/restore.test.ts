@@ -1,14 +1,12 @@
-import { hash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type LogSigner, LogVerifier } from '../../../src/audit/checkpoint.ts';
-import { readArchive, writeArchive } from '../../../src/backup/archive.ts';
-import { type Manifest, manifestText } from '../../../src/backup/manifest.ts';
+import { readArchive } from '../../../src/backup/archive.ts';
 import { formatRecipient } from '../../../src/backup/recipient.ts';
-import { decryptBackup, encryptBackup } from '../../../src/backup/stream.ts';
+import { decryptBackup } from '../../../src/backup/stream.ts';
 import { loadConfig } from '../../../src/compose/config.ts';
 import { cannotAsk } from '../../../src/compose/master-key.ts';
 import { openInstance } from '../../../src/compose/open.ts';
@@ -20,6 +18,7 @@ import { newSigner } from '../../audit/log.ts';
 import { piecesOf, whole } from '../../backup/octets.ts';
 import { edit, TestInstance } from '../../e2e/instance.ts';
 import { TestCa } from '../../fakes/ca.ts';
+import { type Change, repacked as repack } from './repacked.ts';
 
 const identity = generateX25519();
 const RECIPIENT = formatRecipient(identity.publicKey);
@@ -85,23 +84,8 @@ async function refused(code: string, more: Partial<RestoreOptions> = {}, octets:
   expect((await readdir(place)).filter((name) => name.startsWith(`home-${attempt}`))).toEqual([]);
 }
 
-/** The backup unpacked, changed by somebody who can encrypt to the recipient, and packed again. */
-async function repacked(
-  change: (files: Map<string, Buffer>, manifest: Manifest) => Promise<LogSigner>,
-): Promise<Buffer> {
-  const files = new Map<string, Buffer>();
-  const opened = decryptBackup(piecesOf(backup), identity.privateKey);
-  const { manifest } = await readArchive(opened, async ({ name }, octets) => void files.set(name, await whole(octets)));
-  const by = await change(files, manifest);
-  const entries = [...files].map(([name, octets]) => ({
-    name,
-    size: octets.length,
-    sha256: hash('sha256', octets, 'hex'),
-  }));
-  const note = by.signText(manifestText({ ...manifest, files: entries }));
-  const archive = writeArchive(note, piecesOf(Buffer.concat([...files.values()])));
-  return whole(encryptBackup(archive, identity.publicKey));
-}
+/** Changed by somebody who can encrypt to the recipient. */
+const repacked = (change: Change) => repack(backup, identity, change);
 
 describe('nothing is restored, and nothing is left of the attempt,', () => {
   test('from a backup that is cut, changed or for somebody else', async () => {
@@ -152,6 +136,35 @@ describe('nothing is restored, and nothing is left of the attempt,', () => {
     await refused('ledger_corrupt', { checkpoint: await kept('checkpoint', other) });
     await refused('audit_invalid', {
       checkpoint: await kept('checkpoint', newSigner().sign({ size: 3, root: Buffer.alloc(32, 1) })),
+    });
+  });
+
+  test('with a checkpoint that is none of its log: the file is named, and what to do', async () => {
+    const head = { size: 3, root: Buffer.alloc(32, 1) };
+    const wrong = {
+      text: await kept('text', 'no checkpoint'),
+      empty: await kept('empty', ''),
+      key: await kept('key', Buffer.alloc(40, 7)),
+      stranger: await kept('stranger', newSigner(signer.origin).sign(head)),
+      other: await kept('other', newSigner('another/log').sign(head)),
+    };
+    for (const path of Object.values(wrong)) {
+      await expect(restore({ checkpoint: path })).rejects.toMatchObject({
+        code: 'audit_invalid',
+        message: expect.stringContaining(`${path} is no checkpoint of ${signer.origin}`),
+        fix: expect.stringContaining('--checkpoint FILE'),
+      });
+    }
+    const absent = join(place, 'nowhere');
+    await expect(restore({ checkpoint: absent })).rejects.toMatchObject({
+      code: 'invalid_input',
+      message: expect.stringContaining(absent),
+    });
+    const contradicting = await kept('contradicting', signer.sign(head));
+    await expect(restore({ checkpoint: contradicting })).rejects.toMatchObject({
+      code: 'ledger_corrupt',
+      message: expect.stringContaining(contradicting),
+      fix: expect.stringContaining('--checkpoint'),
     });
   });
 

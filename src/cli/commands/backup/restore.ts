@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { MAX_IDENTITY_OCTETS, openIdentity } from '../../../backup/identity.ts';
+import { readConnection } from '../../../client/connection-file.ts';
 import type { Loss } from '../../../compose/restore/loss.ts';
 import { readPrivateFile } from '../../../compose/restore/private-file.ts';
 import { type Restored, restoreBackup } from '../../../compose/restore/restore.ts';
@@ -19,6 +20,7 @@ interface Options {
   readonly key?: string[];
   readonly generation?: string;
   readonly admin?: string;
+  readonly trustBackup?: boolean;
   readonly acceptLoss?: boolean;
   readonly freezeAll?: boolean;
 }
@@ -27,7 +29,11 @@ interface Options {
 const SHOWN = 40;
 
 /** Exit code 10 when something was lost: somebody has to look after it. */
-export default async function restore({ home, terminal }: Context, options: Options, file: string): Promise<number> {
+export default async function restore(
+  { home, where, terminal }: Context,
+  options: Options,
+  file: string,
+): Promise<number> {
   if (options.identity === undefined) {
     throw new KeyturnError('invalid_input', 'A backup opens with an identity.', {
       fix: 'Give --identity with the file that keyturn backup keygen made.',
@@ -43,7 +49,12 @@ export default async function restore({ home, terminal }: Context, options: Opti
     home,
     ask: askSecret,
     ...pathsOf(options),
-    keys: options.key ?? [],
+    keys: options.key ?? (await keysOf(where.connection)),
+    trustBackup: options.trustBackup ?? false,
+    onTrusted: (doings) => {
+      terminal.warn('The configuration of the backup is followed, and nothing shows who wrote it:');
+      for (const doing of doings) terminal.warn(`  ${doing}`);
+    },
     acceptLoss: options.acceptLoss ?? false,
     freezeAll: options.freezeAll ?? false,
     ...(options.admin === undefined ? {} : { administrator: options.admin }),
@@ -54,6 +65,11 @@ export default async function restore({ home, terminal }: Context, options: Opti
   advise(terminal, restored);
   const { range } = restored.loss;
   return range !== null && range.to <= range.from && restored.outsideFailure === null ? 0 : EXIT.attention;
+}
+
+/** Those that a connection file pins, if one was named: any client of the lost instance has it. */
+async function keysOf(connection: string | undefined): Promise<readonly string[]> {
+  return connection === undefined ? [] : (await readConnection(connection)).log.vkeys;
 }
 
 function pathsOf({ masterKeyFile, checkpoint, tail, journal }: Options) {
