@@ -13,7 +13,7 @@ import { CONFIG_FILE, type Config } from '../config.ts';
 import type { Instance } from '../open.ts';
 import type { MasterKey } from '../settings/master-key.ts';
 import { OWN_STORE } from '../settings/stores.ts';
-import { COPY_PREFIX, copyFolder, removeLeftovers } from './leftovers.ts';
+import { copyPrefix, removeLeftovers } from './leftovers.ts';
 
 /** Of one policy or profile file; their loaders take no larger ones. */
 const MAX_SMALL_FILE = 1024 * 1024;
@@ -44,7 +44,7 @@ export async function copyPair({ config, desk }: Instance): Promise<Pair> {
     });
   }
   await removeLeftovers(config);
-  const folder = await mkdtemp(join(copyFolder(config), COPY_PREFIX));
+  const folder = await mkdtemp(copyPrefix(config));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const path = join(folder, 'ledger.db');
