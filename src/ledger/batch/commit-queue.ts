@@ -6,6 +6,8 @@ import { Watchdog } from './watchdog.ts';
 
 /** Changes of one transaction: past this, more of them in one commit saves little and delays the first. */
 const MAX_BATCH = 256;
+/** So many go at once when nothing is under way: the writer is then at work while this thread reads further requests. */
+const ENOUGH = 8;
 /** Changes that may wait; past this the caller is told to come again, rather than memory filled. */
 const MAX_WAITING = 4096;
 
@@ -53,7 +55,8 @@ export class CommitQueue {
       if (this.#refusing) throw closing();
       if (this.#waiting.length >= MAX_WAITING) throw busy(`${MAX_WAITING} changes wait to become durable`);
       this.#waiting.push({ change, resolve, reject });
-      this.#schedule();
+      if (this.#waiting.length >= ENOUGH && this.#inFlight.length === 0) this.#send();
+      else this.#schedule();
     });
   }
 
@@ -68,7 +71,8 @@ export class CommitQueue {
       this.#health.end('failed', 'the writer answered another batch than it was given');
       return;
     }
-    if (this.#waiting.length > 0) this.#schedule();
+    // First, so that the writer is at work while the callers go on.
+    if (this.#waiting.length > 0) this.#send();
     if (checkpoint !== null) this.#options.onHead({ size, checkpoint });
     for (const [index, { resolve, reject }] of batch.entries()) deliver(results[index]!, resolve, reject);
     if (this.pending === 0) this.#whenIdle?.();

@@ -37,25 +37,44 @@ test('sends what one turn of the loop brings as one batch, and what comes meanwh
   expect(queue.pending).toBe(3);
   queue.settle(answer(2));
   await Promise.all(first);
-  await turn();
   expect(sent.map(({ length }) => length)).toEqual([2, 1]);
   queue.settle(answer(1, 3));
   await second;
   expect(heads).toEqual([2, 3]);
 });
 
+test('does not wait for the end of the turn when there is enough for a batch', async () => {
+  const all = Array.from({ length: 20 }, () => queue.add(change('a.a')));
+  expect(sent.map(({ length }) => length)).toEqual([8]);
+  await turn();
+  expect(sent.map(({ length }) => length)).toEqual([8]);
+  queue.settle(answer(8));
+  queue.settle(answer(12));
+  await Promise.all(all);
+  expect(sent.map(({ length }) => length)).toEqual([8, 12]);
+});
+
+test('has the next batch under way before the callers of the last one go on', async () => {
+  const first = queue.add(change('a.a'));
+  await turn();
+  const second = queue.add(change('a.b'));
+  const when = first.then(() => sent.length);
+  queue.settle(answer(1));
+  expect(await when).toBe(2);
+  queue.settle(answer(1));
+  await second;
+});
+
 test('puts at most 256 changes into a batch', async () => {
   const all = Array.from({ length: 300 }, () => queue.add(change('a.a')));
-  await turn();
-  queue.settle(answer(256));
-  await turn();
-  queue.settle(answer(44));
+  for (const count of [8, 256, 36]) queue.settle(answer(count));
   await Promise.all(all);
-  expect(sent.map(({ length }) => length)).toEqual([256, 44]);
+  expect(sent.map(({ length }) => length)).toEqual([8, 256, 36]);
 });
 
 test('says that it is busy rather than fill the memory, and stays ready', async () => {
-  const all = Array.from({ length: 4096 }, () => queue.add(change('a.a')));
+  // The first eight are under way.
+  const all = Array.from({ length: 8 + 4096 }, () => queue.add(change('a.a')));
   await expect(queue.add(change('a.b'))).rejects.toMatchObject({ code: 'ledger_unavailable', facts: { busy: true } });
   expect(health.state).toBe('ready');
   health.end('closed', '');
