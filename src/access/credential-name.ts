@@ -5,6 +5,8 @@ export const MAX_CREDENTIAL_NAME = 100;
 
 /** One segment of a name or of a pattern. */
 const SEGMENT = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+/** Two or three of them. */
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}(?:\/[a-z0-9][a-z0-9._-]{0,63}){1,2}$/;
 
 /** False for a segment with two dots in a row, which reads as a way up in a path. */
 export function isSegment(text: string): boolean {
@@ -13,9 +15,7 @@ export function isSegment(text: string): boolean {
 
 /** True for `partner/environment` or `partner/environment/purpose` in canonical form. */
 export function isCredentialName(text: string): boolean {
-  const segments = text.split('/');
-  const fits = text.length <= MAX_CREDENTIAL_NAME && segments.length >= 2 && segments.length <= 3;
-  return fits && segments.every(isSegment);
+  return text.length <= MAX_CREDENTIAL_NAME && NAME.test(text) && !text.includes('..');
 }
 
 /**

@@ -137,7 +137,7 @@ export function consistencyPath(nodes: TreeNodes, from: number, to: number): Buf
 function rangeHash(nodes: TreeNodes, start: number, end: number): Buffer {
   const size = end - start;
   const below = size === 1 ? 1 : largestPowerBelow(size);
-  if (size === 1 || below * 2 === size) return nodes.node(Math.log2(size), start / size);
+  if (size === 1 || below * 2 === size) return nodes.node(levelOf(size), start / size);
   // Such a range ends where the tree ends, so that its start names it.
   const known = nodes.ragged?.get(start);
   if (known !== undefined) return known;
@@ -151,6 +151,11 @@ function largestPowerBelow(n: number): number {
   let power = 1;
   while (power * 2 < n) power *= 2;
   return power;
+}
+
+/** Of a subtree with `size` leaves, a power of two. */
+function levelOf(size: number): number {
+  return size < 2 ** 31 ? 31 - Math.clz32(size) : Math.log2(size);
 }
 
 function oneBits(value: number): number {

@@ -51,13 +51,15 @@ const policyUnchanged = remembered((digest: string): Check => {
   return { rule: 'policy-changed', table: 'policies', some: { id: 'current', digest } };
 });
 
+const standsUntil = remembered((rule: string, notAfter: number): Check => ({ rule, notAfter }));
+
 /** What must still be true at the commit for a decision of `policyDigest` in favour of `caller` to count. */
 export function standingChecks(caller: Caller, policyDigest: string, grantEndsAt: number | null): Check[] {
   return [
     tokenUnrevoked(caller.token.id),
-    { rule: 'token-expired', notAfter: caller.token.expiresAt },
+    standsUntil('token-expired', caller.token.expiresAt),
     policyUnchanged(policyDigest),
-    ...(grantEndsAt === null ? [] : [{ rule: 'binding-expired', notAfter: grantEndsAt }]),
+    ...(grantEndsAt === null ? [] : [standsUntil('binding-expired', grantEndsAt)]),
   ];
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { credentialName } from '../access/credential-name.ts';
 import type { Receipt } from '../audit/receipt.ts';
 import { timestamp } from '../core/clock.ts';
@@ -70,7 +69,7 @@ export async function reveal(desk: Desk, caller: Caller, request: RevealRequest)
         grant: authority.decision.rule,
         token: caller.token.id,
         host: caller.host,
-        client: createHash('sha256').update(request.hpkePublicKey).digest('hex'),
+        client: sealer.recipient,
       },
     },
     refusal: denial(caller, 'credential:reveal', credential, 'at-commit', { version: version.version }),

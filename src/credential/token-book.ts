@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Principal } from '../access/permission.ts';
 import { principalOf } from '../access/principal.ts';
 import { matchesHash, parseToken } from '../access/token.ts';
@@ -12,6 +13,9 @@ export interface Bearer {
   readonly token: { readonly id: string; readonly expiresAt: number };
 }
 
+/** Headers that are known again. */
+const MOST_HEADERS = 4_096;
+
 /**
  * The API tokens of this ledger, kept in memory so that a freeze can be authenticated while the ledger is down.
  * A stale book can't release anything: each commit checks that the token is not revoked.
@@ -19,6 +23,8 @@ export interface Bearer {
 export class TokenBook {
   readonly #ledger: Ledger;
   readonly #rows = new Map<string, TokenRow>();
+  /** Ids of the tokens of headers that were found right, by the SHA-256 of the header. */
+  readonly #headers = new Map<string, string>();
 
   private constructor(ledger: Ledger) {
     this.#ledger = ledger;
@@ -47,12 +53,21 @@ export class TokenBook {
    * @throws KeyturnError `unauthenticated`, in the same words and time for an unknown, wrong, revoked or expired token.
    */
   async authenticate(authorization: string | undefined, now: number): Promise<Bearer> {
+    const digest = hash('sha256', authorization ?? '', 'base64');
+    const row = this.#rows.get(this.#headers.get(digest) ?? '') ?? (await this.#verify(authorization, digest));
+    if (row === undefined || row.expires_at <= now || row.revoked_at !== null) throw unauthenticated();
+    return { principal: principalOf(row.principal), token: { id: row.id, expiresAt: row.expires_at } };
+  }
+
+  /** The row of the token in a header; undefined for one that there is not. */
+  async #verify(authorization: string | undefined, digest: string): Promise<TokenRow | undefined> {
     const parsed = parseToken(authorization);
     using secret = parsed?.secret;
     const row = parsed === null ? undefined : (this.#rows.get(parsed.id) ?? (await this.#look(parsed.id)));
-    const matches = matchesHash(secret ?? null, row?.hash ?? null);
-    if (!matches || row === undefined || row.expires_at <= now || row.revoked_at !== null) throw unauthenticated();
-    return { principal: principalOf(row.principal), token: { id: row.id, expiresAt: row.expires_at } };
+    if (!matchesHash(secret ?? null, row?.hash ?? null) || row === undefined) return undefined;
+    if (this.#headers.size >= MOST_HEADERS) this.#headers.clear();
+    this.#headers.set(digest, row.id);
+    return row;
   }
 
   /** Another server of this ledger may have made it. */

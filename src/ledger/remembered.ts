@@ -1,3 +1,10 @@
+const RESULTS = new WeakSet<object>();
+
+/** True for what a remembered function gave: nobody changes it, and equal arguments gave the same object. */
+export function isRemembered(value: object): boolean {
+  return RESULTS.has(value);
+}
+
 /**
  * `make` with its results kept, so that equal arguments give the very same object. For functions whose result depends
  * on their arguments alone and is not changed by anybody. At most `limit` results are kept; then all are made anew.
@@ -14,6 +21,7 @@ export function remembered<A extends readonly (string | number)[], R extends obj
     const result = make(...args);
     if (made.size >= limit) made.clear();
     made.set(key, result);
+    RESULTS.add(result);
     return result;
   };
 }

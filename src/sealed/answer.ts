@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { hash, type KeyObject } from 'node:crypto';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { decodeBase64url, encodeBase64url } from '../core/encoding/base64url.ts';
 import { KeyturnError } from '../core/errors.ts';
@@ -28,10 +28,13 @@ export class AnswerSealer {
   readonly #context: SenderContext;
   readonly #enc: string;
   #doubtful = false;
+  /** SHA-256 of the recipient's public key, lower-case hex. */
+  readonly recipient: string;
 
-  private constructor(context: SenderContext) {
+  private constructor(context: SenderContext, recipient: string) {
     this.#context = context;
     this.#enc = encodeBase64url(context.enc);
+    this.recipient = recipient;
   }
 
   /**
@@ -39,7 +42,8 @@ export class AnswerSealer {
    * @throws KeyturnError `invalid_input` when it is not a usable key.
    */
   static to(recipientPublicKey: Buffer): AnswerSealer {
-    return new AnswerSealer(SenderContext.create(recipientPublicKey, INFO));
+    const recipient = hash('sha256', recipientPublicKey, 'hex');
+    return new AnswerSealer(SenderContext.create(recipientPublicKey, INFO), recipient);
   }
 
   /** True when another must take its place: its numbers are used up, or sealing failed once, for whatever reason. */

@@ -11,8 +11,8 @@ type Own = Omit<LeaseAnswer, keyof Standing | 'sealed' | 'receipt'>;
 
 /**
  * The JSON text of a lease's answer. Most of it (certificate, chains, terms) is the same for all leases of a version,
- * and is written once; what is base64 stands in it as it is. All of it is ASCII where the parts are, so that nothing has
- * to be encoded on its way out.
+ * and is written once; what is base64 stands in it as it is. All of it is ASCII, so that nothing has to be encoded, nor
+ * counted, on its way out.
  */
 export function leaseText(profiles: Profiles, lease: Lease, statements: readonly string[]): string {
   const { row, version, secondsLeft, sealed, receipt } = lease;
@@ -24,7 +24,7 @@ export function leaseText(profiles: Profiles, lease: Lease, statements: readonly
     expiresAt: timestamp(row.expires_at),
   };
   const parts = `${standing(profiles, version)},"sealed":${sealedJson(sealed)}`;
-  return `{${members(own)},${parts},"receipt":{${receiptMembers(receipt, statements)}}}`;
+  return `{${ascii(members(own))},${parts},"receipt":{${receiptMembers(receipt, statements)}}}`;
 }
 
 function sealedJson(sealed: SealedAnswer | null): string {
@@ -33,8 +33,8 @@ function sealedJson(sealed: SealedAnswer | null): string {
 
 function receiptMembers(receipt: Receipt, statements: readonly string[]): string {
   const { index, entry, inclusion, checkpoint, consistency } = receipt;
-  const proof = `"index":${index},"entry":${JSON.stringify(entry)},"inclusion":${hashesJson(inclusion)}`;
-  const further = statements.length === 0 ? '' : `,"generations":${JSON.stringify(statements)}`;
+  const proof = `"index":${index},"entry":${ascii(JSON.stringify(entry))},"inclusion":${hashesJson(inclusion)}`;
+  const further = statements.length === 0 ? '' : `,"generations":${ascii(JSON.stringify(statements))}`;
   return `${proof}${consistencyMember(consistency)}${further},"checkpoint":${checkpointJson(checkpoint)}`;
 }
 
@@ -69,6 +69,8 @@ function checkpointJson(checkpoint: string): string {
   return newest.json;
 }
 
+const BEYOND_ASCII = /[\u0080-\uffff]/;
+
 /** The object's JSON without its braces. */
 function members(object: object): string {
   return JSON.stringify(object).slice(1, -1);
@@ -79,6 +81,7 @@ function members(object: object): string {
  * keeps what it replaces something in with two octets for each character, and all that it becomes a part of as well.
  */
 function ascii(json: string): string {
+  if (!BEYOND_ASCII.test(json)) return json;
   const escaped = json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return Buffer.from(escaped, 'latin1').toString('latin1');
 }

@@ -17,7 +17,8 @@ export class Tally<L extends string> {
 
   /** Labels in the order in which the caller always names them. */
   inc(labels: Record<L, string | number>): void {
-    const key = Object.values(labels).join(' ');
+    let key = '';
+    for (const name in labels) key += `${labels[name]} `;
     const known = this.#counted.get(key);
     if (known === undefined) this.#counted.set(key, { labels, count: 1 });
     else known.count += 1;

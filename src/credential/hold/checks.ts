@@ -3,9 +3,15 @@ import { remembered } from '../../ledger/remembered.ts';
 import type { HoldTarget } from '../../ledger/tables.ts';
 import { subjectsOf, type Touched, versionSubject } from './hold-switch.ts';
 
+const made = new WeakMap<Touched, readonly Check[]>();
+
 /** Checks that no hold in force stands on anything touched. */
-export function noHolds(touched: Touched): Check[] {
-  return subjectsOf(touched).map(([target, subject]) => noHold(target, subject));
+export function noHolds(touched: Touched): readonly Check[] {
+  const known = made.get(touched);
+  if (known !== undefined) return known;
+  const checks = subjectsOf(touched).map(([target, subject]) => noHold(target, subject));
+  made.set(touched, checks);
+  return checks;
 }
 
 /** Checks that neither the credential nor, where one is meant, its version is frozen. */

@@ -52,6 +52,7 @@ export class HoldSwitch {
 
   /** @throws KeyturnError `held` if anything touched is frozen. Called last, right before material is sealed. */
   refuse(touched: Touched): void {
+    if (this.#held.size === 0) return;
     for (const [target, subject] of subjectsOf(touched)) {
       if (this.isHeld(target, subject)) {
         throw new KeyturnError('held', `Frozen: ${target} ${subject}.`, {

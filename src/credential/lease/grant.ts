@@ -1,11 +1,10 @@
-import { hash } from 'node:crypto';
 import { credentialName, partsOf } from '../../access/credential-name.ts';
 import type { Receipt } from '../../audit/receipt.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { timestamp } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
-import type { Check } from '../../ledger/change.ts';
+import type { Check, Where } from '../../ledger/change.ts';
 import { remembered } from '../../ledger/remembered.ts';
 import type { CompanionRow, LeaseRow, VersionRow } from '../../ledger/tables.ts';
 import type { AnswerSealer, NamedSecret } from '../../sealed/answer.ts';
@@ -39,8 +38,11 @@ export async function grantLease(desk: Desk, caller: Caller, name: string, wish:
 }
 
 export function currentCompanions(desk: Desk, credential: string): Promise<CompanionRow[]> {
-  return desk.ledger.find('companions', { credential, state: 'current' }, { orderBy: 'name' });
+  return desk.ledger.find('companions', currentOf(credential), BY_NAME);
 }
+
+const currentOf = remembered((credential: string): Where<'companions'> => ({ credential, state: 'current' }));
+const BY_NAME = { orderBy: 'name' } as const;
 
 export interface Lending extends Chosen {
   readonly authority: Authority;
@@ -68,7 +70,7 @@ export async function lend(desk: Desk, caller: Caller, lending: Lending): Promis
   const sealer = desk.sealers.to(wish.hpkePublicKey, caller.principal.id);
   using material = await readMaterial(desk, version, companions);
   const touched = touchedBy(caller, version, companions);
-  const receipt = await record(desk, caller, lending, row, companions, touched);
+  const receipt = await record(desk, caller, { ...lending, row, companions, touched, sealer });
   desk.holds.refuse(touched);
   const secondsLeft = Math.max(0, Math.floor((row.expires_at - desk.clock.now()) / 1000));
   return { row, version, secondsLeft, sealed: seal(sealer, row, version, material.secrets()), receipt };
@@ -115,24 +117,26 @@ export function leaseEnd(
 }
 
 export function touchedBy(caller: Caller, version: VersionRow, companions: readonly CompanionRow[]): Touched {
-  return {
-    credential: version.credential,
-    version: version.version,
-    principal: caller.principal.id,
-    host: caller.host,
-    stores: [version.store, ...companions.map(({ store }) => store)],
-  };
+  const { credential, version: number, store } = version;
+  return touchedOf(credential, number, caller.principal.id, caller.host, store, ...companions.map((each) => each.store));
 }
 
-async function record(
-  desk: Desk,
-  caller: Caller,
-  lending: Lending,
-  row: LeaseRow,
-  companions: readonly CompanionRow[],
-  touched: Touched,
-): Promise<Receipt> {
-  const { authority, version, wish, replaces } = lending;
+// One object for equal ones, so that what follows from it is worked out once.
+const touchedOf = remembered(
+  (credential: string, version: number, principal: string, host: string, ...stores: readonly string[]): Touched => {
+    return { credential, version, principal, host, stores };
+  },
+);
+
+interface Recording extends Lending {
+  readonly row: LeaseRow;
+  readonly companions: readonly CompanionRow[];
+  readonly touched: Touched;
+  readonly sealer: AnswerSealer;
+}
+
+async function record(desk: Desk, caller: Caller, lending: Recording): Promise<Receipt> {
+  const { authority, version, wish, replaces, row, companions, touched, sealer } = lending;
   const outcome = await desk.ledger.commit({
     checks: [
       ...authority.checks,
@@ -150,7 +154,7 @@ async function record(
       request: caller.request,
       credential: row.credential,
       version: row.version,
-      data: leaseFacts(row, version, wish, {
+      data: leaseFacts(row, version, sealer.recipient, {
         grant: authority.decision.rule,
         ...shareFacts(lending),
         host: caller.host,
@@ -166,8 +170,11 @@ async function record(
   return outcome.receipt;
 }
 
-/** The facts of a lease that its receipt proves; the client compares each with its answer. */
-export function leaseFacts(row: LeaseRow, version: VersionRow, wish: LeaseWish, more: JsonObject): JsonObject {
+/**
+ * The facts of a lease that its receipt proves; the client compares each with its answer. `client`: SHA-256 of the public
+ * key of its process, lower-case hex.
+ */
+export function leaseFacts(row: LeaseRow, version: VersionRow, client: string, more: JsonObject): JsonObject {
   return {
     ...more,
     lease: row.id,
@@ -175,7 +182,7 @@ export function leaseFacts(row: LeaseRow, version: VersionRow, wish: LeaseWish, 
     serial: version.serial,
     expiresAt: timestamp(row.expires_at),
     token: row.token,
-    client: hash('sha256', wish.hpkePublicKey, 'hex'),
+    client,
   };
 }
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { KeyturnError } from '../../core/errors.ts';
 import type { CompanionRow, LeaseRow } from '../../ledger/tables.ts';
 import { type Authority, authorise, denial } from '../authorise.ts';
@@ -111,7 +112,7 @@ async function record(
       request: caller.request,
       credential: row.credential,
       version: row.version,
-      data: leaseFacts({ ...row, token: caller.token.id }, version, wish, {
+      data: leaseFacts({ ...row, token: caller.token.id }, version, hash('sha256', wish.hpkePublicKey, 'hex'), {
         grant: authority.decision.rule,
         ...shareFacts(extension),
         host: caller.host,

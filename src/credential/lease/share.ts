@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { KeyturnError } from '../../core/errors.ts';
-import type { Check } from '../../ledger/change.ts';
+import type { Check, Where } from '../../ledger/change.ts';
 import { remembered } from '../../ledger/remembered.ts';
 import type { VersionRow } from '../../ledger/tables.ts';
 import type { Caller } from '../caller.ts';
@@ -52,7 +52,7 @@ export async function chooseVersion(
   credential: string,
   { hpkePublicKey }: Pick<LeaseWish, 'hpkePublicKey'>,
 ): Promise<Chosen> {
-  const rows = await desk.ledger.find('versions', { credential, state: { in: ['current', 'staged'] } });
+  const rows = await desk.ledger.find('versions', lendable(credential));
   const current = rows.find(({ state }) => state === 'current') ?? (await currentBeyond(desk, rows));
   if (current === undefined) throw noCurrentVersion(credential);
   const staged = rows.filter(({ state }) => state === 'staged');
@@ -62,6 +62,10 @@ export async function chooseVersion(
   const chosen = isAmong(share, caller.principal.id, hpkePublicKey) && !(await isFrozen(desk, share.version));
   return { version: chosen ? share.version : current, share };
 }
+
+const lendable = remembered((credential: string): Where<'versions'> => {
+  return { credential, state: { in: ['current', 'staged'] } };
+});
 
 /** Of more staged ones than are read at a time, some may have stood in its way. */
 async function currentBeyond({ ledger }: Desk, [some]: readonly VersionRow[]): Promise<VersionRow | undefined> {

@@ -38,6 +38,13 @@ export function assertSeen(seen: number, size: number): void {
   });
 }
 
+const texts = new WeakMap<Buffer, string>();
+
+/** For a hash that many proofs will hold, and that nobody writes to: its text is made once. */
+export function keepText(hash: Buffer): void {
+  texts.set(hash, hash.toString('base64'));
+}
+
 function base64(hash: Buffer): string {
-  return hash.toString('base64');
+  return texts.get(hash) ?? hash.toString('base64');
 }

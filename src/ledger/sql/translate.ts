@@ -39,7 +39,11 @@ export function countStatement(table: string, where: object, placeholder: Placeh
 /** @throws KeyturnError `invalid_input` as above, and for a row that lacks a column. */
 export function writeStatement(write: Write, placeholder: Placeholder): Statement {
   const values = new Values(placeholder);
-  if ('insert' in write) return values.statement(insertion(tableName(write.insert), write.row, values));
+  if ('insert' in write) {
+    const table = tableName(write.insert);
+    addRow(table, write.row, values);
+    return values.statement(plainInsertion(table, placeholder));
+  }
   if ('put' in write) return values.statement(replacement(tableName(write.put), write.row, values));
   const table = tableName(write.update);
   const set = Object.entries(write.set).map(([name, value]) => `${columnName(table, name)} = ${values.add(value)}`);
@@ -47,11 +51,28 @@ export function writeStatement(write: Write, placeholder: Placeholder): Statemen
   return values.statement(`UPDATE ${table} SET ${set.join(', ')} WHERE ${conjunction(table, write.where, values)}`);
 }
 
-function insertion(table: TableName, row: object, values: Values): string {
+/** The cells of a whole row, in the order of its columns. Returns their placeholders. */
+function addRow(table: TableName, row: object, values: Values): string[] {
   for (const name in row) columnName(table, name);
-  const columns = columnsOf(table);
-  const places = columns.map((column) => values.add((row as Readonly<Record<string, unknown>>)[column]));
-  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places.join(', ')})`;
+  return columnsOf(table).map((column) => values.add((row as Readonly<Record<string, unknown>>)[column]));
+}
+
+function insertion(table: TableName, row: object, values: Values): string {
+  const places = addRow(table, row, values);
+  return `INSERT INTO ${table} (${columnsOf(table).join(', ')}) VALUES (${places.join(', ')})`;
+}
+
+const insertions = new Map<Placeholder, Map<TableName, string>>();
+
+/** The one text of an insert that is alone in its statement: the same string each time, whose hash V8 knows. */
+function plainInsertion(table: TableName, placeholder: Placeholder): string {
+  const known = insertions.get(placeholder)?.get(table);
+  if (known !== undefined) return known;
+  const places = columnsOf(table).map((_, at) => placeholder(at + 1));
+  const text = `INSERT INTO ${table} (${columnsOf(table).join(', ')}) VALUES (${places.join(', ')})`;
+  const texts = insertions.get(placeholder) ?? new Map<TableName, string>();
+  insertions.set(placeholder, texts.set(table, text));
+  return text;
 }
 
 /** Updates in place: rows that refer to this one keep their target, which REPLACE would pull away. */

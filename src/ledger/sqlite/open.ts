@@ -11,6 +11,7 @@ import type { Ledger, LedgerStatus } from '../ledger.ts';
 import { Followers } from '../log/followers.ts';
 import type { SignedHead } from '../log/proof.ts';
 import { unpack } from './packed-answer.ts';
+import { ChangePacker } from './packed-changes.ts';
 import type { FromWriter, ToWriter, WriterData } from './protocol.ts';
 import { ReadWorker } from './read-worker.ts';
 import { RowCache } from './row-cache.ts';
@@ -60,10 +61,11 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   const health = new Health({ fix: LOOK_AFTER, recovers: false });
   const rows = new RowCache();
   const followers = new Followers(opened.size);
+  const packer = new ChangePacker();
   const queue = new CommitQueue(health, {
     send: (changes) => {
       rows.beingWritten(changes);
-      writer.postMessage({ kind: 'batch', now: clock.now(), changes } satisfies ToWriter);
+      writer.postMessage({ kind: 'batch', now: clock.now(), packed: packer.pack(changes) } satisfies ToWriter);
     },
     stallAfterMs,
     onHead: (next) => {

@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import type { WireError } from '../batch/answer.ts';
-import type { Change } from '../change.ts';
 import type { EntryQuery } from '../ledger.ts';
 import type { RowOrder } from '../sql/translate.ts';
 import type { TableName } from '../tables.ts';
 import type { PackedAnswer } from './packed-answer.ts';
+import type { PackedChanges } from './packed-changes.ts';
 
 /** What goes between the main thread and the ledger's workers: our own code on both sides, plain data. */
 
@@ -20,7 +20,7 @@ export interface WriterData {
 }
 
 export type ToWriter =
-  | { readonly kind: 'batch'; readonly now: number; readonly changes: readonly Change[] }
+  | { readonly kind: 'batch'; readonly now: number; readonly packed: PackedChanges }
   | { readonly kind: 'close' };
 
 export type FromWriter =

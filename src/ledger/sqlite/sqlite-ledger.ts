@@ -6,6 +6,7 @@ import { type Fence, type Fenced, type FenceMode, LocalFences } from '../fence.t
 import type { EntryQuery, EntryRange, FindOptions, Ledger, LedgerStatus, StoredEntry } from '../ledger.ts';
 import type { Followers } from '../log/followers.ts';
 import type { SignedHead } from '../log/proof.ts';
+import { isRemembered } from '../remembered.ts';
 import type { Snapshotting } from '../snapshot.ts';
 import type { TableName, Tables } from '../tables.ts';
 import type { ReadWorker } from './read-worker.ts';
@@ -13,6 +14,7 @@ import type { RowCache } from './row-cache.ts';
 import { takeSnapshot } from './snapshot/snapshot.ts';
 
 const DEFAULT_CHECKPOINTS = 1000;
+const NONE = {};
 
 /** What a ledger is made of; `openSqliteLedger` puts it together. */
 export interface SqliteParts {
@@ -44,10 +46,10 @@ export class SqliteLedger implements Ledger, Snapshotting {
     return this.#parts.queue.add(change);
   }
 
-  async find<T extends TableName>(table: T, where: Where<T>, options: FindOptions<T> = {}): Promise<Tables[T][]> {
+  async find<T extends TableName>(table: T, where: Where<T>, options: FindOptions<T> = NONE): Promise<Tables[T][]> {
     const { health, rows, state } = this.#parts;
     health.assertReady();
-    const question = JSON.stringify([where, options]);
+    const question = questionOf(where, options);
     return (
       rows.known(table, question) ?? rows.find(table, question, () => state.ask({ op: 'find', table, where, options }))
     );
@@ -110,4 +112,15 @@ export class SqliteLedger implements Ledger, Snapshotting {
     this.#parts.health.end('closed', '');
     await this.#parts.shutDown();
   }
+}
+
+const written = new WeakMap<object, { readonly options: object; readonly question: string }>();
+
+/** All that an answer depends on but the table. */
+function questionOf(where: object, options: object): string {
+  const known = written.get(where);
+  if (known?.options === options) return known.question;
+  const question = JSON.stringify([where, options]);
+  if (isRemembered(where)) written.set(where, { options, question });
+  return question;
 }

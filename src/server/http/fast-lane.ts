@@ -14,6 +14,8 @@ interface Lane {
 /** Plain characters and escaped slashes: what every other target looks like is left to Express. */
 const PLAIN = /^(?:[A-Za-z0-9_-]|%2[Ff])+$/;
 
+const SLASH = /%2[Ff]/g;
+
 const NO_QUERY = () => ({});
 
 /**
@@ -30,7 +32,7 @@ export function fastLane(gate: Gate, routes: readonly Route[]) {
       if (!PLAIN.test(value)) continue;
       prepare(response);
       // Its errors have become answers; a bug in answering ends like one in any listener.
-      void handle(request, response, { params: { [name]: decodeURIComponent(value) }, query: NO_QUERY });
+      void handle(request, response, { params: { [name]: value.replaceAll(SLASH, '/') }, query: NO_QUERY });
       return true;
     }
     return false;

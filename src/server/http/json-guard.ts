@@ -60,15 +60,20 @@ function endOfString(text: string, start: number): number {
 
 function refuseName(names: Set<string> | null, text: string, start: number, end: number): void {
   if (names === null || !isFollowedByColon(text, end + 1)) return;
-  let name: string;
-  try {
-    name = JSON.parse(text.slice(start, end + 1)) as string;
-  } catch {
-    throw bad('is not valid JSON');
-  }
+  const name = nameOf(text.slice(start + 1, end));
   if (FORBIDDEN.has(name)) throw bad('has a member with a forbidden name');
   if (names.has(name)) throw bad('has a member twice');
   names.add(name);
+}
+
+/** What a member's name means: without a backslash it is what is written. */
+function nameOf(written: string): string {
+  if (!written.includes('\\')) return written;
+  try {
+    return JSON.parse(`"${written}"`) as string;
+  } catch {
+    throw bad('is not valid JSON');
+  }
 }
 
 /** However much white space (RFC 8259 section 2) an attacker puts between a name and its colon. */

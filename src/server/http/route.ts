@@ -37,6 +37,8 @@ export type Answer =
       readonly status: number;
       readonly type: string;
       readonly text: string | AsyncIterable<string>;
+      /** All of the text is: it has as many octets as characters. Default: it is looked at. */
+      readonly ascii?: boolean;
       /** Called when the connection is gone or the answer is whole: for a stream that waits for more to say. */
       readonly onClose?: () => void;
     }

@@ -88,5 +88,5 @@ function wishOf(desk: Desk, body: Asked) {
 }
 
 function answerOf(desk: Desk, lease: Lease, statements: readonly string[], status: 200 | 201): Answer {
-  return { status, type: JSON_TYPE, text: leaseText(desk.profiles(), lease, statements) };
+  return { status, type: JSON_TYPE, text: leaseText(desk.profiles(), lease, statements), ascii: true };
 }

@@ -3,7 +3,8 @@ import type { Statement } from '../../sql/statement.ts';
 
 /** How long a statement waits for a lock of the other threads of this process, milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
-const KEPT_STATEMENTS = 256;
+/** Twice as many are kept at most. */
+const KEPT_STATEMENTS = 128;
 
 /**
  * The one connection that writes. Every commit is synced to the write-ahead log before it returns (FULL). SQLite's own
@@ -31,20 +32,26 @@ function guard(database: DatabaseSync): void {
   database.exec('PRAGMA cell_size_check = ON');
 }
 
-/** Prepared statements by their text; the least recently used goes when there are too many. */
+/** Prepared statements by their text; those not used for long go when there are too many. */
 export class Statements {
   readonly #database: DatabaseSync;
-  readonly #kept = new Map<string, StatementSync>();
+  #kept = new Map<string, StatementSync>();
+  /** What was kept before there were too many. */
+  #before = new Map<string, StatementSync>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
   }
 
   prepare(sql: string): StatementSync {
-    const statement = this.#kept.get(sql) ?? this.#database.prepare(sql);
-    this.#kept.delete(sql);
+    const kept = this.#kept.get(sql);
+    if (kept !== undefined) return kept;
+    const statement = this.#before.get(sql) ?? this.#database.prepare(sql);
+    if (this.#kept.size === KEPT_STATEMENTS) {
+      this.#before = this.#kept;
+      this.#kept = new Map();
+    }
     this.#kept.set(sql, statement);
-    if (this.#kept.size > KEPT_STATEMENTS) this.#kept.delete(this.#kept.keys().next().value ?? sql);
     return statement;
   }
 

@@ -1,9 +1,19 @@
 import type { Check, Write } from '../../change.ts';
 import { tableOf } from '../../change.ts';
-import { questionMark } from '../../sql/statement.ts';
+import { questionMark, type Statement } from '../../sql/statement.ts';
 import { existsStatement } from '../../sql/translate.ts';
 import type { TableName } from '../../tables.ts';
 import type { Statements } from '../database/connection.ts';
+
+type RowCheck = Exclude<Check, { readonly notAfter: number }>;
+
+/** Of checks that come again and again; null where it was not asked yet. */
+const questions = new WeakMap<Check, Statement | null>();
+
+/** For a check that will be asked as this very object from now on: its statement is made once. */
+export function keepQuestion(check: Check): void {
+  questions.set(check, null);
+}
 
 /**
  * The checks of one transaction. Leases of one service ask the same again and again, and callers hand over one object
@@ -42,8 +52,16 @@ export class HeldChecks {
     return holds;
   }
 
-  #ask(check: Exclude<Check, { readonly notAfter: number }>): boolean {
-    if ('some' in check) return this.#statements.exists(existsStatement(check.table, check.some, questionMark));
-    return !this.#statements.exists(existsStatement(check.table, check.none, questionMark));
+  #ask(check: RowCheck): boolean {
+    return this.#statements.exists(questionOf(check)) === 'some' in check;
   }
+}
+
+/** @throws KeyturnError `invalid_input`. */
+function questionOf(check: RowCheck): Statement {
+  const kept = questions.get(check);
+  if (kept !== null && kept !== undefined) return kept;
+  const question = existsStatement(check.table, 'some' in check ? check.some : check.none, questionMark);
+  if (kept === null) questions.set(check, question);
+  return question;
 }

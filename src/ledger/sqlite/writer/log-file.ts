@@ -9,9 +9,11 @@ import { openForWriting, Statements } from '../database/connection.ts';
 import { prepareFile, syncFolder } from '../database/files.ts';
 import { migrate } from '../database/schema.ts';
 import { TreeRows } from '../database/tree-rows.ts';
+import { ChangeUnpacker } from '../packed-changes.ts';
 import type { ToWriter, WriterData } from '../protocol.ts';
 import { checkLog } from './check-log.ts';
 import { GroupCommit } from './group-commit.ts';
+import { keepQuestion } from './held-checks.ts';
 import { ProcessLock } from './process-lock.ts';
 
 /** Pages that the write-ahead log may gather before they are moved to the main file; 4 KiB each. */
@@ -25,6 +27,7 @@ export class LogFile {
   readonly #database: DatabaseSync;
   readonly #lock: ProcessLock;
   readonly #group: GroupCommit;
+  readonly #unpacker = new ChangeUnpacker(keepQuestion);
   readonly head: SignedHead;
   #walPages = 0;
 
@@ -52,7 +55,8 @@ export class LogFile {
     return new LogFile(database, lock, group, { size: end.size, checkpoint: end.checkpoint });
   }
 
-  commit({ now, changes }: Extract<ToWriter, { kind: 'batch' }>): BatchAnswer {
+  commit({ now, packed }: Extract<ToWriter, { kind: 'batch' }>): BatchAnswer {
+    const changes = this.#unpacker.unpack(packed);
     const answer = this.#group.run(now, changes);
     this.#walPages += PAGES_A_COMMIT + PAGES_A_CHANGE * changes.length;
     return answer;
