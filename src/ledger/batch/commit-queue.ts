@@ -97,7 +97,8 @@ export class CommitQueue {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#health.isReady && this.#inFlight.length === 0) this.#send();
+      // All of it may be gone already.
+      if (this.#health.isReady && this.#inFlight.length === 0 && this.#waiting.length > 0) this.#send();
     });
   }
 

@@ -54,6 +54,18 @@ test('does not wait for the end of the turn when there is enough for a batch', a
   expect(sent.map(({ length }) => length)).toEqual([8, 12]);
 });
 
+test('sends nothing at the end of a turn in which all was sent and answered already', async () => {
+  const all = Array.from({ length: 8 }, () => queue.add(change('a.a')));
+  queue.settle(answer(8));
+  await Promise.all(all);
+  await turn();
+  expect(sent.map(({ length }) => length)).toEqual([8]);
+  const more = Array.from({ length: 8 }, () => queue.add(change('a.b')));
+  queue.settle(answer(8));
+  await Promise.all(more);
+  expect(health.state).toBe('ready');
+});
+
 test('has the next batch under way before the callers of the last one go on', async () => {
   const first = queue.add(change('a.a'));
   await turn();
