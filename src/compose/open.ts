@@ -24,7 +24,7 @@ import { systemRecord } from '../keystore/record-name.ts';
 import type { Check } from '../ledger/change.ts';
 import { LogGenerations } from '../ledger/generations.ts';
 import { EmergencyJournal } from '../ledger/journal/emergency-journal.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Ledger, LedgerStatus } from '../ledger/ledger.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import { patient } from '../notify/patient.ts';
 import { loadProfiles, type Profiles } from '../partner/profile.ts';
@@ -48,6 +48,8 @@ export interface OpenOptions {
   readonly acceptRollback?: boolean;
   /** The checkpoint outside could not be written; releases go on. */
   readonly onCheckpointFailure?: (error: KeyturnError) => void;
+  /** The ledger can commit no more, or can again. */
+  readonly onLedgerStatus?: (status: LedgerStatus) => void;
   /** For metrics. */
   readonly observer?: StoreObserver;
   readonly issuerObserver?: IssuerObserver;
@@ -127,6 +129,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
       ...(options.clock === undefined ? {} : { clock }),
       acceptRollback: options.acceptRollback ?? false,
       onFailure: (error) => options.onCheckpointFailure?.(error),
+      onStatus: (status) => options.onLedgerStatus?.(status),
     },
   );
   opened.defer(() => checkpointFile.settled());

@@ -72,6 +72,10 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
       checkpointFailures += 1;
       log.warning('outside-checkpoint-failed', { message });
     },
+    onLedgerStatus: ({ state, detail }) => {
+      if (state === 'ready') log.notice('ledger-ready');
+      else if (state !== 'closed') log.warning('ledger-unavailable', { state, detail });
+    },
     rotation: {
       ...options.rotation,
       onError: (row, error) => {

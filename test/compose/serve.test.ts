@@ -58,3 +58,15 @@ test('two reloads of the policy at once leave memory and ledger agreed', async (
   expect(stage.desk.policy().digest).toBe(known?.digest);
   expect((await stage.lease(payments)).status).toBe(201);
 });
+
+test('a ledger that can commit no more is told to the operator, with the cause', async () => {
+  stage.breakLedger();
+  expect((await stage.lease(payments)).status).toBe(503);
+  const told = stage.keyturn.log
+    .join('')
+    .split('\n')
+    .filter((line) => line.includes('"ledger-unavailable"'));
+  expect(told.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: 40, state: 'failed', detail: expect.stringContaining('no such table') }),
+  ]);
+});

@@ -69,7 +69,10 @@ test('is ASCII whatever it is made of, so that its characters count its octets',
   const strange = { ...leaseOf(VERSION).row, credential: 'лин/sandbox' };
   const text = leaseText(profilesWith('bücher.example'), leaseOf(VERSION, { row: strange }), ['— Anweisung für 2 —']);
   expect(Buffer.byteLength(text)).toBe(text.length);
-  expect(JSON.parse(text)).toMatchObject({ credential: 'лин/sandbox', receipt: { generations: ['— Anweisung für 2 —'] } });
+  expect(JSON.parse(text)).toMatchObject({
+    credential: 'лин/sandbox',
+    receipt: { generations: ['— Anweisung für 2 —'] },
+  });
 });
 
 test('has all of a receipt, with and without a proof that the log goes on', () => {

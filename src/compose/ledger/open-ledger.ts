@@ -3,7 +3,7 @@ import { LogVerifier } from '../../audit/checkpoint.ts';
 import type { Clock } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import { CheckpointFile, type CheckpointFileOptions } from '../../ledger/checkpoint-file.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
+import type { Ledger, LedgerStatus } from '../../ledger/ledger.ts';
 import { openSqliteLedger, type SqliteLedgerOptions } from '../../ledger/sqlite/open.ts';
 import type { Config } from '../config.ts';
 import type { LedgerSetting } from '../settings/ledger.ts';
@@ -17,13 +17,15 @@ export interface LedgerIdentity {
 export interface OpenLedgerOptions extends Pick<CheckpointFileOptions, 'acceptRollback' | 'onFailure'> {
   /** In place of the ledger's own. */
   readonly clock?: Clock;
+  /** When the ledger can commit no more, or can again. */
+  readonly onStatus?: (status: LedgerStatus) => void;
 }
 
 /** The ledger that the configuration names, held against the checkpoint outside before anything is released. */
 export async function openLedger(
   config: Config,
   { privateKey, vkey }: LedgerIdentity,
-  { clock, ...outside }: OpenLedgerOptions,
+  { clock, onStatus, ...outside }: OpenLedgerOptions,
 ): Promise<{ ledger: Ledger; checkpointFile: CheckpointFile }> {
   const { origin } = config;
   const verifier = new LogVerifier({ origin, keys: [vkey] });
@@ -31,6 +33,7 @@ export async function openLedger(
   const options = {
     signer: { origin, privateKey },
     ...(clock === undefined ? {} : { clock }),
+    ...(onStatus === undefined ? {} : { onStatus }),
     onCheckpoint: (note: string, size: number) => checkpointFile.offer(note, size),
   };
   const ledger = await openKind(config.ledger, options);

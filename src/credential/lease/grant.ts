@@ -118,7 +118,14 @@ export function leaseEnd(
 
 export function touchedBy(caller: Caller, version: VersionRow, companions: readonly CompanionRow[]): Touched {
   const { credential, version: number, store } = version;
-  return touchedOf(credential, number, caller.principal.id, caller.host, store, ...companions.map((each) => each.store));
+  return touchedOf(
+    credential,
+    number,
+    caller.principal.id,
+    caller.host,
+    store,
+    ...companions.map((each) => each.store),
+  );
 }
 
 // One object for equal ones, so that what follows from it is worked out once.
