@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
-import { clientConfig, type PostgresPlace } from '../../src/ledger/postgres/connection/place.ts';
+import { clientConfig } from '../../src/ledger/postgres/connection/client-config.ts';
+import type { PostgresPlace } from '../../src/ledger/postgres/connection/place.ts';
 import { Session } from '../../src/ledger/postgres/connection/session.ts';
 
 /** The rows of a ledger, read behind the server's back. */

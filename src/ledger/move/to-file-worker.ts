@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import { toWire } from '../batch/answer.ts';
 import type { SignedHead } from '../log/proof.ts';
-import { clientConfig } from '../postgres/connection/place.ts';
+import { clientConfig } from '../postgres/connection/client-config.ts';
 import { cannotConnect } from '../postgres/connection/server.ts';
 import { type Row, Session } from '../postgres/connection/session.ts';
 import { newestCheckpoint } from '../postgres/database/check-log.ts';

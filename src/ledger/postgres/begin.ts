@@ -1,6 +1,7 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { Ledger } from '../ledger.ts';
-import { clientConfig, nameOf, type PostgresPlace, quoted, schemaOf } from './connection/place.ts';
+import { clientConfig } from './connection/client-config.ts';
+import { nameOf, type PostgresPlace, quoted, schemaOf } from './connection/place.ts';
 import { cannotConnect } from './connection/server.ts';
 import { Session } from './connection/session.ts';
 import { openPostgresLedger, type PostgresLedgerOptions } from './open.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { clientConfig, type PostgresPlace } from '../../../src/ledger/postgres/connection/place.ts';
+import { clientConfig } from '../../../src/ledger/postgres/connection/client-config.ts';
+import type { PostgresPlace } from '../../../src/ledger/postgres/connection/place.ts';
 import { Session } from '../../../src/ledger/postgres/connection/session.ts';
 import { openPostgresLedger } from '../../../src/ledger/postgres/open.ts';
 import { entriesStatement } from '../../../src/ledger/sql/log.ts';

@@ -1,6 +1,7 @@
 import { broken, type Check, ok, type Step, untilBroken } from '../../../core/check.ts';
 import { KeyturnError } from '../../../core/errors.ts';
-import { clientConfig, nameOf, type PostgresPlace, schemaOf } from '../connection/place.ts';
+import { clientConfig } from '../connection/client-config.ts';
+import { nameOf, type PostgresPlace, schemaOf } from '../connection/place.ts';
 import { Session } from '../connection/session.ts';
 import { whyNotConnected } from '../connection/why.ts';
 import { describe } from '../database/fault.ts';
