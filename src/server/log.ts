@@ -1,6 +1,7 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { timestamp } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
+import { LogOutput } from './log-output.ts';
 
 /** One line a request. An allow-list: these fields and no others are ever logged. */
 export interface RequestLine {
@@ -11,33 +12,23 @@ export interface RequestLine {
   readonly seconds: number;
 }
 
-const INFO = pino.levels.values['info'];
+const { info: INFO, warn: WARN } = pino.levels.values;
 
 /**
- * Lines of requests are written together, those of events at once, and with them what was gathered. A process that ends,
- * by an error too, writes the rest; one that is killed doesn't. What must not be lost is on the audit log.
+ * The server's log: typed events only, never a whole error or request object. Lines of requests are written together,
+ * those of events at once, and with them what was gathered. A process that ends, by an error too, writes the rest; one
+ * that is killed doesn't. What must not be lost is on the audit log.
  */
-const GATHERED_OCTETS = 8_192;
-const GATHERED_MS = 250;
-
-/** The server's log: typed events only, never a whole error or request object. */
 export class ServerLog {
   readonly #pino: Logger;
   readonly #destination: { write(line: string): unknown };
-  readonly #flush: () => void;
+  readonly #output: LogOutput | null;
 
   constructor(options: { readonly level?: string; readonly destination?: NodeJS.WritableStream } = {}) {
     const settings = { level: options.level ?? 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime };
-    if (options.destination !== undefined) {
-      this.#pino = pino(settings, options.destination);
-      this.#destination = options.destination;
-      this.#flush = () => {};
-      return;
-    }
-    const { destination, flush } = standardError();
-    this.#pino = pino(settings, destination);
-    this.#destination = destination;
-    this.#flush = flush;
+    this.#output = options.destination === undefined ? LogOutput.standardError(lostLine) : null;
+    this.#destination = options.destination ?? this.#output ?? process.stderr;
+    this.#pino = pino(settings, this.#destination);
   }
 
   /** As pino would write it, at a fifth of the cost. */
@@ -51,12 +42,12 @@ export class ServerLog {
   /** Something that an operator should know of. `facts` are public. */
   notice(event: string, facts: Readonly<Record<string, string | number | boolean>> = {}): void {
     this.#pino.info({ event, ...facts });
-    this.#flush();
+    this.#output?.flush();
   }
 
   warning(event: string, facts: Readonly<Record<string, string | number | boolean>> = {}): void {
     this.#pino.warn({ event, ...facts });
-    this.#flush();
+    this.#output?.flush();
   }
 
   /** A bug of ours: its class and where it was thrown. Its message stays out, since it may quote input. */
@@ -70,20 +61,17 @@ export class ServerLog {
       ...(message === undefined ? {} : { message }),
       frames: framesOf(error),
     });
-    this.#flush();
+    this.#output?.flush();
   }
 
   /** For whoever is about to end the process in a way that leaves it no time. */
-  flush(): void {
-    this.#flush();
+  end(): void {
+    this.#output?.end();
   }
 }
 
-function standardError(): { destination: DestinationStream; flush: () => void } {
-  const stream = pino.destination({ dest: 2, sync: true, minLength: GATHERED_OCTETS, periodicFlush: GATHERED_MS });
-  const flush = () => stream.flushSync();
-  process.once('exit', flush);
-  return { destination: stream, flush };
+function lostLine(count: number): string {
+  return `${JSON.stringify({ level: WARN, time: timestamp(Date.now()), event: 'log-lines-lost', count })}\n`;
 }
 
 /** Stack frames alone: V8 puts the message, which may quote input, on the lines before the first frame. */

@@ -27,7 +27,7 @@ test.each([
   ['it ends', 'process.exit(4);', ['request']],
   ['nobody catches an error', "setTimeout(() => { throw new Error('x'); });", ['request']],
   ['an event comes, and it is killed', `log.notice('listening'); ${KILLED}`, ['request', 'listening']],
-  ['it is told to flush, and is killed', `log.flush(); ${KILLED}`, ['request']],
+  ['it is told to write the rest, and is killed', `log.end(); ${KILLED}`, ['request']],
   ['it is killed at once', KILLED, []],
   ['it is killed after a while', `setTimeout(() => { ${KILLED} }, 600);`, ['request']],
 ])('the line of a request, when after it %s', async (_, then, expected) => {

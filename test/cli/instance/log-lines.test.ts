@@ -117,6 +117,42 @@ test.each([
   },
 );
 
+test('a server whose log nobody reads answers on, ends, and says how many lines are missing once somebody reads again', {
+  timeout: PROCESSES_MS,
+}, async () => {
+  const preload = `data:text/javascript,${encodeURIComponent(ENDS)}`;
+  const env = { ...process.env, KEYTURN_HOME: keyturn.home };
+  const child = spawn(process.execPath, ['--import', preload, KEYTURN, 'server'], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const closed = once(child, 'close');
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  const url = /https:\S+/.exec(line)?.[0] ?? '';
+  // More than what a pipe and its reader hold, and than what is kept for them.
+  for (let round = 0; round < 150; round += 1)
+    await Promise.all(Array.from({ length: 100 }, () => ask(url, 'GET', '/livez')));
+  const hold = { target: 'host', subject: '192.0.2.1', reason: 'leaked' };
+  expect(await ask(url, 'POST', '/v1/holds', JSON.stringify(hold))).not.toBeNull();
+  const log = text(child.stderr);
+  await expect
+    .poll(async () =>
+      ask(url)
+        .then(() => pause(100))
+        .then(() => child.stderr.readableLength),
+    )
+    .toBe(0);
+  child.kill('SIGTERM');
+  await closed;
+  const events = (await log)
+    .trimEnd()
+    .split('\n')
+    .map((each) => JSON.parse(each) as { event: string; count?: number });
+  const lost = events.filter(({ event }) => event === 'log-lines-lost').reduce((sum, { count = 0 }) => sum + count, 0);
+  expect(lost).toBeGreaterThan(0);
+  expect(lost + events.filter(({ event }) => event === 'request').length).toBeGreaterThanOrEqual(15_001);
+});
+
 test('of a server that is killed lines of the last moment alone are missing, and no entry', {
   timeout: PROCESSES_MS,
 }, async () => {

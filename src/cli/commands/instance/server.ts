@@ -35,6 +35,6 @@ async function stop(serving: Serving): Promise<void> {
   const isStuck = serving.instance.desk.ledger.status().state === 'stalled';
   await Promise.race([serving.stop(), sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
   if (!isStuck) return;
-  serving.log.flush();
+  serving.log.end();
   process.kill(process.pid, 'SIGKILL');
 }
