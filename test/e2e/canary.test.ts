@@ -8,7 +8,7 @@ import { KeyturnError } from '../../src/core/errors.ts';
 import { SecretBytes } from '../../src/core/secret-bytes.ts';
 import { describeApi } from '../../src/server/http/openapi.ts';
 import type { Route } from '../../src/server/http/route.ts';
-import { ServerLog } from '../../src/server/log.ts';
+import { ServerLog } from '../../src/server/log/server-log.ts';
 import { Metrics } from '../../src/server/metrics.ts';
 import { readUpload } from '../../src/x509/upload.ts';
 import { type Partner, startPartner } from '../fakes/partner/partner.ts';

@@ -11,7 +11,7 @@ import { cannotAsk } from '../../src/compose/master-key.ts';
 import { type ServeOptions, type Serving, serve } from '../../src/compose/serve.ts';
 import type { PostgresSetting } from '../../src/compose/settings/ledger.ts';
 import type { Clock } from '../../src/core/clock.ts';
-import { ServerLog } from '../../src/server/log.ts';
+import { ServerLog } from '../../src/server/log/server-log.ts';
 import type { Partner } from '../fakes/partner/partner.ts';
 
 export interface Reply {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/compose/config.ts';
 import { serve } from '../../src/compose/serve.ts';
 import { AnswerOpener } from '../../src/sealed/answer.ts';
-import { ServerLog } from '../../src/server/log.ts';
+import { ServerLog } from '../../src/server/log/server-log.ts';
 import { TestCa } from '../fakes/ca.ts';
 import { TestInstance } from './instance.ts';
 

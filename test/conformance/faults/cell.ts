@@ -4,7 +4,7 @@ import { isKeyturnError } from '../../../src/core/errors.ts';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
 import type { KeyStoreDriver } from '../../../src/keystore/driver.ts';
 import { KeyStore } from '../../../src/keystore/keystore.ts';
-import { ServerLog } from '../../../src/server/log.ts';
+import { ServerLog } from '../../../src/server/log/server-log.ts';
 import { Metrics } from '../../../src/server/metrics.ts';
 import { everythingOf } from '../../e2e/canary/search/everything.ts';
 

@@ -8,7 +8,7 @@ import { loadConfig, parseConfig } from '../../../src/compose/config.ts';
 import { initInstance } from '../../../src/compose/init.ts';
 import { cannotAsk } from '../../../src/compose/master-key.ts';
 import { serve } from '../../../src/compose/serve.ts';
-import { ServerLog } from '../../../src/server/log.ts';
+import { ServerLog } from '../../../src/server/log/server-log.ts';
 import { TestCa } from '../../fakes/ca.ts';
 import { PostgresCluster } from '../../fakes/postgres/cluster.ts';
 import { run } from '../../fakes/programs.ts';

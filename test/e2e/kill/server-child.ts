@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream';
 import { loadConfig } from '../../../src/compose/config.ts';
 import { serve } from '../../../src/compose/serve.ts';
-import { ServerLog } from '../../../src/server/log.ts';
+import { ServerLog } from '../../../src/server/log/server-log.ts';
 
 const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
 

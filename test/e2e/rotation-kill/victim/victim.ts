@@ -52,7 +52,7 @@ async function open({ open: home, listening, doom }: Extract<Order, { open: stri
   let url: string | null = null;
   if (listening) {
     const { serve } = await import('../../../../src/compose/serve.ts');
-    const { ServerLog } = await import('../../../../src/server/log.ts');
+    const { ServerLog } = await import('../../../../src/server/log/server-log.ts');
     const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
     const serving = await serve(config, { log: new ServerLog({ destination: nowhere }), rotation });
     ({ url, instance } = serving);

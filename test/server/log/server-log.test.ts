@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 /** What one process has written on standard error that logs a request and then does something. */
 async function logged(then: string): Promise<string[]> {
-  const log = new URL('../../src/server/log.ts', import.meta.url).href;
+  const log = new URL('../../../src/server/log/server-log.ts', import.meta.url).href;
   const program = `
     import { ServerLog } from ${JSON.stringify(log)};
     const log = new ServerLog();

@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino';
-import { timestamp } from '../core/clock.ts';
-import { KeyturnError } from '../core/errors.ts';
-import { LogOutput } from './log-output.ts';
+import { timestamp } from '../../core/clock.ts';
+import { KeyturnError } from '../../core/errors.ts';
+import { LogOutput } from './output.ts';
 
 /** One line a request. An allow-list: these fields and no others are ever logged. */
 export interface RequestLine {

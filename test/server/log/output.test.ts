@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LogOutput } from '../../src/server/log-output.ts';
+import { LogOutput } from '../../../src/server/log/output.ts';
 
 let folder: string;
 let fd: number;

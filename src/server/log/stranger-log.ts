@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
 
 /** Failures written one by one: per host and in all, each minute. What exceeds them is counted and summed up. */
 const SINGLE_PER_HOST = 5;

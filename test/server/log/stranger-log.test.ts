@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { StrangerLog } from '../../src/server/stranger-log.ts';
-import { HandClock, Stage } from '../credential/stage.ts';
+import { StrangerLog } from '../../../src/server/log/stranger-log.ts';
+import { HandClock, Stage } from '../../credential/stage.ts';
 
 let stage: Stage;
 let clock: HandClock;
