@@ -68,7 +68,7 @@ test.each([
   ['the ledger by the CLI', 'cli/a.ts', "import { b } from '../ledger/b.ts';"],
   ['the CLI from elsewhere', 'compose.ts', "import { b } from './cli/b.ts';"],
   ['an unknown room', 'helpers/a.ts', 'export {};'],
-  ['a file outside the tree', 'core/a.ts', "import { b } from '../b.ts';"],
+  ['a file outside the tree', 'core/a.ts', "import { b } from '../../test/b.ts';"],
   ['a computed import', 'server/a.ts', 'const b = await import(name);'],
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the planted source holds the placeholder
   ['a templated import', 'server/a.ts', 'const b = await import(`./${name}.ts`);'],
