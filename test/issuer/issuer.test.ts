@@ -71,6 +71,21 @@ test.each<[string, Partial<IssuerDriver>]>([
   expect(asked).toBe(1);
 });
 
+test.each([
+  ['a boundary that does not end as one', '-----BEGIN CERTIFICATE---\nAAAA\n'],
+  ['UTF-16', Buffer.from('-----BEGIN CERTIFICATE-----', 'utf16le').toString('latin1')],
+  ['no certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
+])('an answer that can’t be read was given all the same: %s', async (_what, certificate) => {
+  const asked = await anIssuance();
+  const issue = async (): Promise<DriverIssued> => ({ kind: 'issued', certificate, chain: '' });
+  const error = await over({ issue, find: async () => [] })
+    .issue(asked)
+    .catch((each: unknown) => each);
+  expect(mayHaveHappened(error)).toBe(true);
+  const standing = await found(asked);
+  expect(await over({ issue, find: async () => [standing] }).issue(asked)).toMatchObject({ mismatches: [] });
+});
+
 test('a revoked certificate of a key is no answer', async () => {
   const asked = await anIssuance();
   const dead = await found(asked, true);
