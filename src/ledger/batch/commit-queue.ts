@@ -71,10 +71,10 @@ export class CommitQueue {
       this.#health.end('failed', 'the writer answered another batch than it was given');
       return;
     }
-    // First, so that the writer is at work while the callers go on.
+    // First, so that the writer is at work while the callers go on, which is not before this turn is over.
     if (this.#waiting.length > 0) this.#send();
-    if (checkpoint !== null) this.#options.onHead({ size, checkpoint });
     for (const [index, { resolve, reject }] of batch.entries()) deliver(results[index]!, resolve, reject);
+    if (checkpoint !== null) this.#options.onHead({ size, checkpoint });
     if (this.pending === 0) this.#whenIdle?.();
   }
 
@@ -105,7 +105,12 @@ export class CommitQueue {
   #send(): void {
     this.#inFlight = this.#waiting.splice(0, MAX_BATCH);
     this.#watchdog.start();
-    this.#options.send(this.#inFlight.map(({ change }) => change));
+    try {
+      this.#options.send(this.#inFlight.map(({ change }) => change));
+    } catch {
+      // What the writer knows of it can't be told: it may be half of what the next batch builds on.
+      this.#health.end('failed', 'a batch could not be handed over to the writer');
+    }
   }
 
   #abandon(error: Error): void {

@@ -111,3 +111,51 @@ test('an answer to another batch ends the ledger, and nobody gets what belongs t
   expect(health.state).toBe('failed');
   expect(queue.pending).toBe(0);
 });
+
+test('a batch that could not be handed over ends the ledger at once, and only what was answered is released', async () => {
+  let breaks = false;
+  const handing = new CommitQueue(health, {
+    send: (changes) => {
+      if (breaks) throw new Error('DataCloneError');
+      sent.push(changes);
+    },
+    stallAfterMs: 60_000,
+    onHead: ({ size }) => heads.push(size),
+  });
+  const first = handing.add(change('a.a'));
+  await turn();
+  const second = handing.add(change('a.b'));
+  breaks = true;
+  handing.settle(answer(1));
+  expect(await first).toMatchObject({ committed: true });
+  await expect(second).rejects.toMatchObject({ code: 'ledger_unavailable', facts: { state: 'failed' } });
+  expect(handing.pending).toBe(0);
+  expect(heads).toEqual([1]);
+});
+
+test('whoever makes enough for a batch that could not be handed over fares as all the others do', async () => {
+  const handing = new CommitQueue(health, {
+    send: () => {
+      throw new Error('DataCloneError');
+    },
+    stallAfterMs: 60_000,
+    onHead: () => undefined,
+  });
+  const all = await Promise.allSettled(Array.from({ length: 8 }, () => handing.add(change('a.a'))));
+  for (const each of all) expect(each).toMatchObject({ reason: { code: 'ledger_unavailable' } });
+  expect(health.state).toBe('failed');
+});
+
+test('all who wait have their answer whatever becomes of those who hear of the head', async () => {
+  const deaf = new CommitQueue(health, {
+    send: (changes) => sent.push(changes),
+    stallAfterMs: 60_000,
+    onHead: () => {
+      throw new Error('no');
+    },
+  });
+  const waiting = deaf.add(change('a.a'));
+  await turn();
+  expect(() => deaf.settle(answer(1))).toThrow('no');
+  expect(await waiting).toMatchObject({ committed: true });
+});

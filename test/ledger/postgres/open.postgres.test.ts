@@ -223,3 +223,22 @@ describe('a schema', () => {
     await ledger.close();
   });
 });
+
+test('nobody gets the answer of another, whatever becomes of those who hear of a commit', async () => {
+  let heard = 0;
+  const onCheckpoint = () => {
+    heard += 1;
+    if (heard === 1) throw new Error('no');
+  };
+  const ledger = await openPostgresLedger({ place, signer, onCheckpoint });
+  try {
+    const first = ledger.commit(change('a.first'));
+    await new Promise((resolve) => setImmediate(resolve));
+    const second = ledger.commit(change('a.second'));
+    expect(await first).toMatchObject({ committed: true, index: 0 });
+    expect(await second).toMatchObject({ committed: true, index: 1 });
+    expect(ledger.status()).toMatchObject({ state: 'ready', size: 2 });
+  } finally {
+    await ledger.close();
+  }
+});

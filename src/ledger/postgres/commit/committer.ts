@@ -138,7 +138,10 @@ export class Committer {
     this.#lastFault = '';
     adopt();
     onSize(known.head.size);
-    if (batch.wanted) settle(answer);
+    // Once, whatever comes of it: the next batch is under way by then, and this is not its answer.
+    const { wanted } = batch;
+    batch.wanted = false;
+    if (wanted) settle(answer);
     if (health.state !== 'stalled') return;
     health.recover();
     onRecovered();
