@@ -50,7 +50,8 @@ export class TokenBook {
 
   /**
    * Who the header's bearer token belongs to.
-   * @throws KeyturnError `unauthenticated`, in the same words and time for an unknown, wrong, revoked or expired token.
+   * @throws KeyturnError `unauthenticated`, in the same words for an unknown, wrong, revoked or expired token, and in the
+   * same time to whoever does not have its secret.
    */
   async authenticate(authorization: string | undefined, now: number): Promise<Bearer> {
     const digest = hash('sha256', authorization ?? '', 'base64');

@@ -18,12 +18,18 @@ export function remembered<A extends readonly (string | number)[], R extends obj
     const key = keyOf(args);
     const known = made.get(key);
     if (known !== undefined) return known;
-    const result = make(...args);
+    const result = frozen(make(...args));
     if (made.size >= limit) made.clear();
     made.set(key, result);
     RESULTS.add(result);
     return result;
   };
+}
+
+/** All the way down: many hold it, and what one of them changed would be changed for all. */
+function frozen<R extends object>(value: R): R {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) frozen(member);
+  return Object.freeze(value);
 }
 
 /** No other list has the same: a text stands behind its length, a number between marks that no length begins with. */

@@ -26,4 +26,17 @@ describe('a remembered function', () => {
     for (const value of [3, 3, 1]) remembering(value);
     expect(made).toBe(4);
   });
+
+  it('gives what nobody can change, since others hold it too', () => {
+    const remembering = remembered((id: string) => ({ rule: 'r', some: { id, state: { in: ['a', 'b'] } } }));
+    const result = remembering('x');
+    for (const change of [
+      () => Object.assign(result, { rule: 'other' }),
+      () => Object.assign(result.some, { id: 'y' }),
+      () => result.some.state.in.push('c'),
+    ]) {
+      expect(change).toThrow(TypeError);
+    }
+    expect(remembering('x')).toEqual({ rule: 'r', some: { id: 'x', state: { in: ['a', 'b'] } } });
+  });
 });

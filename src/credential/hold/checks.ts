@@ -9,7 +9,7 @@ const made = new WeakMap<Touched, readonly Check[]>();
 export function noHolds(touched: Touched): readonly Check[] {
   const known = made.get(touched);
   if (known !== undefined) return known;
-  const checks = subjectsOf(touched).map(([target, subject]) => noHold(target, subject));
+  const checks = Object.freeze(subjectsOf(touched).map(([target, subject]) => noHold(target, subject)));
   made.set(touched, checks);
   return checks;
 }
