@@ -52,16 +52,18 @@ export class Staging implements AsyncDisposable {
 
 async function removeLeftovers(home: string): Promise<void> {
   const prefix = `${basename(home)}.restoring-`;
-  for (const name of await readdir(dirname(home))) {
+  for (const entry of await readdir(dirname(home), { withFileTypes: true })) {
+    const { name } = entry;
+    const named = name.startsWith(prefix) && /^[A-Za-z0-9]{6}$/.test(name.slice(prefix.length));
     const left = join(dirname(home), name);
-    if (/^[A-Za-z0-9]{6}$/.test(name.slice(prefix.length)) && name.startsWith(prefix) && (await isAbandoned(left))) {
-      await rm(left, { recursive: true, force: true });
-    }
+    if (named && entry.isDirectory() && (await isAbandoned(left))) await rm(left, { recursive: true, force: true });
   }
 }
 
-/** False while another restore is at work in it. */
+/** False while another restore is at work in it, and for a folder that none has made: nobody else has that lock. */
 async function isAbandoned(folder: string): Promise<boolean> {
+  const found = await readdir(folder);
+  if (found.length > 0 && !found.includes(`${LOCK}.lock`)) return false;
   try {
     using _lock = await FileLock.acquire(join(folder, LOCK));
     return true;
