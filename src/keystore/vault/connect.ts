@@ -29,7 +29,11 @@ export interface VaultLink {
 export function connectVault(connection: VaultConnection): VaultLink {
   const environment = connection.environment ?? process.env;
   const settings = vaultSettings(connection, environment);
-  const method = chooseLogin(connection.login, environment);
+  const method = chooseLogin(
+    connection.login,
+    environment,
+    `${settings.address.value} ${settings.namespace?.value ?? ''}`,
+  );
   const transport = new Transport(settings.followTo, () => loadTls(settings.tls));
   const wire = vaultWire(settings.address.value, settings.namespace?.value ?? null, transport);
   const resilience = resilienceOf(connection, settings);

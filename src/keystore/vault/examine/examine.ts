@@ -1,4 +1,4 @@
-import { brokenBy, type Check, ok, untilBroken } from '../../../core/check.ts';
+import { brokenBy, type Check, ok, type Step, untilBroken } from '../../../core/check.ts';
 import { connectVault, type VaultLink } from '../connect.ts';
 import { KvPath } from '../kv/path.ts';
 import type { VaultConnection, VaultStoreOptions } from '../options.ts';
@@ -8,6 +8,7 @@ import { examineMount, examinePolicy } from './mount.ts';
 import { examineSecretFiles } from './secret-files.ts';
 import { examineServer } from './server.ts';
 import { examineSettings } from './settings.ts';
+import { examineWrapped } from './wrapped.ts';
 
 /**
  * For doctor: everything that stands between this process and a working store, from the settings to the policy, to
@@ -39,10 +40,16 @@ export function examineTransit(options: TransitMasterKeyOptions): Promise<Check[
   ]);
 }
 
-async function throughLink(
-  options: VaultConnection,
-  steps: (link: VaultLink) => Parameters<typeof untilBroken>[0],
-): Promise<Check[]> {
+/** Whether logging in would use up what the server needs for it. Then doctor knows nothing of what comes behind. */
+export function opensOnce({ login }: VaultConnection): boolean {
+  return login?.method === 'approle' && login.wrapped === true;
+}
+
+function wrappedStep({ login }: VaultConnection, link: VaultLink): Step {
+  return ['login', async () => (login?.method === 'approle' ? examineWrapped(link, login) : [])];
+}
+
+async function throughLink(options: VaultConnection, steps: (link: VaultLink) => readonly Step[]): Promise<Check[]> {
   let link: VaultLink;
   try {
     link = connectVault(options);
@@ -53,7 +60,7 @@ async function throughLink(
     return await untilBroken([
       ['settings', async () => [...examineSettings(options, link.settings), ...(await examineSecretFiles(options))]],
       ['server', () => examineServer(link)],
-      ...steps(link),
+      ...(opensOnce(options) ? [wrappedStep(options, link)] : steps(link)),
     ]);
   } catch (error) {
     return [brokenBy('settings', error)];

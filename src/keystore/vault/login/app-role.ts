@@ -13,19 +13,22 @@ export interface AppRoleOptions {
   readonly wrapped?: boolean;
 }
 
+/** Secret IDs by the server, mount and wrapping token that gave them: one can be opened once, by whoever comes first. */
+const opened = new Map<string, Promise<string>>();
+
 /**
- * AppRole. A wrapped secret ID is opened at the first login and kept in memory for the next; its wrapping token is
- * first checked to come from a secret ID's creation, so that nobody slips in another one's.
+ * AppRole. A wrapped secret ID is opened at the first login and kept in memory for the next, and for the other
+ * connections of this process that are given the same one; its wrapping token is first checked to come from a secret
+ * ID's creation, so that nobody slips in another one's.
+ * @param server tells the secret IDs of one server from those of another.
  */
-export function appRoleLogin(options: AppRoleOptions): LoginMethod {
+export function appRoleLogin(options: AppRoleOptions, server: string): LoginMethod {
   const { mount = 'approle', roleId, secretIdFile, wrapped = false } = options;
   const description = `approle at auth/${mount}`;
-  let opened: { readonly by: string; readonly secretId: string } | null = null;
   const secretId = async (client: LoginClient): Promise<string> => {
     const line = await readSecretLine(secretIdFile, wrapped ? 'a wrapping token' : 'a secret ID');
     if (!wrapped) return line;
-    if (opened?.by !== line) opened = { by: line, secretId: await unwrap(client, line, mount) };
-    return opened.secretId;
+    return openedOnce(`${server} ${mount} ${line}`, () => unwrap(client, line, mount));
   };
   return {
     description,
@@ -34,6 +37,16 @@ export function appRoleLogin(options: AppRoleOptions): LoginMethod {
     login: async (client) =>
       loginAt(client, mount, { role_id: roleId, secret_id: await secretId(client) }, description),
   };
+}
+
+function openedOnce(name: string, open: () => Promise<string>): Promise<string> {
+  const known = opened.get(name);
+  if (known !== undefined) return known;
+  const opening = open();
+  opened.set(name, opening);
+  // What could not be asked may be asked again.
+  opening.catch(() => opened.delete(name));
+  return opening;
 }
 
 async function unwrap(client: LoginClient, wrappingToken: string, mount: string): Promise<string> {

@@ -13,10 +13,11 @@ import { tokenFileLogin, tokenLogin } from './token.ts';
 /**
  * The configured login; without one `BAO_TOKEN`, `VAULT_TOKEN`, then `~/.vault-token`. What is configured wins over
  * the environment, so that a token somebody forgot in a shell changes nothing.
+ * @param server its address and namespace.
  * @throws KeyturnError `config_invalid` when there is no way to log in.
  */
-export function chooseLogin(login: VaultLogin | undefined, environment: Environment): LoginMethod {
-  if (login !== undefined) return configuredLogin(login);
+export function chooseLogin(login: VaultLogin | undefined, environment: Environment, server: string): LoginMethod {
+  if (login !== undefined) return configuredLogin(login, server);
   const token = variable(environment, 'TOKEN');
   if (token !== null) return tokenLogin(token.value, token.source);
   const file = join(environment['HOME'] ?? homedir(), '.vault-token');
@@ -26,13 +27,13 @@ export function chooseLogin(login: VaultLogin | undefined, environment: Environm
   });
 }
 
-function configuredLogin(login: VaultLogin): LoginMethod {
+function configuredLogin(login: VaultLogin, server: string): LoginMethod {
   checkSegments(login);
   switch (login.method) {
     case 'token_file':
       return tokenFileLogin(login.file);
     case 'approle':
-      return appRoleLogin(login);
+      return appRoleLogin(login, server);
     case 'kubernetes':
       return kubernetesLogin({ ...login, tokenFile: login.tokenFile ?? SERVICE_ACCOUNT_TOKEN });
     case 'jwt':
