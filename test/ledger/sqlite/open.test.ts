@@ -54,6 +54,17 @@ describe('one process alone writes', () => {
 });
 
 describe('the files', () => {
+  test('stay in proportion: what is committed moves from the write-ahead log to the ledger itself', async () => {
+    const ledger = await open();
+    for (let round = 0; round < 60; round += 1) {
+      await Promise.all(Array.from({ length: 200 }, () => ledger.commit(change('a.change', { writes: [] }))));
+    }
+    const [log, own] = await Promise.all([stat(`${place.path}-wal`), stat(place.path)]);
+    expect(log.size).toBeLessThan(32 * 1024 * 1024);
+    expect(own.size).toBeGreaterThan(1024 * 1024);
+    await ledger.close();
+  });
+
   test('are made for their owner alone', async () => {
     const ledger = await open();
     await ledger.commit(change('a.change'));

@@ -16,11 +16,14 @@ import { GroupCommit } from './group-commit.ts';
 import { keepQuestion } from './held-checks.ts';
 import { ProcessLock } from './process-lock.ts';
 
-/** Pages that the write-ahead log may gather before they are moved to the main file; 4 KiB each. */
-const WAL_PAGES = 4000;
-/** A rough upper bound of the pages that a commit, and each change in it, adds to the write-ahead log. */
+/**
+ * Pages that the write-ahead log may gather before they are moved to the main file; 4 KiB each. Leases wait meanwhile, so
+ * it is done seldom: a page that was written many times moves once.
+ */
+const WAL_PAGES = 8000;
+/** Pages that a commit adds to the write-ahead log, and each change in it; a lease adds one, others two or three. */
 const PAGES_A_COMMIT = 12;
-const PAGES_A_CHANGE = 8;
+const PAGES_A_CHANGE = 2;
 
 /** The ledger's file, open for writing by this process alone. */
 export class LogFile {
