@@ -65,7 +65,7 @@ test('a header that was let in is known again, in whatever case, and another one
 test('a wrong secret under the id of a token that is known is refused each time', async () => {
   const { row, header } = made();
   await book.authenticate(header, 0);
-  const secret = made().header.split('_')[2];
+  const secret = made().header.slice(-'_12345678'.length - 43, -'_12345678'.length);
   const body = `ktn_${row.id.slice('token_'.length)}_${secret}`;
   const forged = `Bearer ${body}_${crc32(body).toString(16).padStart(8, '0')}`;
   expect(parseToken(forged)?.id).toBe(row.id);
