@@ -159,3 +159,22 @@ test('all who wait have their answer whatever becomes of those who hear of the h
   expect(() => deaf.settle(answer(1))).toThrow('no');
   expect(await waiting).toMatchObject({ committed: true });
 });
+
+test('is idle when all is answered, the batch that went before its callers were told included', async () => {
+  const first = queue.add(change('a.a'));
+  await turn();
+  const second = queue.add(change('a.b'));
+  queue.refuse();
+  let idle = false;
+  const waiting = queue.idle().then(() => {
+    idle = true;
+  });
+  queue.settle(answer(1));
+  await first;
+  await turn();
+  expect(idle).toBe(false);
+  await expect(queue.add(change('a.c'))).rejects.toMatchObject({ facts: { state: 'closed' } });
+  queue.settle(answer(1));
+  await waiting;
+  await second;
+});

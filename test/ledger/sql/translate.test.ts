@@ -77,3 +77,20 @@ test.each([
   const check = { rule: 'a', table: 'stores', some: where as object } as const;
   expect(() => checksStatement([check], questionMark)).toThrow(expect.objectContaining({ code: 'invalid_input' }));
 });
+
+test('an insert is written for the one database and for the other, and for each table', () => {
+  const stores = { insert: 'stores', row: { store: 's', generation: 1, digest: 'd' } } as const;
+  const policies = { insert: 'policies', row: { id: 'current', digest: 'd', loaded_at: 1 } } as const;
+  for (let times = 0; times < 2; times += 1) {
+    expect(writeStatement(stores, questionMark)).toEqual({
+      sql: 'INSERT INTO stores (store, generation, digest) VALUES (?, ?, ?)',
+      values: ['s', 1, 'd'],
+    });
+    expect(writeStatement(stores, dollarNumber).sql).toBe(
+      'INSERT INTO stores (store, generation, digest) VALUES ($1, $2, $3)',
+    );
+    expect(writeStatement(policies, dollarNumber).sql).toBe(
+      'INSERT INTO policies (id, digest, loaded_at) VALUES ($1, $2, $3)',
+    );
+  }
+});

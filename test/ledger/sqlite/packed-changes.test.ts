@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Change, Check } from '../../../src/ledger/change.ts';
 import { remembered } from '../../../src/ledger/remembered.ts';
@@ -56,4 +57,23 @@ test('begins anew before there are too many, and no number is ever taken for an 
     expect(pass(batch)).toEqual(batch);
   }
   expect(told.length).toBeGreaterThan(7);
+});
+
+test('however batches, forgotten checks and new beginnings meet, each change keeps its own checks', () => {
+  const index = fc.nat({ max: 9 });
+  const batches = fc.array(fc.array(fc.array(index, { maxLength: 4 }), { minLength: 1, maxLength: 4 }), {
+    maxLength: 12,
+  });
+  fc.assert(
+    fc.property(batches, fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 10 }), (all, most, kept) => {
+      const { pass } = pair(most);
+      const known = remembered((n: number): Check => {
+        return { rule: 'token-revoked', table: 'tokens', some: { id: `token_${n}`, revoked_at: null } };
+      }, kept);
+      for (const batch of all) {
+        const changes = batch.map((numbers) => withChecks(...numbers.map((n) => known(n))));
+        expect(pass(changes)).toEqual(changes);
+      }
+    }),
+  );
 });
