@@ -42,7 +42,8 @@ function problemError(status: number, text: string): KeyturnError {
   const { code, detail, fix, request: id } = membersOf(text);
   if (typeof code !== 'string' || typeof detail !== 'string') return foreign(`with HTTP ${status}`);
   // Codes of a newer server are passed on as they are; programs that do not know them see the exit code of a failure.
-  return new KeyturnError(code as ErrorCode, detail, {
+  const told = typeof id === 'string' ? detail.replace('under this request id', `under ${id}`) : detail;
+  return new KeyturnError(code as ErrorCode, told, {
     ...(typeof fix === 'string' ? { fix: fixAtTerminal(fix) } : {}),
     facts: { status, ...(typeof id === 'string' ? { request: id } : {}) },
   });

@@ -35,16 +35,26 @@ export type ServerFailure = {
  * (RFC 9457 section 3) with a code of ours, whose status is the answer's own, is the server's word.
  */
 export function failureOf(reply: ServerReply, host: string): ServerFailure {
-  const problem = reply.type === 'application/problem+json' && reply.status < 500 ? parseProblem(reply) : null;
-  const verdict = VERDICTS.find((code) => code === problem?.code);
-  if (problem !== null && verdict !== undefined) return { kind: 'verdict', error: spoken(verdict, problem, host) };
-  const known = KNOWN.find((code) => code === problem?.code);
-  if (problem !== null && known !== undefined) return { kind: 'trouble', error: spoken(known, problem, host) };
-  const error = new KeyturnError('server_unreachable', `${host} answered ${reply.status}, not with a lease.`, {
-    fix: 'Look at the server, and at any proxy before it.',
+  const problem = reply.type === 'application/problem+json' ? parseProblem(reply) : null;
+  const word = reply.status < 500 ? problem : null;
+  const verdict = VERDICTS.find((code) => code === word?.code);
+  if (word !== null && verdict !== undefined) return { kind: 'verdict', error: spoken(verdict, word, host) };
+  const known = KNOWN.find((code) => code === word?.code);
+  if (word !== null && known !== undefined) return { kind: 'trouble', error: spoken(known, word, host) };
+  const why = problem === null ? '' : ` (${problem.code}${problem.request === null ? '' : `, ${problem.request}`})`;
+  const error = new KeyturnError('server_unreachable', `${host} answered ${reply.status}${why}, not with a lease.`, {
+    fix: fixOf(problem),
     facts: { server: host, status: reply.status, ...(problem === null ? {} : { problem: problem.code }) },
   });
   return { kind: 'trouble', error };
+}
+
+/** Where it is the server that speaks, no proxy before it is to be looked at. */
+function fixOf(problem: Spoken | null): string {
+  if (problem === null) return 'Look at the server, and at any proxy before it.';
+  return problem.code === 'keystore_unavailable'
+    ? 'A key store does not answer the server: keyturn store list says which and why.'
+    : (problem.fix ?? 'Look at the log of the server.');
 }
 
 interface Spoken {

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AnswerOpener } from '../../../src/sealed/answer.ts';
 import type { TestInstance } from '../../e2e/instance.ts';
@@ -114,5 +116,10 @@ test('a store that does not answer: nothing moves, and it is told', async () => 
   });
   const list = await keyturn.run(['store', 'list']);
   expect(list).toMatchObject({ code: 0, out: expect.stringContaining('DOWN') });
+  const companion = ['companion', 'set', 'lean/sandbox', 'lean-app-token', '--store', 'vault-eu'];
+  const value = join(instance.home, 'companion');
+  await writeFile(value, 'other', { mode: 0o600 });
+  // Whoever runs the server finds the line of its log by it.
+  expect((await keyturn.refusal([...companion, '--file', value])).message).toMatch(/under request_[0-9a-f]+\.$/);
   await server.unseal();
 });
