@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { settleCompanions } from '../credential/companion.ts';
 import { expireLeases } from '../credential/lease/end.ts';
@@ -11,6 +11,7 @@ import { systemRecord } from '../keystore/record-name.ts';
 import { createApp } from '../server/http/app.ts';
 import { openLocalSocket } from '../server/local-socket.ts';
 import { ServerLog } from '../server/log/server-log.ts';
+import { StoreLog } from '../server/log/store-log.ts';
 import { StrangerLog } from '../server/log/stranger-log.ts';
 import { Metrics } from '../server/metrics.ts';
 import { watchRotations } from '../server/rotation-metrics.ts';
@@ -63,6 +64,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   await using opened = new AsyncDisposableStack();
   const metrics = new Metrics();
   const log = options.log ?? new ServerLog();
+  const storeLog = new StoreLog(log, options.clock ?? systemClock);
   let checkpointFailures = 0;
   const instance = await openInstance(config, {
     ask: options.ask ?? cannotAsk,
@@ -94,6 +96,8 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     observer: {
       call: (store, verb, ok, seconds) =>
         metrics.storeSeconds.observe({ store, verb, result: ok ? 'ok' : 'error' }, seconds),
+      failure: (store, verb, error) => storeLog.failure(store, verb, error),
+      health: (store, health) => storeLog.health(store, health),
       circuit: (store, circuit) => metrics.circuit(store, circuit),
       cache: (result) => metrics.keyCache.inc({ result }),
     },
@@ -141,6 +145,8 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   opened.defer(() => instance.watchers.close());
   connection = await connectionFacts(config, instance.logKey, port);
   log.notice('listening', { port, origin: config.origin });
+  // Of one that is down at the start the log tells at once, not when it is first needed.
+  for (const store of desk.stores.values()) void store.health();
   const parts = opened.move();
   return { url: connection.servers[0] ?? '', port, instance, log, stop: () => parts.disposeAsync() };
 }

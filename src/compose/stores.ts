@@ -3,7 +3,7 @@ import { KeyturnError } from '../core/errors.ts';
 import { enrolStore } from '../credential/version/attest.ts';
 import { KeyCache } from '../keystore/cache/key-cache.ts';
 import type { Circuit } from '../keystore/circuit.ts';
-import type { KeyStoreDriver } from '../keystore/driver.ts';
+import type { KeyStoreDriver, KeyStoreHealth } from '../keystore/driver.ts';
 import { KeyStore, type KeyStoreVerb } from '../keystore/keystore.ts';
 import { keyStoreAdapters } from '../keystore/registry.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -12,9 +12,11 @@ import { exists } from './exists.ts';
 import { type AskSecret, makeMasterKey, masterKeySource } from './master-key.ts';
 import { OWN_STORE, type StoreSetting } from './settings/stores.ts';
 
-/** Told what goes on at the stores, for metrics. Must not throw. */
+/** Told what goes on at the stores, for metrics and log. Must not throw. */
 export interface StoreObserver {
   readonly call?: (store: string, verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
+  readonly failure?: (store: string, verb: KeyStoreVerb, error: unknown) => void;
+  readonly health?: (store: string, health: KeyStoreHealth) => void;
   readonly circuit?: (store: string, circuit: Circuit) => void;
   readonly cache?: (result: 'hit' | 'miss') => void;
 }
@@ -93,11 +95,13 @@ export function keyCache({ stores, cacheSeconds }: Config, clock: Clock, { cache
 function named(
   name: string,
   driver: KeyStoreDriver,
-  { call }: StoreObserver,
+  { call, failure, health }: StoreObserver,
   adoptFrom: readonly string[] = [],
 ): KeyStore {
   return new KeyStore(name, driver, {
     adoptFrom,
     ...(call === undefined ? {} : { observe: (verb, ok, seconds) => call(name, verb, ok, seconds) }),
+    ...(failure === undefined ? {} : { onFailure: (verb, error) => failure(name, verb, error) }),
+    ...(health === undefined ? {} : { onHealth: (told) => health(name, told) }),
   });
 }

@@ -13,6 +13,9 @@ export interface KeyStoreOptions {
   readonly timeoutMs?: number;
   /** Told after each verb: whether it succeeded, and how many seconds it took. Must not throw. */
   readonly observe?: (verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
+  /** Told of each verb that failed, and of each answer about health. Neither may throw. */
+  readonly onFailure?: (verb: KeyStoreVerb, error: unknown) => void;
+  readonly onHealth?: (health: KeyStoreHealth) => void;
   /** Paths of others' secrets that keys may be adopted from: each one path, or with `/*` all below. Default: none. */
   readonly adoptFrom?: readonly string[];
 }
@@ -41,6 +44,8 @@ export class KeyStore {
   readonly #timeoutMs: number;
   readonly #observe: (verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
 
+  readonly #onFailure: (verb: KeyStoreVerb, error: unknown) => void;
+  readonly #onHealth: (health: KeyStoreHealth) => void;
   readonly #adoptFrom: readonly string[];
 
   #probe: Probe | null = null;
@@ -50,6 +55,8 @@ export class KeyStore {
     this.driver = driver;
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#observe = options.observe ?? (() => {});
+    this.#onFailure = options.onFailure ?? (() => {});
+    this.#onHealth = options.onHealth ?? (() => {});
     this.#adoptFrom = options.adoptFrom ?? [];
   }
 
@@ -126,8 +133,9 @@ export class KeyStore {
       return this.#probe.answer;
     }
     const probe: Probe = { answer: this.#askHealth(), endedAt: null };
-    void probe.answer.then(() => {
+    void probe.answer.then((health) => {
       probe.endedAt = performance.now();
+      this.#onHealth(health);
     });
     this.#probe = probe;
     return probe.answer;
@@ -244,6 +252,9 @@ export class KeyStore {
       const result = await call();
       ok = true;
       return result;
+    } catch (error) {
+      this.#onFailure(verb, error);
+      throw error;
     } finally {
       this.#observe(verb, ok, (performance.now() - start) / 1000);
     }

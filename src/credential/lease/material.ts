@@ -22,7 +22,7 @@ export interface Material extends Disposable {
 
 /**
  * A version's key and its credential's companions, read from their stores. The caller disposes of them all.
- * @throws KeyturnError `keystore_unavailable`, `keystore_corrupt`, `not_found` if a record is gone.
+ * @throws KeyturnError `keystore_unavailable`, `keystore_corrupt` (also for a record that is gone).
  */
 export async function readMaterial(
   desk: Desk,
@@ -76,9 +76,18 @@ async function readRecord(desk: Desk, row: VersionRow | CompanionRow, { store, r
   try {
     return await desk.keys.read(store, record);
   } catch (error) {
-    if (isKeyturnError(error, 'not_found') && (await hasMoved(desk, row))) throw refused('record-moved');
-    throw error;
+    if (!isKeyturnError(error, 'not_found')) throw error;
+    if (await hasMoved(desk, row)) throw refused('record-moved');
+    throw lost(store, record);
   }
+}
+
+/** What the ledger counts on, and the store certainly has not: nobody of ours took it away, and no caller asked amiss. */
+function lost(store: KeyStore, record: string): KeyturnError {
+  const message = `The key store ${store.name} has lost ${record}: it was deleted there, and not by Keyturn.`;
+  return new KeyturnError('keystore_corrupt', message, {
+    fix: 'Bring it back there (bao kv undelete, aws secretsmanager restore-secret, a backup), or replace the version.',
+  });
 }
 
 /** Whether it went to another store, and its old copy was destroyed, after its row was read. */

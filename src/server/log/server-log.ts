@@ -53,12 +53,11 @@ export class ServerLog {
   /** A bug of ours: its class and where it was thrown. Its message stays out, since it may quote input. */
   fault(id: string, error: unknown): void {
     const name = error instanceof Error ? error.name : typeof error;
-    const message = error instanceof KeyturnError ? error.message : undefined;
     this.#pino.error({
       event: 'fault',
       id,
       name,
-      ...(message === undefined ? {} : { message }),
+      ...(error instanceof KeyturnError ? toldBy(error) : {}),
       frames: framesOf(error),
     });
     this.#output?.flush();
@@ -72,6 +71,12 @@ export class ServerLog {
 
 function lostLine(count: number): string {
   return `${JSON.stringify({ level: WARN, time: timestamp(Date.now()), event: 'log-lines-lost', count })}\n`;
+}
+
+/** What a KeyturnError says of itself, all of which is meant for people. */
+export function toldBy({ code, message, fix, facts }: KeyturnError): Record<string, string> {
+  const { reason } = facts;
+  return { code, ...(typeof reason === 'string' ? { reason } : {}), message, ...(fix === undefined ? {} : { fix }) };
 }
 
 /** Stack frames alone: V8 puts the message, which may quote input, on the lines before the first frame. */

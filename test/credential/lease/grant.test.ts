@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { versionRecord } from '../../../src/keystore/record-name.ts';
 import { allowReveal, gateReads, opened, Stage } from '../stage.ts';
 
 let stage: Stage;
@@ -52,6 +53,15 @@ describe('no record, no key', () => {
     const bob = await allowReveal(stage, 'person:bob');
     return () => stage.reveal(bob);
   }
+});
+
+test('a key that somebody has deleted in its store is no "not found": the caller asked well, and the operator is told', async () => {
+  await stage.driver.destroy(versionRecord('lean/sandbox', 1));
+  expect(await stage.lease(payments)).toMatchObject({ status: 500, body: { code: 'keystore_corrupt' } });
+  expect(await leases()).toEqual([]);
+  const faults = stage.keyturn.log.filter((line) => line.includes('"event":"fault"'));
+  expect(faults.join('')).toContain('The key store file has lost versions/lean/sandbox/1');
+  expect(faults.join('')).toContain('"fix":"Bring it back there');
 });
 
 test('a public key that nothing can be sealed to gets neither a lease nor its entry', async () => {

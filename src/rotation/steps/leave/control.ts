@@ -1,11 +1,14 @@
 import { timestamp } from '../../../core/clock.ts';
-import { isKeyturnError } from '../../../core/errors.ts';
+import { type ErrorCode, isKeyturnError } from '../../../core/errors.ts';
 import { findVersion } from '../../../credential/version/promote.ts';
 import type { VersionRow } from '../../../ledger/tables.ts';
 import { seen } from '../../proof/prober.ts';
 import type { Seen } from '../../workflow/facts.ts';
 import type { StepOutcome } from '../../workflow/journal.ts';
 import { backoff, type StepContext, wait } from '../../workflow/step.ts';
+
+/** Its key can't be had, now or ever: then nothing is known of what the partner would say. */
+const NO_KEY: readonly ErrorCode[] = ['keystore_unavailable', 'keystore_corrupt', 'not_found'];
 
 /** What the old certificate was told in this step; or that it has to be shown again first. */
 export type Controlled = { readonly control: Seen | null } | { readonly again: StepOutcome };
@@ -49,7 +52,7 @@ async function show(context: StepContext, old: VersionRow): Promise<Seen | null>
   try {
     return await shown(context, old, alone);
   } catch (error) {
-    if (!isKeyturnError(error, 'keystore_unavailable') && !isKeyturnError(error, 'not_found')) throw error;
+    if (!isKeyturnError(error) || !NO_KEY.includes(error.code)) throw error;
     return { at: now(), verdict: 'inconclusive', cause: error.code, detail: error.message };
   }
 }
