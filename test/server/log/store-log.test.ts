@@ -14,8 +14,8 @@ const sealed = new KeyturnError('keystore_unavailable', 'Vault is sealed.', {
 function staged() {
   const lines: Record<string, unknown>[] = [];
   const destination = new Writable({
-    write: (chunk, _, done) => {
-      const { level, time, ...rest } = JSON.parse(String(chunk)) as Record<string, unknown>;
+    write: (chunk, _encoding, done) => {
+      const { level: _, time: __, ...rest } = JSON.parse(String(chunk)) as Record<string, unknown>;
       lines.push(rest);
       done();
     },
