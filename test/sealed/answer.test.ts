@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -207,4 +208,11 @@ describe('the vector of docs/formats/sealed-answer.md', () => {
       vector.secrets,
     );
   });
+});
+
+it('names whom it seals to by the SHA-256 of the public key', () => {
+  const [one, other] = [generateX25519().publicKey, generateX25519().publicKey];
+  for (const key of [one, other]) {
+    expect(AnswerSealer.to(key).recipient).toBe(createHash('sha256').update(key).digest('hex'));
+  }
 });

@@ -226,3 +226,21 @@ describe('hostile headers', () => {
     );
   });
 });
+
+test.each(['lean%2Fsandbox%2Fpayouts', 'lean%2fsandbox%2fpayouts', 'lean%2Fsandbox%2fpayouts'])(
+  'a name of three parts is one name however its slashes are written: %s',
+  async (name) => {
+    const { text } = await raw(target('POST', `/v1/credentials/${name}/leases`, payments));
+    expect(text).toContain('lean/sandbox/payouts');
+    expect(text).not.toMatch(/^HTTP\/1.1 400/);
+  },
+);
+
+test('an answer beyond ASCII has as many octets as it says', async () => {
+  const comment = 'für Łódź und 東京';
+  await stage.post('/v1/tokens', { json: { principal: 'service:billing', ttlSeconds: 60, comment } });
+  const { text } = await raw(target('GET', '/v1/tokens'));
+  const [head = '', body = ''] = text.split('\r\n\r\n');
+  expect(/^content-length: (\d+)/im.exec(head)?.[1]).toBe(String(Buffer.byteLength(body)));
+  expect(body).toContain(comment);
+});
