@@ -157,3 +157,23 @@ test('where one certificate may live and the issuer refuses the request, nothing
   expect(await world.states()).toEqual({ 1: 'current' });
   expect(await world.tasks()).toEqual([]);
 });
+
+test('a refusal after an answer that was lost takes nothing back: what had been issued is found and revoked', async () => {
+  const world = await begin();
+  world.trouble = 'answer lost';
+  await world.start();
+  await world.until('request');
+  await world.tick();
+  world.trouble = 'refuses';
+  world.forward(PACE.retryMostMs + 1_000);
+  await world.tick();
+  expect(await world.open()).toMatchObject({ state: 'halted', step: 'request' });
+  world.trouble = 'none';
+  expect(await world.abort()).toBe(null);
+  await world.tick();
+  await later(world, PACE.lateAnswerMs);
+  expect(await world.ends()).toEqual(['completed', 'aborted']);
+  const [issued] = await world.desk.ledger.find('issued', { credential: world.credential }, ISSUED_LAST);
+  expect(issued).toMatchObject({ revoked_at: expect.any(Number) });
+  await world.watch.mustBeDone();
+});
