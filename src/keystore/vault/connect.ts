@@ -16,6 +16,8 @@ export interface VaultLink {
   readonly settings: VaultSettings;
   /** How it logs in, for people. */
   readonly login: string;
+  /** What to do when that login is refused. */
+  readonly loginFix: string;
   /** Whether it can log in again; a token that was handed to us is all there is. */
   readonly loginRepeats: boolean;
   readonly circuit: () => Circuit;
@@ -48,6 +50,7 @@ export function connectVault(connection: VaultConnection): VaultLink {
     client: new VaultClient(wire, resilience, tokens),
     settings,
     login: method.description,
+    loginFix: method.fix,
     loginRepeats: method.repeatable,
     circuit: () => resilience.circuit,
     close: () => {

@@ -17,8 +17,21 @@ export async function explainDenial(client: VaultClient, needed: Privilege, logi
   }
   return vaultError('forbidden', `Vault denied ${needed.verb}: the policy does not grant ${wanted}.`, {
     status: 403,
-    fix: `Add to the policy: path "${needed.path}" { capabilities = ["${needed.capability}"] }; or apply policies/vault/${policyFor(needed)}.`,
+    fix: `Add to the policy: path "${needed.grant ?? needed.path}" { capabilities = ["${needed.capability}"] }${wholePolicy(needed)}`,
   });
+}
+
+/** The shipped policy as it has to be for this mount and prefix. */
+function wholePolicy({ grant, verb }: Privilege): string {
+  if (verb === 'adopt') return '; policies/vault/keyturn-adopt.hcl does so for a folder';
+  const place = /^(.*?)\/(?:data|metadata)\/(.*)\/\*$/.exec(grant ?? '');
+  if (place === null) return '';
+  const [, mount, prefix] = place;
+  if (mount === 'secret' && prefix === 'keyturn') {
+    return '; or all of it: bao policy write keyturn policies/vault/keyturn.hcl';
+  }
+  const adapted = `sed -E 's#secret/(data|metadata)/keyturn/#${mount}/\\1/${prefix}/#' policies/vault/keyturn.hcl`;
+  return `; or all of it: ${adapted} | bao policy write keyturn -`;
 }
 
 function policyFor({ verb }: Privilege): string {

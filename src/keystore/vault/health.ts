@@ -44,7 +44,8 @@ async function asked(client: VaultClient, paths: KvPath, login: string): Promise
   if (typeof answerObject(said.octets)['initialized'] !== 'boolean') throw notVault(said.status);
   const path = paths.folder('');
   const [answer] = await Promise.all([client.probe({ method: 'LIST', path }, true), checkMount(client, paths)]);
-  if (answer.status === 403) throw await explainDenial(client, { path, capability: 'list', verb: 'list' }, login);
+  if (answer.status === 403)
+    throw await explainDenial(client, { path, grant: `${path}*`, capability: 'list', verb: 'list' }, login);
   throwRefusal(answer, path);
   if (answer.status === 400) throw vaultError('bad_request', `Vault does not understand the list of ${path}.`);
   return { ready: true, detail: '' };

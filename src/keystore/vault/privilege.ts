@@ -5,6 +5,8 @@ import type { KvPath } from './kv/path.ts';
 /** One thing that a token must be allowed to do; `capability` as policies call it. */
 export interface Privilege {
   readonly path: string;
+  /** The path that a policy names for it: of all records where it is of one. Default: `path`. */
+  readonly grant?: string;
   readonly capability: 'create' | 'read' | 'update' | 'delete' | 'list';
   /** What needs it. */
   readonly verb: KeyStoreVerb | 'mirror';
@@ -15,11 +17,13 @@ export interface Privilege {
  * does; `policies/vault/keyturn.hcl` grants exactly this, and a test takes each away in turn.
  */
 export function privileges(paths: KvPath, record: RecordName): readonly Privilege[] {
+  const data = { path: paths.data(record), grant: paths.data('*') };
+  const metadata = { path: paths.metadata(record), grant: paths.metadata('*') };
   return [
-    { path: paths.data(record), capability: 'create', verb: 'write' },
-    { path: paths.data(record), capability: 'read', verb: 'read' },
-    { path: paths.folder(''), capability: 'list', verb: 'list' },
-    { path: paths.metadata(record), capability: 'delete', verb: 'destroy' },
-    { path: paths.metadata(record), capability: 'update', verb: 'mirror' },
+    { ...data, capability: 'create', verb: 'write' },
+    { ...data, capability: 'read', verb: 'read' },
+    { path: paths.folder(''), grant: metadata.grant, capability: 'list', verb: 'list' },
+    { ...metadata, capability: 'delete', verb: 'destroy' },
+    { ...metadata, capability: 'update', verb: 'mirror' },
   ];
 }

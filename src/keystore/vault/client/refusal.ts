@@ -65,7 +65,10 @@ function throwMissingMount(answer: VaultAnswer, path: string): void {
     });
   }
   if (errors?.some((text) => text === 'namespace not found')) {
-    throw vaultError('no_mount', 'Vault has no such namespace.', { status: 404, fix: 'Check the namespace.' });
+    throw vaultError('no_mount', 'Vault has no such namespace.', {
+      status: 404,
+      fix: 'Correct the namespace: bao namespace list shows those there are, below the one it is asked in.',
+    });
   }
   throw vaultError('not_vault', `What answered ${path} with HTTP 404 does not speak as Vault does.`, {
     status: 404,

@@ -2,6 +2,7 @@ import { brokenBy, type Check, ok, type Step, untilBroken } from '../../../core/
 import { connectVault, type VaultLink } from '../connect.ts';
 import { KvPath } from '../kv/path.ts';
 import type { VaultConnection, VaultStoreOptions } from '../options.ts';
+import { variable } from '../settings/environment.ts';
 import { type TransitMasterKeyOptions, transitMasterKey } from '../transit.ts';
 import { examineLogin } from './login.ts';
 import { examineMount, examinePolicy } from './mount.ts';
@@ -18,7 +19,7 @@ export function examineVault(options: VaultStoreOptions): Promise<Check[]> {
   return throughLink(options, (link) => {
     const paths = new KvPath(options.mount ?? 'secret', options.prefix ?? 'keyturn');
     return [
-      ['login', () => examineLogin(link, [paths.folder('')])],
+      ['login', () => examineLogin(link, [paths.folder('')], isHomeToken(options))],
       ['mount', () => examineMount(link, paths)],
       ['policy', () => examinePolicy(link, paths)],
     ];
@@ -40,6 +41,20 @@ export function examineTransit(options: TransitMasterKeyOptions): Promise<Check[
   ]);
 }
 
+/** What "bao login" left at home, where neither configuration nor variable says how to log in. */
+function isHomeToken({ login, environment = process.env }: VaultConnection): boolean {
+  return login === undefined && variable(environment, 'TOKEN') === null;
+}
+
+/** Commands as they have to be for the namespace; those of the whole server have none. */
+function inNamespace(fix: string, namespace: string | undefined): string {
+  if (namespace === undefined || !/^[\w./-]+$/.test(namespace)) return fix;
+  return fix.replace(
+    /\bbao ((?:secrets|kv|policy|token|auth) [a-z-]+|write|read)\b/g,
+    (_, command) => `bao ${command} -namespace=${namespace}`,
+  );
+}
+
 /** Whether logging in would use up what the server needs for it. Then doctor knows nothing of what comes behind. */
 export function opensOnce({ login }: VaultConnection): boolean {
   return login?.method === 'approle' && login.wrapped === true;
@@ -57,11 +72,12 @@ async function throughLink(options: VaultConnection, steps: (link: VaultLink) =>
     return [brokenBy('settings', error)];
   }
   try {
-    return await untilBroken([
+    const found = await untilBroken([
       ['settings', async () => [...examineSettings(options, link.settings), ...(await examineSecretFiles(options))]],
-      ['server', () => examineServer(link)],
+      ['server', () => examineServer(link, options.environment)],
       ...(opensOnce(options) ? [wrappedStep(options, link)] : steps(link)),
     ]);
+    return found.map((check) => ({ ...check, fix: inNamespace(check.fix, link.settings.namespace?.value) }));
   } catch (error) {
     return [brokenBy('settings', error)];
   } finally {

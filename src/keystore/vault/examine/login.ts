@@ -10,11 +10,18 @@ const LOOKUP = 'auth/token/lookup-self';
  * Logs in as the server does, and has the token look itself up. Vault answers an unknown token and one without this
  * permission alike, so other questions that every token of ours may ask tell the two apart.
  * @param others paths to LIST; null where the token needs no permission but one that is tried next.
+ * @param keptByNobody the token lies in a file that neither we nor an agent renews. Default: false.
  */
-export async function examineLogin(link: VaultLink, others: readonly string[] | null): Promise<Check[]> {
+export async function examineLogin(
+  link: VaultLink,
+  others: readonly string[] | null,
+  keptByNobody = false,
+): Promise<Check[]> {
   const { client, login } = link;
   const answer = await client.probe({ method: 'GET', path: LOOKUP }, true);
-  if (answer.status === 200) return examineToken(link, objectAt(answerObject(answer.octets), 'data'));
+  if (answer.status === 200) {
+    return examineToken(link, objectAt(answerObject(answer.octets), 'data'), keptByNobody);
+  }
   if (answer.status !== 403) throwRefusal(answer, LOOKUP);
   if (others === null) return [ok('login', `${login}; its token may not look itself up, and need not`)];
   if (!(await isKnown(client, others))) {
@@ -22,9 +29,7 @@ export async function examineLogin(link: VaultLink, others: readonly string[] | 
       broken(
         'login',
         `Vault does not accept the ${login}: it expired, was revoked, belongs to another server, or may do nothing`,
-        link.loginRepeats
-          ? 'Check that the role of this login has the policy: bao policy write keyturn policies/vault/keyturn.hcl'
-          : 'Make a new token: bao token create -policy=keyturn; better, configure a login that renews itself.',
+        `${link.loginFix}. The policy: bao policy write keyturn policies/vault/keyturn.hcl`.replaceAll('..', '.'),
       ),
     ];
   }
@@ -42,7 +47,7 @@ async function isKnown(client: VaultClient, folders: readonly string[]): Promise
   return false;
 }
 
-function examineToken({ login, loginRepeats }: VaultLink, data: JsonObject): Check[] {
+function examineToken({ login, loginRepeats }: VaultLink, data: JsonObject, keptByNobody: boolean): Check[] {
   const policies = (textsAt(data, 'policies') ?? []).filter((name) => /^[\w./-]{1,128}$/.test(name));
   const ttl = numberAt(data, 'ttl') ?? 0;
   const renewable = data['renewable'] === true;
@@ -53,11 +58,18 @@ function examineToken({ login, loginRepeats }: VaultLink, data: JsonObject): Che
     found.push(attention('login', 'the token is root’s, which may do everything', fix));
   }
   if (ttl > 0 && !renewable && !loginRepeats) {
-    const fix = 'Configure a login, e.g. approle, that gets a new token by itself: docs/design/keystore-vault.md';
-    found.push(attention('login', `the token ends in ${timeOf(ttl)} and can’t be renewed`, fix));
+    found.push(attention('login', `the token ends in ${timeOf(ttl)} and can’t be renewed`, OWN_LOGIN));
   }
+  if (ttl > 0 && keptByNobody) {
+    const evidence = `the token ends in ${timeOf(ttl)}; what “bao login” left is renewed by nobody`;
+    found.push(attention('login', evidence, OWN_LOGIN));
+  }
+  const uses = numberAt(data, 'num_uses') ?? 0;
+  if (uses > 0) found.push(attention('login', `the token ends after ${uses} more requests`, OWN_LOGIN));
   return found;
 }
+
+const OWN_LOGIN = 'Configure a login, e.g. approle, that gets a new token by itself: docs/design/keystore-vault.md';
 
 function timeOf(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;

@@ -25,11 +25,11 @@ export async function examineMount({ client, login }: VaultLink, paths: KvPath):
   const path = paths.folder('');
   const answer = await client.probe({ method: 'LIST', path }, true);
   if (answer.status === 403) {
-    const denial = await explainDenial(client, { path, capability: 'list', verb: 'list' }, login);
+    const denial = await explainDenial(client, { path, grant: `${path}*`, capability: 'list', verb: 'list' }, login);
     if (reasonOf(denial) !== 'forbidden') throw denial;
     // To a login without rights there, Vault says of a mount that there is not what it says of one that it may not see.
     const { evidence, fix } = brokenBy('mount', denial);
-    return [broken('mount', evidence, `${fix} Or name the mount that there is: bao secrets list`)];
+    return [broken('mount', evidence, `${fix}. Or name the mount that there is: bao secrets list`)];
   }
   throwRefusal(answer, path);
   return [ok('mount', `${paths.mount}/ is KV version 2; ${paths.prefix}/ may be listed`)];

@@ -31,11 +31,11 @@ function inForce({ address, namespace, tls, timeoutMs }: VaultSettings): string[
   );
 }
 
-function sourceOf({ source }: Sourced<unknown>): string {
+export function sourceOf({ source }: Sourced<unknown>): string {
   return source === 'configuration' ? 'keyturn.yaml' : `${source} of this shell; the server has its own`;
 }
 
-function pemPlace(source: PemSource | null): Sourced<string> | null {
+export function pemPlace(source: PemSource | null): Sourced<string> | null {
   if (source === null) return null;
   const { value } = source;
   return {

@@ -30,12 +30,15 @@ export function appRoleLogin(options: AppRoleOptions, server: string): LoginMeth
     if (!wrapped) return line;
     return openedOnce(`${server} ${mount} ${line}`, () => unwrap(client, line, mount));
   };
+  const anew = `bao write ${wrapped ? '-wrap-ttl=5m -f -field=wrapping_token' : '-f -field=secret_id'} auth/${mount}/role/ROLE/secret-id > ${secretIdFile}`;
+  const fix = `Compare role-id and policies with bao read auth/${mount}/role/ROLE; for a new secret ID: ${anew}`;
   return {
     description,
+    fix,
     repeatable: true,
     renews: true,
     login: async (client) =>
-      loginAt(client, mount, { role_id: roleId, secret_id: await secretId(client) }, description),
+      loginAt(client, mount, { role_id: roleId, secret_id: await secretId(client) }, { description, fix }),
   };
 }
 

@@ -1,19 +1,21 @@
 import { answerObject, type JsonObject, numberAt, objectAt, textAt, type VaultAnswer } from '../client/answer.ts';
 import { reasonOf, vaultError } from '../client/reason.ts';
-import type { Grant, LoginClient } from './method.ts';
+import type { Grant, LoginClient, LoginMethod } from './method.ts';
 
 /** A service token of OpenBao or Vault, or any other printable one; at most 4,096 characters. */
 export const TOKEN = /^[\x21-\x7e]{1,4096}$/;
 
+type Refusable = Pick<LoginMethod, 'description' | 'fix'>;
+
 /** The grant in the `auth` of an answer. */
-export function grantOf(answer: VaultAnswer, description: string): Grant {
+export function grantOf(answer: VaultAnswer, { description, fix }: Refusable): Grant {
   const auth = objectAt(answerObject(answer.octets), 'auth');
   answer.octets.fill(0);
   const token = textAt(auth, 'client_token') ?? '';
   if (!TOKEN.test(token)) {
     throw vaultError('login', `The login by ${description} gave no token (HTTP ${answer.status}).`, {
       status: answer.status,
-      fix: 'Check role, audience and credentials of this login method.',
+      fix,
     });
   }
   return { token, leaseSeconds: numberAt(auth, 'lease_duration') ?? 0, renewable: auth['renewable'] === true };
@@ -23,19 +25,14 @@ export function grantOf(answer: VaultAnswer, description: string): Grant {
  * Logs in at `auth/<mount>/login`. That a login is repeated after an unclear answer leaves at most a token behind
  * that dies by itself.
  */
-export async function loginAt(
-  client: LoginClient,
-  mount: string,
-  body: JsonObject,
-  description: string,
-): Promise<Grant> {
+export async function loginAt(client: LoginClient, mount: string, body: JsonObject, method: Refusable): Promise<Grant> {
   try {
-    return grantOf(await client.post(`auth/${mount}/login`, body), description);
+    return grantOf(await client.post(`auth/${mount}/login`, body), method);
   } catch (error) {
     if (reasonOf(error) !== 'forbidden') throw error;
-    throw vaultError('login', `Vault refused the login by ${description}.`, {
+    throw vaultError('login', `Vault refused the login by ${method.description}.`, {
       status: 403,
-      fix: 'Check role, audience and credentials of this login method.',
+      fix: method.fix,
     });
   }
 }

@@ -20,6 +20,8 @@ export interface LoginClient {
 export interface LoginMethod {
   /** Kind and place for people, e.g. `approle at auth/approle`. No secret. */
   readonly description: string;
+  /** What to do when the server refuses it: a command, or a sentence. No secret. */
+  readonly fix: string;
   /** Whether another try can bring another token. A token that was handed to us is all there is. */
   readonly repeatable: boolean;
   /** Whether the token is ours to renew. */

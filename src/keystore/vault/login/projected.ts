@@ -25,13 +25,15 @@ export function jwtLogin({ mount = 'jwt', role, tokenFile }: ProjectedOptions): 
 
 function projectedLogin(kind: string, mount: string, role: string, tokenFile: string): LoginMethod {
   const description = `${kind} at auth/${mount} as ${role}`;
+  const fix = `Compare audience, subject and policies with those of bao read auth/${mount}/role/${role}`;
   return {
     description,
+    fix,
     repeatable: true,
     renews: true,
     login: async (client) => {
       const jwt = await readSecretLine(tokenFile, 'a signed token');
-      return loginAt(client, mount, { role, jwt }, description);
+      return loginAt(client, mount, { role, jwt }, { description, fix });
     },
   };
 }

@@ -112,9 +112,12 @@ export class Session implements TokenSource {
       const leaseSeconds = grant.renewable ? await this.#renewedFor(grant.token) : 0;
       if (leaseSeconds >= firstLeaseSeconds / 2) this.#keep({ ...grant, leaseSeconds }, firstLeaseSeconds);
       else if (this.#method.repeatable) await this.#loggedIn();
+      // Short as it is, there is no other to be had: its maximum may be near, or what a renewal gives be less.
+      else if (leaseSeconds > 0) this.#keep({ ...grant, leaseSeconds }, leaseSeconds);
     } catch (error) {
       if (reasonOf(error) === 'forbidden' && this.#method.repeatable) this.#grant = null;
-      else this.#wait(this.#left(grant) / 3, () => this.#renew(firstLeaseSeconds));
+      else if (this.#method.repeatable || this.#left(grant) > 0)
+        this.#wait(this.#left(grant) / 3, () => this.#renew(firstLeaseSeconds));
     }
   }
 

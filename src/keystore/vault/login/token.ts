@@ -8,6 +8,7 @@ import { readSecretLine } from './secret-file.ts';
 export function tokenLogin(token: string, source: string): LoginMethod {
   return {
     description: `token from ${source}`,
+    fix: 'Make a new token: bao token create -policy=keyturn; better, configure a login that renews itself.',
     repeatable: false,
     renews: true,
     login: async (client) => ({ token: checked(token, source), ...(await lifetimeOf(client, token)) }),
@@ -18,6 +19,7 @@ export function tokenLogin(token: string, source: string): LoginMethod {
 export function tokenFileLogin(path: string): LoginMethod {
   return {
     description: `token file ${path}`,
+    fix: `Put a new token there: bao token create -policy=keyturn -field=token > ${path}; better, have Vault Agent do it.`,
     repeatable: true,
     renews: false,
     login: async () => {

@@ -29,18 +29,23 @@ export function configuredOr(
   return configured === undefined ? variable(environment, name) : { value: configured, source: 'configuration' };
 }
 
+/** A timer of Node that is set to more than 2^31 ms ends at once. */
+const LONGEST_MS = 86_400_000;
+
+const UNITS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
+
 /**
- * `60s`, `1m30s` or `500ms`, or bare seconds, in milliseconds: what Go's clients read.
+ * `60s`, `1m30s`, `1.5m` or `500ms`, or bare seconds, in milliseconds: what Go's clients read. 0, which is no time-out
+ * at all for them, is refused: whoever asks Keyturn for a key would wait for ever.
  * @throws KeyturnError `config_invalid`.
  */
 export function goDuration({ value, source }: Sourced<string>): number {
-  const seconds = /^[0-9]{1,6}$/.test(value) ? Number(value) : null;
-  if (seconds !== null) return seconds * 1000;
-  const parts =
-    /^(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m(?!s))?(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)s)?(?:([0-9]{1,9})ms)?$/.exec(value);
-  if (parts === null || value === '') throw invalid(source, 'a duration such as 60s');
-  const [h, m, s, ms] = parts.slice(1).map((part) => Number(part ?? 0));
-  return ((h ?? 0) * 3600 + (m ?? 0) * 60 + (s ?? 0)) * 1000 + (ms ?? 0);
+  const text = /^[0-9]{1,6}$/.test(value) ? `${value}s` : value;
+  if (!/^(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|[dhms]))+$/.test(text)) throw invalid(source, 'a duration such as 60s');
+  const parts = text.matchAll(/([0-9.]+)(ms|[dhms])/g);
+  const total = [...parts].reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS[unit ?? ''] ?? 0), 0);
+  if (total >= 1) return Math.min(Math.round(total), LONGEST_MS);
+  throw invalid(source, 'a duration above 0, such as 60s');
 }
 
 /** @throws KeyturnError `config_invalid`. */

@@ -1,4 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Check } from '../../../../src/core/check.ts';
@@ -173,6 +176,46 @@ describe('the server', () => {
   });
 });
 
+describe('the CA', () => {
+  const set = (variables: Readonly<Record<string, string>>) => {
+    const environment = { BAO_ADDR: server.url, BAO_TOKEN: token, ...variables };
+    return complaints({ environment, timeoutMs: 2_000 });
+  };
+
+  it('one that did not issue the certificate is named, with what shows who did', async () => {
+    const file = folder.path('other-ca');
+    await writeFile(file, otherCa.certificatePem);
+    const [found] = await set({ VAULT_CACERT: file });
+    expect(found?.evidence).toContain(`It is not of the CA in force, ${file} (VAULT_CACERT of this shell`);
+    expect(found?.fix).toContain(`openssl s_client -connect ${new URL(server.url).host} -showcerts`);
+  });
+
+  it.each([
+    ['empty', ''],
+    ['of another kind', 'hello\n'],
+    ['in DER', '\u0030\u0082'],
+  ])('a file that is %s is told, and not passed over', async (_, text) => {
+    const file = folder.path('no-ca');
+    await writeFile(file, text);
+    const found = broken('settings', 'no-ca, for the CA of Vault \\(from VAULT_CACERT\\), holds no certificate', 'PEM');
+    expect(await set({ VAULT_CACERT: file })).toEqual(found);
+  });
+
+  it('a folder is read whole, whatever its files are called', async () => {
+    const path = folder.path('hashed');
+    await mkdir(path);
+    await writeFile(join(path, '0a1b2c3d.0'), server.ca.certificatePem);
+    await writeFile(join(path, 'README'), 'of another kind');
+    expect(await set({ VAULT_CAPATH: path })).toEqual([]);
+  });
+
+  it('a proxy that Keyturn does not go through is named where nothing answers', async () => {
+    const [found] = await set({ BAO_ADDR: 'https://127.0.0.1:1', HTTPS_PROXY: 'http://proxy:3128' });
+    expect(found?.fix).toContain('HTTPS_PROXY is set, and Keyturn goes past it');
+    expect(JSON.stringify(found)).not.toContain('proxy:3128');
+  });
+});
+
 describe('the login', () => {
   const approle = (file: string): VaultStoreOptions => {
     const login = { method: 'approle', roleId: 'keyturn', secretIdFile: folder.path(file) } as const;
@@ -224,6 +267,19 @@ describe('the login', () => {
     expect(await complaints(by({ BAO_TOKEN: ending }))).toEqual(attention('login', 'can’t be renewed', 'approle'));
   });
 
+  it('a token that ends after some requests, and one at home that nobody renews', async () => {
+    const few = await made(['keyturn'], { num_uses: 50 });
+    expect(await complaints(by({ BAO_TOKEN: few }))).toEqual(attention('login', /after \d+ more requests/, 'approle'));
+    const home = folder.path('home');
+    await mkdir(home);
+    await writeFile(join(home, '.vault-token'), await made(['keyturn']), { mode: 0o600 });
+    const environment = { BAO_ADDR: server.url, BAO_CACERT_BYTES: server.ca.certificatePem, HOME: home };
+    expect(await complaints({ environment })).toEqual(attention('login', 'renewed by nobody', 'approle'));
+    await writeFile(join(home, '.vault-token'), 'hvs.nobody', { mode: 0o600 });
+    const fresh = `bao token create -policy=keyturn -field=token > ${join(home, '.vault-token')}`;
+    expect(await complaints({ environment })).toEqual(broken('login', 'does not accept the token file', fresh));
+  });
+
   it('a namespace that is not there', async () => {
     const found = await complaints(by({ BAO_NAMESPACE: 'missing' }));
     expect(found).toEqual(broken('login', 'no such namespace', 'namespace'));
@@ -273,6 +329,7 @@ describe('mount and policy', () => {
     expect(found).toEqual(
       broken('mount', 'does not grant "list" on secret/metadata/keyturn/', 'Add to the policy: path'),
     );
+    expect(JSON.stringify(found)).toContain('bao policy write keyturn policies/vault/keyturn.hcl');
     // What a mount that there is not looks like to this login.
     expect(JSON.stringify(found)).toContain('bao secrets list');
   });
@@ -312,6 +369,27 @@ it.each([
   await server.policy('hardly', policy);
   const found = await complaints(by({ BAO_TOKEN: await made(['hardly']) }));
   expect(found.map(({ name, verdict }) => [name, verdict])).toEqual(expected);
+});
+
+it('commands are for the namespace of the store', async () => {
+  await server.root({ path: 'sys/namespaces/pay', body: {} });
+  const options = by({ BAO_TOKEN: server.rootToken, BAO_NAMESPACE: 'pay' }, { mount: 'kv' });
+  const found = (await complaints(options)).filter(({ verdict }) => verdict === 'broken');
+  expect(found).toEqual(broken('mount', 'nothing mounted', 'bao secrets enable -namespace=pay -path=kv -version=2 kv'));
+});
+
+it('the policy for another mount and prefix comes as a command that makes it of the shipped one', async () => {
+  const body = { type: 'kv', options: { version: '2' } };
+  await server.root({ path: 'sys/mounts/teams/pay', body });
+  const BAO_TOKEN = await made(['keyturn']);
+  const options = by({ BAO_TOKEN }, { mount: 'teams/pay', prefix: 'keys/eu' });
+  const [found] = await complaints(options);
+  const command = /(sed -E '[^']+') policies\/vault\/keyturn\.hcl \| bao policy write keyturn -/.exec(found?.fix ?? '');
+  const policy = execFileSync('sh', ['-c', `${command?.[1]} policies/vault/keyturn.hcl`], { encoding: 'utf8' });
+  await server.policy('adapted', policy);
+  expect(
+    await complaints({ ...options, environment: { ...options.environment, BAO_TOKEN: await made(['adapted']) } }),
+  ).toEqual([]);
 });
 
 describe('the settings', () => {

@@ -60,7 +60,11 @@ function session(grant: Omit<Grant, 'token'>, method: Partial<LoginMethod> = {})
     logins += 1;
     return { token: `t${logins}`, ...grant };
   };
-  return new Session({ description: 'test', repeatable: true, renews: true, login, ...method }, client, time);
+  return new Session(
+    { description: 'test', fix: 'none', repeatable: true, renews: true, login, ...method },
+    client,
+    time,
+  );
 }
 
 const HOUR = 3_600_000;
@@ -146,6 +150,28 @@ describe('a session with Vault', () => {
     const held = session({ leaseSeconds: 0, renewable: false }, { repeatable: false });
     expect(await held.replace(await held.token())).toBeNull();
     expect(time.waits).toEqual([]);
+  });
+
+  it('renews a token that was handed to it as long as that gives anything: there is no other to be had', async () => {
+    renewed = () => 600;
+    const held = session({ leaseSeconds: 3600, renewable: true }, { repeatable: false });
+    await held.token();
+    await time.pass(2 * HOUR);
+    expect(renewals).toBeGreaterThan(10);
+    expect(logins).toBe(1);
+  });
+
+  it('asks no more about a handed token whose life is over', async () => {
+    renewed = () => {
+      throw vaultError('forbidden', 'Denied.');
+    };
+    const held = session({ leaseSeconds: 3600, renewable: true }, { repeatable: false });
+    await held.token();
+    await time.pass(HOUR + 2_000);
+    const asked = renewals;
+    await time.pass(HOUR);
+    expect(renewals).toBe(asked);
+    expect(asked).toBeLessThan(30);
   });
 
   it('asks for nothing and waits for nothing once closed', async () => {

@@ -92,15 +92,24 @@ describe('a duration as Go writes it', () => {
     ['1h2m3s', 3_723_000],
     ['500ms', 500],
     ['1.5s', 1_500],
+    ['1.5m', 90_000],
+    ['1m500ms', 60_500],
+    ['365d', 86_400_000],
   ])('%s is %d ms', (value, milliseconds) => {
     expect(goDuration({ value, source: 'X' })).toBe(milliseconds);
+  });
+
+  it.each(['0', '0s', '0.1ms', '', '1x', '.', '1.2.3s'])('%j is refused: there is always a time-out', (value) => {
+    expect(() => goDuration({ value, source: 'VAULT_CLIENT_TIMEOUT' })).toThrow(
+      'VAULT_CLIENT_TIMEOUT is not a duration',
+    );
   });
 
   it('is a number or refused, whatever the text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[0-9hms.]{0,12}$/)), (value) => {
         try {
-          expect(goDuration({ value, source: 'X' })).toBeGreaterThanOrEqual(0);
+          expect(goDuration({ value, source: 'X' })).toBeGreaterThan(0);
         } catch (error) {
           expect(error).toMatchObject({ code: 'config_invalid' });
         }
