@@ -71,6 +71,16 @@ export interface Permitting {
   lacking(): Promise<readonly string[] | null>;
 }
 
+/** Optional power of a driver: what it destroys is gone for us, and others can still bring it back for a while. */
+export interface Lingering {
+  /** For people: who can, and how long. Null when what is destroyed is gone for good. */
+  readonly lingers: string | null;
+}
+
+export function isLingering(driver: object): driver is Lingering {
+  return 'lingers' in driver;
+}
+
 export function isPermitting(driver: object): driver is Permitting {
   return 'lacking' in driver;
 }

@@ -1,6 +1,13 @@
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
-import { type Attesting, isAttesting, isPermitting, type KeyStoreDriver, type KeyStoreHealth } from './driver.ts';
+import {
+  type Attesting,
+  isAttesting,
+  isLingering,
+  isPermitting,
+  type KeyStoreDriver,
+  type KeyStoreHealth,
+} from './driver.ts';
 import type { ForeignSecret } from './foreign/foreign-secret.ts';
 import { isForeignReading, isPlainPath, matchesPattern } from './foreign/reading.ts';
 import { inDoubt } from './in-doubt.ts';
@@ -162,6 +169,11 @@ export class KeyStore {
         this.#started(() => driver.attest(without)),
       ),
     );
+  }
+
+  /** Who can bring back what was destroyed, and how long; null when nobody can. */
+  get lingers(): string | null {
+    return isLingering(this.driver) ? this.driver.lingers : null;
   }
 
   /** What its login may not do there, see {@link Permitting}; null when that can't be told. Never rejects. */

@@ -21,6 +21,8 @@ export interface VersionDestroyed {
   readonly version: number;
   /** Every store that its key was destroyed in, old copies included. */
   readonly stores: readonly string[];
+  /** Of those that keep what they destroy for a while: who can bring it back, and how long. */
+  readonly lingering: readonly { readonly store: string; readonly detail: string }[];
   readonly entry: number;
 }
 
@@ -56,7 +58,12 @@ export async function destroyFor(
     const moves = await destruction(own, mandate, await findVersion(own, credential, version));
     let entry = 0;
     for (const move of moves) entry = await finishDestroying(own, mandate.actor, move, mandate.request);
-    return { credential, version, stores: moves.map(({ source }) => source), entry };
+    const stores = moves.map(({ source }) => source);
+    const lingering = stores.flatMap((store) => {
+      const detail = desk.stores.get(store)?.lingers ?? null;
+      return detail === null ? [] : [{ store, detail }];
+    });
+    return { credential, version, stores, lingering, entry };
   });
 }
 

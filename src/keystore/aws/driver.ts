@@ -2,7 +2,7 @@ import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { KeyturnError } from '../../core/errors.ts';
 import { SecretBytes } from '../../core/secret-bytes.ts';
 import type { Circuit } from '../circuit.ts';
-import type { KeyStoreDriver, KeyStoreHealth } from '../driver.ts';
+import type { KeyStoreDriver, KeyStoreHealth, Lingering } from '../driver.ts';
 import type { ForeignSecret } from '../foreign/foreign-secret.ts';
 import type { ForeignReading } from '../foreign/reading.ts';
 import { inDoubt } from '../in-doubt.ts';
@@ -29,8 +29,9 @@ const settling = (...reasons: readonly Reason[]) =>
  * Records as secrets of AWS Secrets Manager: one secret each, with one version whose id follows from its name. Every
  * read names that version, so whatever somebody else puts into the secret is never taken for ours.
  */
-export class AwsStore implements KeyStoreDriver, ForeignReading {
+export class AwsStore implements KeyStoreDriver, ForeignReading, Lingering {
   readonly description: string;
+  readonly lingers: string | null;
   readonly #client: SecretsClient;
   readonly #settings: SecretSettings;
 
@@ -39,6 +40,8 @@ export class AwsStore implements KeyStoreDriver, ForeignReading {
     const { prefix, deletion } = settings;
     const kept = deletion === 'immediate' ? '' : `, destroyed ones restorable for ${deletion} days`;
     this.description = `AWS Secrets Manager ${region} ${prefix}/*${kept}`;
+    const days = deletion === 'immediate' ? null : `${deletion} days`;
+    this.lingers = days === null ? null : `AWS keeps it for ${days}: whoever may call RestoreSecret can bring it back`;
     this.#client = client;
     this.#settings = settings;
   }

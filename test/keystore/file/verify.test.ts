@@ -58,6 +58,25 @@ describe('verifying a store that is damaged', () => {
     });
   });
 
+  it('is told from one of a newer format, and from a file of another kind, whose checksum is nothing to us', async () => {
+    const place = await withTwo();
+    const newer = Buffer.from(place.octets());
+    newer.writeUInt16BE(2, 8);
+    place.put(newer);
+    const refusal = {
+      code: 'keystore_corrupt',
+      message: expect.stringContaining('is of format version 2; this Keyturn'),
+    };
+    await expect(verifyFileStore(place)).rejects.toMatchObject({
+      ...refusal,
+      fix: expect.stringContaining('newer Keyturn'),
+    });
+    place.put(withChecksum(newer.subarray(0, -32)));
+    await expect(place.open()).rejects.toMatchObject(refusal);
+    place.put(Buffer.from('-----BEGIN PRIVATE KEY-----'.repeat(10)));
+    await expect(verifyFileStore(place)).rejects.toThrow('is not a key store');
+  });
+
   it('says that it is damaged when no record can be told any more', async () => {
     const place = await withTwo();
     place.put(place.octets().subarray(0, 100));

@@ -22,7 +22,10 @@ export async function examineScheduled(
   if (found.length === 0) return [ok('records', records)];
   if (deletion !== 'immediate') {
     return [
-      ok('records', `${records}; ${found.length} destroyed ones may be restored by others until their window ends`),
+      ok(
+        'records',
+        `${records}; ${found.length} scheduled for deletion, by Keyturn or others, may be restored until their window ends`,
+      ),
     ];
   }
   // With immediate deletion Keyturn never schedules any, so it was somebody else.

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { KeyturnError } from '../../../core/errors.ts';
 import { recordName } from '../../record-name.ts';
 import { SEAL_OVERHEAD } from './aead.ts';
 import { damaged } from './damage.ts';
@@ -77,12 +78,28 @@ export interface ParsedKeyFile {
 export function parseFile(octets: Buffer, place: string): ParsedKeyFile {
   const bodyEnd = octets.length - 2 * DIGEST_OCTETS;
   if (bodyEnd < 0) throw damaged(place, 'it is too short');
+  checkFormat(octets, place);
   const body = octets.subarray(0, bodyEnd);
   const mac = octets.subarray(bodyEnd, bodyEnd + DIGEST_OCTETS);
   if (!timingSafeEqual(sha256(body, mac), octets.subarray(bodyEnd + DIGEST_OCTETS))) {
     throw damaged(place, 'its checksum does not match');
   }
   return { file: new BodyReader(body, place).read(), body, mac };
+}
+
+/** Before the checksum, whose place another format may have elsewhere: such a file is not damaged, and no backup helps. */
+function checkFormat(octets: Buffer, place: string): void {
+  if (octets.length < MAGIC.length + 2 || !octets.subarray(0, MAGIC.length).equals(MAGIC)) {
+    throw new KeyturnError('keystore_corrupt', `${place} is not a key store, or its beginning is damaged.`, {
+      fix: 'Check keystore.path; if it is the right one, keep the file for inspection and restore the newest backup.',
+    });
+  }
+  const version = octets.readUInt16BE(MAGIC.length);
+  if (version === FORMAT_VERSION) return;
+  const message = `The key store ${place} is of format version ${version}; this Keyturn reads version ${FORMAT_VERSION}.`;
+  throw new KeyturnError('keystore_corrupt', message, {
+    fix: 'Start the newer Keyturn that wrote it. If none did, it is damaged: keep it, and restore the newest backup.',
+  });
 }
 
 /** The same of a file that is damaged, as far as it can be read. @throws KeyturnError `keystore_corrupt`. */
