@@ -41,7 +41,7 @@ export function transitMasterKey(options: TransitMasterKeyOptions): MasterKeySou
       linked(options, path, async ({ client }) => {
         const ciphertext = await wrappedIn(options.wrappedFile);
         const answer = await client.ask({ method: 'POST', path, body: { ciphertext }, repeatable: true });
-        return unwrapped(answer, options.wrappedFile);
+        return unwrapped(answer, options.wrappedFile, path.replace('/decrypt/', '/keys/'));
       }),
   };
 }
@@ -125,7 +125,7 @@ async function wrappedIn(path: string): Promise<string> {
 }
 
 /** Taken out of the answer as octets, so that no string ever holds the key. Wipes the answer. */
-function unwrapped({ octets, status }: VaultAnswer, file: string): SecretBytes {
+function unwrapped({ octets, status }: VaultAnswer, file: string, place: string): SecretBytes {
   try {
     const from = octets.indexOf(PLAINTEXT) + PLAINTEXT.length;
     const to = octets.indexOf('"', from);
@@ -134,7 +134,7 @@ function unwrapped({ octets, status }: VaultAnswer, file: string): SecretBytes {
     if (key?.length === MASTER_KEY_OCTETS) return SecretBytes.own(key);
     key?.fill(0);
     throw new KeyturnError('master_key_wrong', `Vault's key does not open ${file}.`, {
-      fix: 'Check the name of the transit key, and that its minimum decryption version was not raised.',
+      fix: `Check the name of the transit key. If its minimum was raised above the file's: bao write ${place}/config min_decryption_version=1`,
     });
   } finally {
     octets.fill(0);

@@ -68,6 +68,19 @@ it('still opens it after the transit key was rotated', async () => {
   expect(key.bytes.equals(octets)).toBe(true);
 });
 
+it('says how a key is had back whose version the transit key decrypts no more', async () => {
+  await wrapped(randomBytes(32));
+  await server.root({ path: 'transit/keys/keyturn/rotate', body: {} });
+  const config = 'transit/keys/keyturn/config';
+  const { data } = await server.root<{ data: { latest_version: number } }>({ path: 'transit/keys/keyturn' });
+  await server.root({ path: config, body: { min_decryption_version: data.latest_version } });
+  const fix = expect.stringContaining(`bao write ${config} min_decryption_version=1`);
+  await expect(transitMasterKey(options).read()).rejects.toMatchObject({ code: 'master_key_wrong', fix });
+  await server.root({ path: config, body: { min_decryption_version: 1 } });
+  using key = await transitMasterKey(options).read();
+  expect(key.length).toBe(32);
+});
+
 it('refuses what another key wrapped, what is no wrapped key, and a key of another length', async () => {
   await server.policy('other', POLICY.replaceAll('/keyturn"', '/other"'));
   await wrapped(randomBytes(32));

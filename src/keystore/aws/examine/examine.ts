@@ -79,7 +79,12 @@ async function examineService(client: SecretsClient, { prefix }: SecretSettings)
 }
 
 /** What can be asked without changing anything. Creating and destroying only a write test tells. */
-async function examinePolicy(client: SecretsClient, { prefix }: SecretSettings, region: string): Promise<Check[]> {
+async function examinePolicy(
+  client: SecretsClient,
+  { prefix, kmsKeyId }: SecretSettings,
+  region: string,
+): Promise<Check[]> {
+  const account = accountOf(kmsKeyId);
   const name = `${prefix}/health`;
   const questions: (readonly [action: string, resource: string, ask: () => Promise<unknown>])[] = [
     ['GetSecretValue', `${prefix}/*`, () => client.probe(name, versionId(name), PATIENCE_MS)],
@@ -93,7 +98,8 @@ async function examinePolicy(client: SecretsClient, { prefix }: SecretSettings, 
     } catch (error) {
       if (reasonOf(error) === 'absent') continue;
       if (reasonOf(error) !== 'forbidden') throw error;
-      const arn = resource === '*' ? '*' : `arn:aws:secretsmanager:${region}:ACCOUNT:secret:${resource}`;
+      const arn =
+        resource === '*' ? '*' : `arn:aws:secretsmanager:${region}:${account ?? 'ACCOUNT'}:secret:${resource}`;
       denied.push(deniedBy(error, `secretsmanager:${action}`, arn));
     }
   }
@@ -102,13 +108,19 @@ async function examinePolicy(client: SecretsClient, { prefix }: SecretSettings, 
   return [ok('policy', `grants ${asked}; CreateSecret and DeleteSecret: not tried without --write-test`)];
 }
 
+/** The account of a key that is named by its ARN; the key of another account is no key of this one's secrets. */
+function accountOf(kmsKeyId: string | null): string | null {
+  return /^arn:aws[a-z-]*:kms:[a-z0-9-]+:([0-9]{12}):/.exec(kmsKeyId ?? '')?.[1] ?? null;
+}
+
 /** With the statement to add. A denial may speak of the KMS key instead of the secret. */
 function deniedBy(error: unknown, wanted: string, arn: string): Check {
   const facts = error instanceof KeyturnError ? error.facts : {};
   const action = typeof facts['action'] === 'string' ? facts['action'] : wanted;
   if (action.startsWith('kms:')) return brokenBy('policy', error);
   const statement = JSON.stringify({ Effect: 'Allow', Action: action, Resource: arn });
-  return broken('policy', `AWS denied ${action} on ${arn}`, `Add to the role’s policy: ${statement}`);
+  const account = arn.includes(':ACCOUNT:') ? ' ACCOUNT is what aws sts get-caller-identity says.' : '';
+  return broken('policy', `AWS denied ${action} on ${arn}`, `Add to the role’s policy: ${statement}${account}`);
 }
 
 const KEY_STATES: Readonly<Record<string, { readonly says: string; readonly fix: string }>> = {

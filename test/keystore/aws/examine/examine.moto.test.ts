@@ -166,7 +166,7 @@ describe('policy, key and records', () => {
     ['secretsmanager:GetSecretValue', 'secret:stage-'],
     ['secretsmanager:DescribeSecret', 'secret:stage-'],
     ['secretsmanager:ListSecrets', '"Resource":"*"'],
-  ])('%s is denied: the statement to add is told', async (action, resource) => {
+  ])('%s is denied: the statement to add is told, and mends it as it is', async (action, resource) => {
     without(action);
     const [found, ...more] = await complaints(store());
     expect(more).toEqual([]);
@@ -174,6 +174,9 @@ describe('policy, key and records', () => {
     expect(found?.evidence).toContain(`AWS denied ${action}`);
     expect(found?.fix).toContain(`{"Effect":"Allow","Action":"${action}","Resource":"`);
     expect(found?.fix).toContain(resource);
+    const Statement: unknown[] = [JSON.parse(found?.fix.replace('Add to the role’s policy: ', '') ?? '')];
+    aws.proxy.policies = [...(aws.proxy.policies ?? []), { Version: '2012-10-17', Statement }];
+    expect(await complaints(store())).toEqual([]);
   });
 
   it('all that is denied is told at once', async () => {
