@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { openNew, taken } from './new-file.ts';
+
+/** What a file system says that has no second names. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
 /**
  * A large new file, mode 0600, that has its name once it is whole and durable. Until then it is `<name>.part-<16 hex
@@ -42,11 +45,24 @@ export class WholeFile implements AsyncDisposable {
   /** Gives it its name. @throws KeyturnError `conflict` when that was taken meanwhile. */
   async keep(): Promise<void> {
     await this.#handle.sync();
-    await requireFree(this.path);
-    await rename(this.#part, this.path);
+    await this.#name();
     if (process.platform === 'win32') return;
     await using folder = await open(dirname(this.path), 'r');
     await folder.sync();
+  }
+
+  /** A second name never takes the place of a file, where a new one for the first would. */
+  async #name(): Promise<void> {
+    try {
+      await link(this.#part, this.path);
+      await rm(this.#part);
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') throw taken(this.path);
+      if (!NO_LINKS.includes(code)) throw error;
+      await requireFree(this.path);
+      await rename(this.#part, this.path);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
