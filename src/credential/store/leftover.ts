@@ -14,6 +14,8 @@ import { finishDestroying, placesOf, settled, storeNamed } from './settle-moves.
 export interface Destroyed {
   readonly record: string;
   readonly store: string;
+  /** Who can bring it back for how long; null for nobody. */
+  readonly lingers: string | null;
   readonly entry: number;
 }
 
@@ -43,7 +45,7 @@ export async function destroyLeftover(desk: Desk, caller: Caller, id: string): P
       await recordIntent(own, caller, authority.checks, move);
     }
     const entry = await finishDestroying(own, caller.principal.id, move, caller.request);
-    return { record, store: source, entry };
+    return { record, store: source, lingers: desk.stores.get(source)?.lingers ?? null, entry };
   });
 }
 

@@ -31,3 +31,17 @@ test('a key that AWS keeps for a recovery window is not called gone for good', a
     { store: 'aws-eu', detail: 'AWS keeps it for 7 days: whoever may call RestoreSecret can bring it back' },
   ]);
 });
+
+test('nor is the old copy that a move leaves there', async () => {
+  await stage.import();
+  const record = 'versions/lean/sandbox/3';
+  expect(await stage.post('/v1/stores/file/moves', { json: { to: 'aws-eu', record } })).toMatchObject({ status: 200 });
+  const back = await stage.post('/v1/stores/aws-eu/moves', { json: { to: 'file', record } });
+  const { items } = (await stage.keyturn.call('GET', '/v1/copies?store=aws-eu')).body as { items: { id: string }[] };
+  expect([back.status, items]).toMatchObject([200, [{ record }]]);
+  const { status, body } = await stage.keyturn.call('DELETE', `/v1/copies/${items[0]?.id}`);
+  expect([status, body['lingers']]).toEqual([
+    200,
+    'AWS keeps it for 7 days: whoever may call RestoreSecret can bring it back',
+  ]);
+});

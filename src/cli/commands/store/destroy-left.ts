@@ -28,9 +28,11 @@ export async function destroyLeftovers(
     return 0;
   }
   const failed: { record: string; store: string; code: string; message: string }[] = [];
+  const lingering = new Map<string, string>();
   for (const { id, ...copy } of items) {
     try {
-      await open.call({ method: 'DELETE', path: `/v1/copies/${encodeURIComponent(id)}` });
+      const { lingers } = await destroyCopy(open, id);
+      if (lingers !== null) lingering.set(copy.store, lingers);
       terminal.note(`destroyed ${copy.record} in ${copy.store}`);
     } catch (error) {
       if (!(error instanceof KeyturnError)) throw error;
@@ -41,5 +43,13 @@ export async function destroyLeftovers(
     `Destroyed ${items.length - failed.length} of ${items.length} old copies.`,
     ...failed.map(({ record, store: where, code, message }) => `failed   ${record} in ${where}: ${message} [${code}]`),
   ]);
+  for (const [where, detail] of lingering) terminal.warn(`${where}: ${detail}.`);
   return failed.length > 0 ? EXIT.attention : 0;
+}
+
+/** `lingers`: who can bring it back for how long; null for nobody. */
+export async function destroyCopy(open: Api, id: string): Promise<{ readonly lingers: string | null }> {
+  const path = `/v1/copies/${encodeURIComponent(id)}`;
+  const { lingers = null } = (await open.call({ method: 'DELETE', path })) as { readonly lingers?: string | null };
+  return { lingers };
 }

@@ -2,7 +2,7 @@ import { KeyturnError } from '../../../core/errors.ts';
 import type { Api } from '../../api/api.ts';
 import type { Context } from '../../context.ts';
 import { EXIT } from '../../terminal/exit.ts';
-import { destroyLeftovers } from './destroy-left.ts';
+import { destroyCopy, destroyLeftovers } from './destroy-left.ts';
 import { type Plan, planLines, refuseUnready } from './plan.ts';
 
 interface Options {
@@ -19,6 +19,8 @@ interface Moved {
   readonly move: string;
   readonly entry: number;
   readonly old: 'left' | 'destroyed';
+  /** Of a copy that was destroyed: who can bring it back for how long; null for nobody. */
+  readonly lingers?: string | null;
 }
 
 /** What a record's failure says; the others go on. */
@@ -61,6 +63,8 @@ export default async function storeMigrate({ terminal, api }: Context, options: 
     ...plan.skipped.map(({ record, why }) => `skipped  ${record}: ${why}`),
     ...failed.map(({ record, code, message }) => `failed   ${record}: ${message} [${code}]`),
   ]);
+  const lingers = moved.find((each) => (each.lingers ?? null) !== null)?.lingers;
+  if (lingers) terminal.warn(`${from}: ${lingers}.`);
   if (moved.some(({ old }) => old === 'left')) {
     terminal.note(`The old copies are still in ${from}: keyturn store migrate --from ${from} --destroy-left`);
   }
@@ -107,6 +111,5 @@ async function moveOne(open: Api, { from, to }: Plan, record: string, destroyOld
   const call = { method: 'POST', path: `${pathOf(from.name)}/moves`, json } as const;
   const { move, entry } = (await open.call(call)) as { move: string; entry: number };
   if (!destroyOld) return { record, move, entry, old: 'left' };
-  await open.call({ method: 'DELETE', path: `/v1/copies/${encodeURIComponent(move)}` });
-  return { record, move, entry, old: 'destroyed' };
+  return { record, move, entry, old: 'destroyed', ...(await destroyCopy(open, move)) };
 }
