@@ -242,7 +242,7 @@ function modulesFor({ maker, store, ledger, listening }: CampaignOptions): strin
     ...(store === 'vault' ? ['keystore/vault/vault-store.ts'] : []),
     ...(store === 'aws' ? ['keystore/aws/aws-store.ts'] : []),
     ...(ledger === 'postgres' ? ['ledger/postgres/open.ts'] : []),
-    ...(listening ? ['compose/serve.ts', 'server/log.ts'] : []),
+    ...(listening ? ['compose/serve.ts', 'server/log/server-log.ts'] : []),
   ];
   return modules.map((module) => new URL(`../../../src/${module}`, import.meta.url).href);
 }
