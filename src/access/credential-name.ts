@@ -4,9 +4,9 @@ import { KeyturnError } from '../core/errors.ts';
 export const MAX_CREDENTIAL_NAME = 100;
 
 /** One segment of a name or of a pattern. */
-const SEGMENT = /^[a-z0-9][a-z0-9._-]{0,63}$/;
-/** Two or three of them. */
-const NAME = /^[a-z0-9][a-z0-9._-]{0,63}(?:\/[a-z0-9][a-z0-9._-]{0,63}){1,2}$/;
+const PART = '[a-z0-9][a-z0-9._-]{0,63}';
+const SEGMENT = new RegExp(`^${PART}$`);
+const NAME = new RegExp(`^${PART}(?:/${PART}){1,2}$`);
 
 /** False for a segment with two dots in a row, which reads as a way up in a path. */
 export function isSegment(text: string): boolean {

@@ -58,7 +58,10 @@ function addRow(table: TableName, row: object, values: Values): string[] {
 }
 
 function insertion(table: TableName, row: object, values: Values): string {
-  const places = addRow(table, row, values);
+  return insertText(table, addRow(table, row, values));
+}
+
+function insertText(table: TableName, places: readonly string[]): string {
   return `INSERT INTO ${table} (${columnsOf(table).join(', ')}) VALUES (${places.join(', ')})`;
 }
 
@@ -69,7 +72,7 @@ function plainInsertion(table: TableName, placeholder: Placeholder): string {
   const known = insertions.get(placeholder)?.get(table);
   if (known !== undefined) return known;
   const places = columnsOf(table).map((_, at) => placeholder(at + 1));
-  const text = `INSERT INTO ${table} (${columnsOf(table).join(', ')}) VALUES (${places.join(', ')})`;
+  const text = insertText(table, places);
   const texts = insertions.get(placeholder) ?? new Map<TableName, string>();
   insertions.set(placeholder, texts.set(table, text));
   return text;

@@ -58,14 +58,16 @@ export class LogOutput {
     this.#timer = undefined;
     this.#give(this.#gathered);
     this.#gathered = '';
+    if (this.#waiting.length === 0 && this.#lostLines > 0) this.#tellLost();
     if (this.#waiting.length > 0) this.#later(AGAIN_MS);
-    if (this.#waiting.length > 0 || this.#lostLines === 0) return;
+  }
+
+  #tellLost(): void {
     const before = this.#lostLines;
     this.#lostLines = 0;
     this.#give(this.#lost(before));
     // Not even that was taken.
     if (this.#lostLines > 0) this.#lostLines = before;
-    if (this.#waiting.length > 0) this.#later(AGAIN_MS);
   }
 
   #give(text: string): void {

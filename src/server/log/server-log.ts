@@ -26,8 +26,9 @@ export class ServerLog {
 
   constructor(options: { readonly level?: string; readonly destination?: NodeJS.WritableStream } = {}) {
     const settings = { level: options.level ?? 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime };
-    this.#output = options.destination === undefined ? LogOutput.standardError(lostLine) : null;
-    this.#destination = options.destination ?? this.#output ?? process.stderr;
+    const destination = options.destination ?? LogOutput.standardError(lostLine);
+    this.#output = destination instanceof LogOutput ? destination : null;
+    this.#destination = destination;
     this.#pino = pino(settings, this.#destination);
   }
 

@@ -2,7 +2,7 @@ import { attention, type Check, ok } from '../../../core/check.ts';
 import { answerObject, numberAt, objectAt, textAt } from '../client/answer.ts';
 import { throwRefusal } from '../client/refusal.ts';
 import type { VaultLink } from '../connect.ts';
-import type { AppRoleOptions } from '../login/app-role.ts';
+import { type AppRoleOptions, newSecretId } from '../login/app-role.ts';
 import { readSecretLine } from '../login/secret-file.ts';
 
 const LOOKUP = 'sys/wrapping/lookup';
@@ -11,16 +11,13 @@ const LOOKUP = 'sys/wrapping/lookup';
  * A wrapped secret ID can be opened once, and that is the server's to do: it is looked at and left as it is.
  * @throws KeyturnError as reading the file and asking the server do.
  */
-export async function examineWrapped(
-  { client, login }: VaultLink,
-  { secretIdFile, mount = 'approle' }: AppRoleOptions,
-): Promise<Check[]> {
+export async function examineWrapped({ client, login }: VaultLink, options: AppRoleOptions): Promise<Check[]> {
+  const { secretIdFile } = options;
   const token = await readSecretLine(secretIdFile, 'a wrapping token');
   const answer = await client.probe({ method: 'POST', path: LOOKUP, body: { token } }, false);
-  const anew = `bao write -wrap-ttl=5m -f -field=wrapping_token auth/${mount}/role/ROLE/secret-id > ${secretIdFile}`;
   if (answer.status === 400 || answer.status === 403) {
     const evidence = `${login}; the secret ID in ${secretIdFile} was opened or expired, and can’t be opened again`;
-    const fix = `Well, if this server opened it; for its next start: ${anew}. Else destroy that secret ID.`;
+    const fix = `Well, if this server opened it; for its next start: ${newSecretId(options)}. Else destroy that secret ID.`;
     return [attention('login', evidence, fix)];
   }
   throwRefusal(answer, LOOKUP);

@@ -30,8 +30,7 @@ export function appRoleLogin(options: AppRoleOptions, server: string): LoginMeth
     if (!wrapped) return line;
     return openedOnce(`${server} ${mount} ${line}`, () => unwrap(client, line, mount));
   };
-  const anew = `bao write ${wrapped ? '-wrap-ttl=5m -f -field=wrapping_token' : '-f -field=secret_id'} auth/${mount}/role/ROLE/secret-id > ${secretIdFile}`;
-  const fix = `Compare role-id and policies with bao read auth/${mount}/role/ROLE; for a new secret ID: ${anew}`;
+  const fix = `Compare role-id and policies with bao read auth/${mount}/role/ROLE; for a new secret ID: ${newSecretId(options)}`;
   return {
     description,
     fix,
@@ -40,6 +39,12 @@ export function appRoleLogin(options: AppRoleOptions, server: string): LoginMeth
     login: async (client) =>
       loginAt(client, mount, { role_id: roleId, secret_id: await secretId(client) }, { description, fix }),
   };
+}
+
+/** The command that puts a new one into its file. */
+export function newSecretId({ mount = 'approle', secretIdFile, wrapped = false }: AppRoleOptions): string {
+  const field = wrapped ? '-wrap-ttl=5m -f -field=wrapping_token' : '-f -field=secret_id';
+  return `bao write ${field} auth/${mount}/role/ROLE/secret-id > ${secretIdFile}`;
 }
 
 function openedOnce(name: string, open: () => Promise<string>): Promise<string> {
