@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import { principalOf } from '../access/principal.ts';
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
+import { syncFolder } from '../core/sync-folder.ts';
 import { tokenEntry, tokenRow } from '../credential/token.ts';
 import { createFileStore } from '../keystore/file/file-store.ts';
 import { KeyStore } from '../keystore/keystore.ts';
@@ -86,8 +87,7 @@ async function writeConfig(path: string, text: string): Promise<void> {
   await using file = await open(path, 'wx', 0o600);
   await file.writeFile(text);
   await file.sync();
-  await using folder = await open(dirname(path), 'r');
-  await folder.sync();
+  await syncFolder(dirname(path));
 }
 
 /** What is wrong with it was said by the options: there is no file yet. */

@@ -2,6 +2,7 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Checkpoint, LogVerifier } from '../audit/checkpoint.ts';
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
+import { syncFolder } from '../core/sync-folder.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface CheckpointFileOptions {
@@ -157,12 +158,7 @@ async function replaceFile(path: string, note: string): Promise<void> {
     await file.close();
   }
   await rename(made, path);
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await syncFolder(dirname(path));
 }
 
 function rolledBack(what: string): KeyturnError {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncFolder } from '../../core/sync-folder.ts';
 import { openNew, taken } from './new-file.ts';
 
 /** What a file system says that has no second names. */
@@ -46,9 +47,7 @@ export class WholeFile implements AsyncDisposable {
   async keep(): Promise<void> {
     await this.#handle.sync();
     await this.#name();
-    if (process.platform === 'win32') return;
-    await using folder = await open(dirname(this.path), 'r');
-    await folder.sync();
+    await syncFolder(dirname(this.path));
   }
 
   /** A second name never takes the place of a file, where a new one for the first would. */

@@ -1,6 +1,7 @@
-import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
+import { syncFolder } from '../../core/sync-folder.ts';
 import { FileLock } from '../../keystore/file/disk/lock.ts';
 import { errno } from '../../keystore/file/disk/owner-only.ts';
 
@@ -40,8 +41,7 @@ export class Staging implements AsyncDisposable {
       if (!['ENOTEMPTY', 'EEXIST'].includes(errno(error))) throw error;
       throw notEmpty(this.#home);
     });
-    await using folder = await open(dirname(this.#home), 'r');
-    await folder.sync();
+    await syncFolder(dirname(this.#home));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

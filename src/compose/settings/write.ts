@@ -1,6 +1,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseDocument } from 'yaml';
+import { syncFolder } from '../../core/sync-folder.ts';
 
 /** Changes one member of the configuration file, whole and durable or not at all, and keeps the operator's comments. */
 export async function writeSetting(path: string, member: readonly string[], value: unknown): Promise<void> {
@@ -13,6 +14,5 @@ export async function writeSetting(path: string, member: readonly string[], valu
     await file.sync();
   }
   await rename(made, path);
-  await using folder = await open(dirname(path), 'r');
-  await folder.sync();
+  await syncFolder(dirname(path));
 }

@@ -1,6 +1,7 @@
 import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { KeyturnError } from '../../core/errors.ts';
+import { syncFolder } from '../../core/sync-folder.ts';
 
 /**
  * A file of exactly `size` octets, ready to be written in place. A missing one is made of zeros, synced, and only then
@@ -37,16 +38,6 @@ async function create(path: string, size: number): Promise<void> {
   }
   await rename(made, path);
   await syncFolder(dirname(path));
-}
-
-/** Makes new names in the folder durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 export function unusable(path: string, what: string, fix: string): KeyturnError {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncFolder } from '../../../core/sync-folder.ts';
 import { type FileIdentity, identityOf } from './identity.ts';
 import { errno } from './owner-only.ts';
 
@@ -57,13 +58,6 @@ async function writeAll(handle: FileHandle, octets: Buffer): Promise<void> {
     if (bytesWritten === 0) throw new Error('nothing was written');
     at += bytesWritten;
   }
-}
-
-/** Makes names in a folder durable. Windows can't open a folder, and needs none of it. */
-export async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  await folder.sync();
 }
 
 /** Removes what an interrupted {@link replaceFile} of this very path left. Only the lock's holder may. */

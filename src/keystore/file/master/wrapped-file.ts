@@ -1,8 +1,9 @@
 import { unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { KeyturnError } from '../../../core/errors.ts';
+import { syncFolder } from '../../../core/sync-folder.ts';
 import { checkPrivateFolder, errno } from '../disk/owner-only.ts';
-import { syncFolder, writeNew } from '../disk/replace.ts';
+import { writeNew } from '../disk/replace.ts';
 
 /**
  * Has a master key made and wrapped by `wrap`, and keeps the wrapped form in a new file of mode 0600, durable when it
