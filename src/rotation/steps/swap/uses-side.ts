@@ -32,17 +32,19 @@ export class UsesSide {
 
   seen(now: number): UsesSeen {
     const processes = [...this.#processes.values()];
-    const heard = processes.filter((one) => one.sum().requests > 0);
-    const failing = heard.filter((one) => one.sum().failures > 0);
+    const heard = processes
+      .map((one) => ({ principal: one.principal, ...one.sum() }))
+      .filter(({ requests }) => requests > 0);
+    const failing = heard.filter(({ failures }) => failures > 0);
     return {
       clients: processes.length,
       heard: heard.length,
       awaited: processes.filter((one) => one.until > now && !one.hasRenewed).length,
       failing: failing.length,
       failingOf: [...new Set(failing.map(({ principal }) => principal))].toSorted().slice(0, MOST_NAMED),
-      requests: heard.reduce((sum, one) => sum + one.sum().requests, 0),
-      failures: heard.reduce((sum, one) => sum + one.sum().failures, 0),
-      rate: rateOf(heard.map((one) => one.sum())),
+      requests: heard.reduce((sum, one) => sum + one.requests, 0),
+      failures: heard.reduce((sum, one) => sum + one.failures, 0),
+      rate: rateOf(heard),
     };
   }
 }
