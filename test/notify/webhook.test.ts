@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
+import { Egress } from '../../src/core/egress/egress.ts';
+import { HttpProxy } from '../../src/core/egress/proxy.ts';
 import { patient } from '../../src/notify/patient.ts';
 import { Webhook, type WebhookOptions } from '../../src/notify/webhook/webhook.ts';
+import { ConnectProxy } from '../fakes/egress/connect-proxy.ts';
 import { WebhookReceiver } from '../fakes/people/webhook-receiver.ts';
 import { NEVER, noticeFor } from './notice.ts';
 
@@ -104,4 +107,22 @@ test('what may go better is tried again, what can’t is not', async () => {
   receiver.status = 400;
   await patient(webhook(), 1).send(noticeFor(), NEVER);
   expect(receiver.received).toHaveLength(4);
+});
+
+test('behind a proxy a notice passes in a tunnel, and a proxy that opens none is named without its password', async () => {
+  await using proxy = await ConnectProxy.start({ login: 'keyturn:canary-password' });
+  const egress = Egress.through(HttpProxy.of(proxy.url, 'HTTPS_PROXY', false));
+  expect(await webhook({ egress }).send(noticeFor(), NEVER)).toEqual({ sent: true });
+  expect(proxy.asked).toEqual([new URL(receiver.url).host]);
+  expect(Buffer.concat(proxy.passed).includes('keyturn-signature')).toBe(false);
+  const refused = (says: string) => ({
+    sent: false,
+    cause: expect.stringMatching(new RegExp(`^The proxy ${proxy.origin} \\(HTTPS_PROXY\\) ${says}`)),
+    again: true,
+  });
+  proxy.instead = 403;
+  expect(await webhook({ egress }).send(noticeFor(), NEVER)).toEqual(refused('refuses the way to localhost'));
+  proxy.instead = 'hang';
+  expect(await webhook({ egress, timeoutMs: 300 }).send(noticeFor(), NEVER)).toEqual(refused('opened no way to'));
+  expect(receiver.received).toHaveLength(1);
 });

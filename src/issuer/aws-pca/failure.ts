@@ -38,7 +38,7 @@ export function asIssuerError(error: unknown, doing: Doing = 'a change'): unknow
       facts,
     );
   }
-  const { says, fix } = TEXTS[reason] ?? {};
+  const { says, fix } = ('proxy' in facts ? undefined : TEXTS[reason]) ?? {};
   const text = fix ?? error.fix;
   return issuerUnavailable(says === undefined ? error.message : `${says}.`, {
     certain: doing === 'a look' || (doing === 'a change' && certain === true),

@@ -6,6 +6,7 @@ import {
   TimeoutStrategy,
   timeout,
 } from 'cockatiel';
+import { ProxyError } from '../../core/egress/proxy-error.ts';
 import { type Circuit, circuitOf } from '../circuit.ts';
 import { type Attempts, watchingAttempts } from './failure/attempts.ts';
 import { noCredentials } from './failure/credential-sources.ts';
@@ -64,8 +65,12 @@ export class Guard {
   /** One call beside the breaker, for questions about health. */
   async within<T>(ms: number, call: Call, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const limit = timeout(ms, TimeoutStrategy.Aggressive);
-    await limit.execute(() => this.#credentials()).catch((error: unknown) => noCredentials(error).then(thrown));
     const attempts: Attempts = { started: 0, errors: [] };
+    await limit
+      .execute(() => this.#credentials())
+      .catch(async (error: unknown) => {
+        throw error instanceof ProxyError ? translate(error, call, attempts) : await noCredentials(error);
+      });
     try {
       return await watchingAttempts(attempts, () => limit.execute(({ signal }) => send(signal)));
     } catch (error) {
@@ -77,8 +82,4 @@ export class Guard {
 function asTimeout(error: unknown): unknown {
   if (!(error instanceof Error) || !('isTaskCancelledError' in error)) return error;
   return Object.assign(new Error('The call took too long.'), { name: 'TimeoutError' });
-}
-
-function thrown(error: Error): never {
-  throw error;
 }

@@ -1,15 +1,21 @@
+import type { Agent } from 'node:https';
+import { Egress } from '../../core/egress/egress.ts';
+import { TunnelAgent } from '../../core/egress/tunnel-agent.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import type { Circuit } from '../circuit.ts';
 import type { GuardOptions } from './guard.ts';
 import { secretPrefix } from './secret-name.ts';
 
-/** How AWS is spoken to. Credentials come from the SDK's default chain, always. */
+/**
+ * How AWS is spoken to. Credentials come from the SDK's default chain, always; the proxy, if there is one, from
+ * `HTTPS_PROXY` and `NO_PROXY`.
+ */
 export interface AwsConnectionOptions {
   /** Default: `AWS_REGION`, or the region of the profile. */
   readonly region?: string;
   /** Base URL for a VPC endpoint of one's own. Default: `AWS_ENDPOINT_URL_…` or AWS's own. */
   readonly endpoint?: string;
-  /** Until a connection stands, in milliseconds. Default: 1,000. */
+  /** Until a connection stands, or a way through the proxy is open, in milliseconds. Default: 1,000. */
   readonly connectMs?: number;
   /** One attempt, in milliseconds. Default: 2,500. */
   readonly attemptMs?: number;
@@ -82,14 +88,30 @@ export interface Connection {
       readonly requestTimeout: number;
       readonly socketTimeout: number;
       readonly throwOnRequestTimeout: true;
+      readonly httpsAgent?: Agent;
     };
   };
 }
 
-/** `region`: asked of the SDK's own chain when the options name none. */
+/** Connections of one client of the SDK; as many as its own agent allows. */
+const MAX_SOCKETS = 50;
+
+/** So much later than the tunnel's own end comes the SDK's, which knows of no proxy, in milliseconds. */
+const GRACE_MS = 500;
+
+/**
+ * `region`: asked of the SDK's own chain when the options name none. The credential sources that ask AWS go the same way
+ * as the calls; those of the machine (instance metadata, container agent) are never behind a proxy.
+ * @throws KeyturnError `config_invalid`.
+ */
 export async function connectionOf(options: AwsConnectionOptions, region: () => Promise<string>): Promise<Connection> {
   const { connectMs = 1_000, attemptMs = 2_500, callMs = 6_000, attempts = 3, breakMs = 5_000 } = options;
-  const handler = { connectionTimeout: connectMs, requestTimeout: attemptMs, socketTimeout: attemptMs };
+  const egress = Egress.ofEnvironment();
+  const tunnels = egress.proxied
+    ? { httpsAgent: new TunnelAgent({ keepAlive: true, maxSockets: MAX_SOCKETS }, egress, connectMs) }
+    : {};
+  const connectionTimeout = egress.proxied ? connectMs + GRACE_MS : connectMs;
+  const handler = { connectionTimeout, requestTimeout: attemptMs, socketTimeout: attemptMs, ...tunnels };
   return {
     region: options.region ?? (await region().catch(noRegion)),
     guard: { callMs, breakMs, onCircuit: options.onCircuit ?? (() => {}) },

@@ -36,7 +36,12 @@ export function connectVault(connection: VaultConnection): VaultLink {
     environment,
     `${settings.address.value} ${settings.namespace?.value ?? ''}`,
   );
-  const transport = new Transport(settings.followTo, () => loadTls(settings.tls));
+  const transport = new Transport({
+    origins: settings.followTo,
+    loadTls: () => loadTls(settings.tls),
+    egress: settings.egress,
+    attemptMs: settings.timeoutMs.value,
+  });
   const wire = vaultWire(settings.address.value, settings.namespace?.value ?? null, transport);
   const resilience = resilienceOf(connection, settings);
   const loginClient: LoginClient = {

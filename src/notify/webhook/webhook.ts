@@ -2,6 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { request as plainRequest, type RequestOptions } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import type { Clock } from '../../core/clock.ts';
+import { Egress } from '../../core/egress/egress.ts';
+import { ProxyError } from '../../core/egress/proxy-error.ts';
+import { TunnelAgent } from '../../core/egress/tunnel-agent.ts';
 import type { Delivery, Notice, Notifier, TestNotice } from '../notifier.ts';
 import { readSecretFile } from '../secret-file.ts';
 import { SIGNATURE_HEADER, signatureOf } from './signature.ts';
@@ -14,6 +17,8 @@ export interface WebhookOptions {
   readonly caFile?: string;
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** Default: as `HTTPS_PROXY` and `NO_PROXY` of this process say. */
+  readonly egress?: Egress;
 }
 
 /** RFC 2104 section 3: a key shorter than the hash's output is discouraged; of text, 16 octets are the least we take. */
@@ -26,9 +31,12 @@ const AGAIN: ReadonlySet<number> = new Set([408, 425, 429]);
 export class Webhook implements Notifier {
   readonly name = 'webhook';
   readonly #options: WebhookOptions;
+  readonly #egress: Egress;
 
+  /** @throws KeyturnError `config_invalid` for a proxy that is none. */
   constructor(options: WebhookOptions) {
     this.#options = options;
+    this.#egress = options.egress ?? Egress.ofEnvironment();
   }
 
   async send(notice: Notice | TestNotice, signal: AbortSignal): Promise<Delivery> {
@@ -50,11 +58,13 @@ export class Webhook implements Notifier {
 
   #post(body: string, headers: Record<string, string>, ca: string | undefined, signal: AbortSignal): Promise<Delivery> {
     const { url, timeoutMs } = this.#options;
+    // A way that nobody opens is told as what it is, and not as a receiver that does not answer.
+    const tunnelMs = Math.ceil(timeoutMs * 0.8);
     const { promise, resolve } = Promise.withResolvers<Delivery>();
     const request = url.protocol === 'https:' ? tlsRequest : plainRequest;
     const options: RequestOptions & { ca?: string } = {
       method: 'POST',
-      agent: false,
+      agent: url.protocol === 'https:' ? new TunnelAgent({ keepAlive: false }, this.#egress, tunnelMs) : false,
       // Of the whole exchange: a receiver that answers drop by drop holds nothing up.
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       headers: {
@@ -70,12 +80,18 @@ export class Webhook implements Notifier {
       response.destroy();
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
-      const cause = error.name === 'AbortError' ? 'timeout' : (error.code ?? 'unreachable');
-      resolve({ sent: false, cause, again: !signal.aborted });
+      resolve({ sent: false, cause: causeOf(error), again: !signal.aborted });
     });
+    // Node tells a request that has no socket yet, since its proxy opens no way, of nothing.
+    signal.addEventListener('abort', () => resolve({ sent: false, cause: 'timeout', again: false }), { once: true });
     outgoing.end(body);
     return promise;
   }
+}
+
+function causeOf(error: NodeJS.ErrnoException): string {
+  if (error instanceof ProxyError) return error.message.replace(/\.$/, '');
+  return error.name === 'AbortError' ? 'timeout' : (error.code ?? 'unreachable');
 }
 
 function deliveryOf(status: number): Delivery {

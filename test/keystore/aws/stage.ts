@@ -5,6 +5,7 @@ import { SecretBytes } from '../../../src/core/secret-bytes.ts';
 import { openAwsStore } from '../../../src/keystore/aws/aws-store.ts';
 import type { AwsStore } from '../../../src/keystore/aws/driver.ts';
 import type { AwsStoreOptions } from '../../../src/keystore/aws/options.ts';
+import type { KeyStoreDriver } from '../../../src/keystore/driver.ts';
 import type { FakeAws } from '../../fakes/aws.ts';
 
 export interface Stage {
@@ -27,12 +28,12 @@ export async function stageOn(aws: FakeAws, options: AwsStoreOptions = {}): Prom
   return { aws, prefix, store: await open(), open };
 }
 
-export async function put(store: AwsStore, record: string, text: string): Promise<void> {
+export async function put(store: KeyStoreDriver, record: string, text: string): Promise<void> {
   using octets = SecretBytes.copyOf(Buffer.from(text));
   await store.write(record, octets);
 }
 
-export async function get(store: AwsStore, record: string): Promise<string | null> {
+export async function get(store: KeyStoreDriver, record: string): Promise<string | null> {
   using octets = await store.read(record);
   return octets === null ? null : octets.bytes.toString();
 }

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { brokenBy, type Check, ok } from '../../../core/check.ts';
+import { Egress } from '../../../core/egress/egress.ts';
+import { sayingWay } from '../../../core/egress/examine.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import { readSecretFile } from '../../../notify/secret-file.ts';
 import { LEAST_SECRET } from '../../../notify/webhook/webhook.ts';
@@ -10,20 +12,24 @@ export async function examineNotify({ notify: { webhook, mail } }: Config): Prom
   const checks: Check[] = [];
   if (webhook !== null) {
     const { url, secretFile, caFile } = webhook;
-    checks.push(await examined('webhook', url.host, [secretFile, LEAST_SECRET], caFile));
+    checks.push(await examined('webhook', () => to(url), [secretFile, LEAST_SECRET], caFile));
   }
   if (mail !== null) {
     const { host, port, passwordFile, caFile } = mail;
     checks.push(
-      await examined('mail', `${host}:${port}`, passwordFile === undefined ? null : [passwordFile, 1], caFile),
+      await examined('mail', () => `${host}:${port}`, passwordFile === undefined ? null : [passwordFile, 1], caFile),
     );
   }
   return checks;
 }
 
+function to(url: URL): string {
+  return [url.host, ...sayingWay(Egress.ofEnvironment(), url)].join(', ');
+}
+
 async function examined(
   way: string,
-  to: string,
+  to: () => string,
   secret: readonly [file: string, least: number] | null,
   caFile: string | undefined,
 ): Promise<Check> {
@@ -31,7 +37,7 @@ async function examined(
   try {
     if (secret !== null) (await readSecretFile(...secret)).fill(0);
     if (caFile !== undefined) await readCa(caFile);
-    return ok(name, `to ${to}; nothing was sent`);
+    return ok(name, `to ${to()}; nothing was sent`);
   } catch (error) {
     return brokenBy(name, error);
   }

@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { attention, broken, type Check, ok } from '../../../core/check.ts';
+import { Egress, type Environment } from '../../../core/egress/egress.ts';
+import { hiddenProxy, sayingWay } from '../../../core/egress/examine.ts';
 import type { AwsConnectionOptions } from '../options.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Region and endpoint, with who said so. The SDK's own endpoint follows from the region. */
 export async function examineWhere(
@@ -15,12 +15,17 @@ export async function examineWhere(
   const source = configured === undefined ? ofThisShell(named) : 'keyturn.yaml';
   const own = endpointOf(endpoint, environment);
   const at = own === null ? '' : `, endpoint ${own.url.origin} (${own.source})`;
-  const found = [ok('settings', `region ${region} (${source})${at}`)];
+  const host = own?.url.hostname ?? `secretsmanager.${region}.amazonaws.com`;
+  const egress = Egress.ofEnvironment(environment);
+  const url = own?.url ?? new URL(`https://${host}`);
+  const way = sayingWay(egress, url).map((said) => `, ${said}`);
+  const found = [ok('settings', `region ${region} (${source})${at}${way.join('')}`)];
   const other = variables.find((name) => configured !== undefined && environment[name] && environment[name] !== region);
   if (other !== undefined) found[0] = ok('settings', `${found[0]?.evidence}, keyturn.yaml wins over ${other}`);
   if (own?.url.protocol === 'http:') found.push(plain(own));
-  const host = own?.url.hostname ?? `secretsmanager.${region}.amazonaws.com`;
-  return [...found, ...(await resolves(host, own?.source ?? null))];
+  // A proxy looks the name up itself.
+  const looked = egress.proxyTo(url) === null ? await resolves(host, own?.source ?? null) : [];
+  return [...found, ...hiddenProxy(environment), ...looked];
 }
 
 interface Endpoint {

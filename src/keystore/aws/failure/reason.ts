@@ -11,6 +11,7 @@ interface Traits {
 export const REASONS = {
   unreachable: { certain: true, trips: true },
   tls: { certain: true, trips: true },
+  proxy: { certain: true, trips: true },
   lost: { certain: false, trips: true },
   timeout: { certain: false, trips: true },
   server_error: { certain: false, trips: true },

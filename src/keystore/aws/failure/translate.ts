@@ -1,3 +1,4 @@
+import { ProxyError } from '../../../core/egress/proxy-error.ts';
 import type { KeyturnError } from '../../../core/errors.ts';
 import type { Attempts } from './attempts.ts';
 import { actionNamed, classify, speaksOfKms } from './classify.ts';
@@ -10,8 +11,13 @@ export function translate(thrown: unknown, call: Call, attempts: Attempts): Keyt
   const reason = classify(error, call.operation);
   const certain = isCertain(reason, call, attempts);
   if (reason === 'forbidden') return forbidden(error, call, certain);
+  const asked = `(${call.operation}, ${call.about}, ${call.region})`;
+  if (error instanceof ProxyError) {
+    const facts = { proxy: error.proxy.origin };
+    return awsError(reason, `${error.message.replace(/\.$/, '')} ${asked}.`, { certain, fix: error.fix, facts });
+  }
   const { says, fix } = TEXTS[reason];
-  const message = `${says} (${call.operation}, ${call.about}, ${call.region}).`;
+  const message = `${says} ${asked}.`;
   return awsError(reason, message, {
     certain,
     fix: fix.replaceAll('%KEY%', KMS_ACTIONS[call.operation] ?? OPERATIONS[call.operation][0]),
@@ -52,6 +58,7 @@ const TEXTS: Readonly<Record<Reason, { readonly says: string; readonly fix: stri
     says: 'The certificate of what answers for AWS is refused',
     fix: 'Check the endpoint. Behind an inspecting proxy, name its CA in NODE_EXTRA_CA_CERTS.',
   },
+  proxy: { says: 'The proxy refuses the way to AWS', fix: 'Check HTTPS_PROXY.' },
   lost: { says: 'The connection to AWS broke before it answered', fix: 'Check the network; it will be tried again.' },
   timeout: { says: 'AWS did not answer in time', fix: 'Check the network and the AWS Health Dashboard.' },
   server_error: { says: 'AWS failed', fix: 'See the AWS Health Dashboard; it will be tried again.' },

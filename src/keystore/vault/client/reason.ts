@@ -13,6 +13,7 @@ interface Traits {
 export const REASONS = {
   unreachable: { certain: true, retry: 'any', trips: true },
   tls: { certain: true, retry: 'never', trips: true },
+  proxy: { certain: true, retry: 'never', trips: true },
   lost: { certain: false, retry: 'repeatable', trips: true },
   timeout: { certain: false, retry: 'repeatable', trips: true },
   sealed: { certain: true, retry: 'never', trips: true },
@@ -39,6 +40,8 @@ export interface VaultErrorOptions {
   readonly status?: number;
   /** Behind `/v1/`. */
   readonly path?: string;
+  /** Origin of a proxy on the way to it. */
+  readonly proxy?: string;
   /** What the server asks us to wait, in milliseconds. */
   readonly retryAfterMs?: number;
 }
@@ -48,7 +51,7 @@ export interface VaultErrorOptions {
  * A 403 of the store is not our `permission_denied`: that code would tell our own client that it was refused.
  */
 export function vaultError(reason: Reason, message: string, options: VaultErrorOptions = {}): KeyturnError {
-  const { fix, status, path, retryAfterMs } = options;
+  const { fix, status, path, proxy, retryAfterMs } = options;
   return new KeyturnError('keystore_unavailable', message, {
     ...(fix === undefined ? {} : { fix }),
     facts: {
@@ -56,6 +59,7 @@ export function vaultError(reason: Reason, message: string, options: VaultErrorO
       certain: REASONS[reason].certain,
       ...(status === undefined ? {} : { status }),
       ...(path === undefined ? {} : { path }),
+      ...(proxy === undefined ? {} : { proxy }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     },
   });

@@ -74,7 +74,7 @@ async function throughLink(options: VaultConnection, steps: (link: VaultLink) =>
   try {
     const found = await untilBroken([
       ['settings', async () => [...examineSettings(options, link.settings), ...(await examineSecretFiles(options))]],
-      ['server', () => examineServer(link, options.environment)],
+      ['server', () => examineServer(link)],
       ...(opensOnce(options) ? [wrappedStep(options, link)] : steps(link)),
     ]);
     return found.map((check) => ({ ...check, fix: inNamespace(check.fix, link.settings.namespace?.value) }));

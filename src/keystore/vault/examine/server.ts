@@ -1,10 +1,9 @@
 import { attention, broken, type Check, ok } from '../../../core/check.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import { answerObject, numberAt, textAt } from '../client/answer.ts';
-import { reasonOf, vaultError } from '../client/reason.ts';
+import { reasonOf } from '../client/reason.ts';
 import type { VaultLink } from '../connect.ts';
 import { NOT_SERVING, notVault } from '../health.ts';
-import type { Environment } from '../settings/environment.ts';
 import type { VaultSettings } from '../settings/settings.ts';
 import { pemPlace, sourceOf } from './settings.ts';
 
@@ -12,14 +11,11 @@ import { pemPlace, sourceOf } from './settings.ts';
 const CLOCK_TOLERANCE_SECONDS = 30;
 
 /** Whether somebody answers who is Vault and serves. Asked without a token. */
-export async function examineServer(
-  { client, settings }: VaultLink,
-  environment: Environment = process.env,
-): Promise<Check[]> {
+export async function examineServer({ client, settings }: VaultLink): Promise<Check[]> {
   const said = await client
     .probe({ method: 'GET', path: 'sys/health', outsideNamespace: true }, false)
     .catch((error: unknown) => {
-      throw explained(error, settings, environment);
+      throw explained(error, settings);
     });
   const why = NOT_SERVING[said.status];
   if (why !== undefined) return [broken('server', `${why.says} (${settings.address.value})`, why.fix)];
@@ -30,22 +26,24 @@ export async function examineServer(
   return [ok('server', `${version}, ${role}`), ...clocks(numberAt(body, 'server_time_utc'))];
 }
 
-/** With what this host knows of it: which CA was believed, and who issued the certificate; a proxy that is not used. */
-function explained(error: unknown, { address, tls }: VaultSettings, environment: Environment): unknown {
-  const reason = reasonOf(error);
-  if (!(error instanceof KeyturnError)) return error;
-  const { message, fix = '' } = error;
-  if (reason === 'tls' && fix.startsWith('Name the CA')) {
-    const { hostname, port } = new URL(address.value);
-    const shown = `openssl s_client -connect ${hostname}:${port === '' ? 443 : port} -showcerts </dev/null`;
-    const believed = pemPlace(tls.ca);
-    const told = believed === null ? '' : ` It is not of the CA in force, ${believed.value} (${sourceOf(believed)}).`;
-    return vaultError('tls', `${message}${told}`, { fix: `${fix} What the server shows: ${shown}` });
-  }
-  const proxy = ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY'].find((name) => environment[name]);
-  if (proxy === undefined || (reason !== 'unreachable' && reason !== 'timeout')) return error;
-  return vaultError(reason, message, {
-    fix: `${fix} ${proxy} is set, and Keyturn goes past it: Vault has to be reachable.`,
+/** With what this host knows of it: which CA was believed, and who issued the certificate. */
+function explained(error: unknown, { address, tls, egress }: VaultSettings): unknown {
+  if (!(error instanceof KeyturnError) || reasonOf(error) !== 'tls') return error;
+  const { message, fix = '', facts } = error;
+  if (!fix.startsWith('Name the CA')) return error;
+  const { hostname, port } = new URL(address.value);
+  const proxy = egress.proxyTo(new URL(address.value));
+  const through = proxy === null ? '' : ` -proxy ${proxy.host}:${proxy.port}`;
+  const shown = `openssl s_client${through} -connect ${hostname}:${port === '' ? 443 : port} -showcerts </dev/null`;
+  const believed = pemPlace(tls.ca);
+  const told = believed === null ? '' : ` It is not of the CA in force, ${believed.value} (${sourceOf(believed)}).`;
+  const inspected =
+    proxy === null
+      ? ''
+      : ' A proxy that shows a certificate of its own reads the token: have it let Vault through unread.';
+  return new KeyturnError('keystore_unavailable', `${message}${told}`, {
+    fix: `${fix} What the server shows: ${shown}${inspected}`,
+    facts,
   });
 }
 

@@ -1,5 +1,7 @@
 import { attention, type Check, ok } from '../../../core/check.ts';
+import { hiddenProxy, sayingWay } from '../../../core/egress/examine.ts';
 import type { VaultConnection } from '../options.ts';
+import { ownProxy } from '../settings/egress.ts';
 import { type Environment, type Sourced, variable } from '../settings/environment.ts';
 import type { VaultSettings } from '../settings/settings.ts';
 import type { PemSource } from '../settings/tls.ts';
@@ -8,9 +10,10 @@ import type { PemSource } from '../settings/tls.ts';
 export function examineSettings(connection: VaultConnection, settings: VaultSettings): Check[] {
   const environment = connection.environment ?? process.env;
   return [
-    ok('settings', [...inForce(settings), ...overruled(connection, environment)].join(', ')),
+    ok('settings', [...inForce(settings), ...wayTo(settings), ...overruled(connection, environment)].join(', ')),
     ...unsafe(settings),
     ...hidden(connection, environment),
+    ...(ownProxy(environment) === null ? hiddenProxy(environment) : []),
     ...settings.ignored.map((name) =>
       attention('settings', `${name} is set, and Keyturn does not heed it`, `unset ${name}`),
     ),
@@ -29,6 +32,11 @@ function inForce({ address, namespace, tls, timeoutMs }: VaultSettings): string[
   return named.flatMap(([name, sourced]) =>
     sourced === null || sourced.source === 'default' ? [] : [`${name} ${sourced.value} (${sourceOf(sourced)})`],
   );
+}
+
+/** Through a proxy, or past one that is named. */
+function wayTo({ egress, address }: VaultSettings): string[] {
+  return sayingWay(egress, new URL(address.value));
 }
 
 export function sourceOf({ source }: Sourced<unknown>): string {
@@ -84,6 +92,8 @@ function heeded({ address, namespace, tls = {}, login, timeoutMs, maxRetries }: 
     ['SKIP_VERIFY', false],
     ['CLIENT_TIMEOUT', timeoutMs !== undefined],
     ['MAX_RETRIES', maxRetries !== undefined],
+    ['PROXY_ADDR', false],
+    ['HTTP_PROXY', false],
     ['TOKEN', login !== undefined],
   ] as const;
 }

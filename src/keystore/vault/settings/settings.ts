@@ -1,5 +1,7 @@
+import type { Egress } from '../../../core/egress/egress.ts';
 import type { VaultConnection } from '../options.ts';
 import { originOf, serverAddress } from './address.ts';
+import { vaultEgress } from './egress.ts';
 import {
   configuredOr,
   type Environment,
@@ -16,6 +18,8 @@ export interface VaultSettings {
   readonly address: Sourced<string>;
   readonly namespace: Sourced<string> | null;
   readonly tls: VaultTlsSettings;
+  /** Which of the addresses are reached through a proxy. */
+  readonly egress: Egress;
   readonly timeoutMs: Sourced<number>;
   readonly maxRetries: Sourced<number>;
   readonly followTo: readonly string[];
@@ -25,7 +29,7 @@ export interface VaultSettings {
 
 const DEFAULT_TIMEOUT_MS = 2_500;
 const DEFAULT_RETRIES = 2;
-const UNHEEDED = ['RATE_LIMIT', 'HTTP_PROXY', 'PROXY_ADDR', 'WRAP_TTL', 'SRV_LOOKUP', 'MFA'];
+const UNHEEDED = ['RATE_LIMIT', 'WRAP_TTL', 'SRV_LOOKUP', 'MFA'];
 
 /** @throws KeyturnError `config_invalid`, naming the value's source. */
 export function vaultSettings(connection: VaultConnection, environment: Environment): VaultSettings {
@@ -34,6 +38,7 @@ export function vaultSettings(connection: VaultConnection, environment: Environm
     address,
     namespace: configuredOr(connection.namespace, environment, 'NAMESPACE'),
     tls: tlsSettings(connection.tls ?? {}, environment),
+    egress: vaultEgress(address, environment),
     timeoutMs: numberOf(connection.timeoutMs, environment, 'CLIENT_TIMEOUT', goDuration, DEFAULT_TIMEOUT_MS),
     maxRetries: numberOf(connection.maxRetries, environment, 'MAX_RETRIES', wholeNumber, DEFAULT_RETRIES),
     followTo: redirectOrigins(address, connection.followTo ?? [], environment),
