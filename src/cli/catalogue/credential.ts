@@ -33,7 +33,10 @@ export const credentialCommands: readonly Spec[] = [
     options: [
       ['--from <store>', 'key store that it lies in'],
       ['--path <path>', 'MOUNT/data/NAME in Vault; name or ARN in AWS'],
-      ['--key-field <field>', 'field with the private key; without any field the secret is read as a whole'],
+      [
+        '--key-field <field>',
+        'field with the private key, tls.key within tls; without any field it is read as a whole',
+      ],
       ['--certificate-field <field>', 'field with the certificate'],
       ['--chain-field <field>', 'field with the issuer chain'],
       ['--password-field <field>', 'field with the password of an encrypted key'],

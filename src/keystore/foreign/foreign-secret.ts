@@ -1,21 +1,21 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
-import { membersOf, textOf } from './json-octets.ts';
+import { dispose, type Field, fieldsOf, pathsOf } from './fields.ts';
 
 /** A secret that others put into a store: its fields, or its octets as a whole. Whoever holds it disposes of it. */
 export class ForeignSecret implements Disposable {
   /** What its store calls the version that was read. */
   readonly version: string;
   readonly #path: string;
-  /** Null for what is no JSON object. A field that is no text is null. */
-  readonly #fields: ReadonlyMap<string, SecretBytes | null> | null;
+  /** By path. Null for what is no JSON object. */
+  readonly #fields: ReadonlyMap<string, Field> | null;
   /** Null where the store knows fields alone. */
   readonly #whole: SecretBytes | null;
 
   private constructor(
     path: string,
     version: string,
-    fields: ReadonlyMap<string, SecretBytes | null> | null,
+    fields: ReadonlyMap<string, Field> | null,
     whole: SecretBytes | null,
   ) {
     this.#path = path;
@@ -36,8 +36,8 @@ export class ForeignSecret implements Disposable {
   }
 
   /**
-   * The octets of one field, or of the whole for null; they go when the secret is disposed of.
-   * @throws KeyturnError `not_found`, with the names there are; never with a value.
+   * The octets of one field, named by its path (`tls.key`), or of the whole for null; they go when the secret is disposed of.
+   * @throws KeyturnError `not_found`, with the paths there are; never with a value.
    */
   octets(field: string | null): SecretBytes {
     if (field === null) {
@@ -51,25 +51,21 @@ export class ForeignSecret implements Disposable {
     }
     const found = this.#fields.get(field);
     if (found === undefined) throw this.#missing(`${this.#path} has no field of that name.`);
-    if (found !== null && found.length > 0) return found;
+    if (typeof found === 'object' && found.length > 0) return found;
+    if (found === 'fields') throw this.#missing(`That field of ${this.#path} holds fields itself.`);
+    if (found === 'ambiguous') throw this.#missing(`That path leads to more than one field of ${this.#path}.`);
     throw this.#missing(`That field of ${this.#path} is empty or no text.`);
   }
 
   #missing(message: string): KeyturnError {
-    const names = [...(this.#fields?.keys() ?? [])].map((name) => name.slice(0, 64)).sort();
+    const names = pathsOf(this.#fields ?? new Map()).map((path) => path.slice(0, 128));
     return new KeyturnError('not_found', message, {
       fix: names.length === 0 ? 'It has no fields at all.' : `Its fields: ${names.slice(0, 50).join(', ')}.`,
     });
   }
 
   [Symbol.dispose](): void {
-    for (const field of this.#fields?.values() ?? []) field?.dispose();
+    for (const field of this.#fields?.values() ?? []) dispose(field);
     this.#whole?.dispose();
   }
-}
-
-function fieldsOf(octets: Buffer, { from, to }: { from: number; to: number }): Map<string, SecretBytes | null> | null {
-  const members = membersOf(octets, from, to);
-  if (members === null) return null;
-  return new Map([...members].map(([name, member]) => [name, textOf(octets, member)]));
 }

@@ -125,6 +125,19 @@ test('a PKCS#12 in base64, with line breaks, as one field', async () => {
   expect(await keyturn.json([...FROM, '--key-field', 'bundle', ...SANDBOX])).toMatchObject({ version: 3 });
 });
 
+test('a key within fields is named by its path', async () => {
+  const { keyPem, certificatePem } = await issue(keyturn, ca);
+  const path = 'secret/data/teams/pay/nested';
+  const from = ['adopt', 'lean/sandbox', '--from', 'vault-eu', '--path', path, ...SANDBOX];
+  await keep({ tls: { key: keyPem, cert: certificatePem }, chain: ca.certificatePem }, path);
+  expect(await keyturn.refusal([...from, '--key-field', 'tls'])).toMatchObject({
+    code: 'not_found',
+    fix: 'Its fields: chain, tls.cert, tls.key.',
+  });
+  const fields = ['--key-field', 'tls.key', '--certificate-field', 'tls.cert', '--chain-field', 'chain'];
+  expect(await keyturn.json([...from, ...fields])).toMatchObject({ version: 4 });
+});
+
 test.each([
   ['no such field', ['--key-field', 'absent'], 4, 'not_found', 'bundle'],
   ['no field at all', [], 4, 'not_found', 'bundle'],
@@ -146,7 +159,7 @@ test.each([
 ])('%s is refused, with what there is, and nothing is kept', async (_what, more, exit, code, fix) => {
   const refusal = await keyturn.refusal([...FROM, ...more, ...SANDBOX]);
   expect(refusal).toMatchObject({ exit, code, fix: expect.stringContaining(fix) });
-  expect(await instance.entries('version.imported')).toHaveLength(3);
+  expect(await instance.entries('version.imported')).toHaveLength(4);
 });
 
 test('a path that the configuration does not name is refused, on the log, and not asked for', async () => {

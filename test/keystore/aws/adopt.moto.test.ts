@@ -23,6 +23,7 @@ beforeAll(async () => {
   await make(`${folder}/json`, {
     SecretString: JSON.stringify({ private_key: CANARY, certificate: 'second', number: 7 }),
   });
+  await make(`${folder}/nested`, { SecretString: JSON.stringify({ tls: { key: CANARY, cert: 'second' } }) });
   await make(`${folder}/text`, { SecretString: `-----BEGIN ${CANARY}` });
   await make(`${folder}/octets`, { SecretBinary: Buffer.from([0x30, 0x80, 0xff, 0]).toString('base64') });
   await make(`elsewhere-${folder}/json`, { SecretString: CANARY });
@@ -57,6 +58,14 @@ describe('a secret of others', () => {
   it('is read by name and field', async () => {
     expect(await read(`${folder}/json`, (secret) => secret.octets('private_key').bytes.toString())).toBe(CANARY);
     expect(await read(`${folder}/json`, ({ version }) => version)).toMatch(/^[0-9a-f-]{32,64}$/);
+  });
+
+  it('is read by the path of a field within fields, and names those there are', async () => {
+    expect(await read(`${folder}/nested`, (secret) => secret.octets('tls.key').bytes.toString())).toBe(CANARY);
+    await expect(read(`${folder}/nested`, (secret) => secret.octets('key').toString())).rejects.toMatchObject({
+      code: 'not_found',
+      fix: 'Its fields: tls.cert, tls.key.',
+    });
   });
 
   it('is read as a whole, text or octets', async () => {

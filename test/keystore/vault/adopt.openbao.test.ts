@@ -23,7 +23,8 @@ beforeAll(async () => {
     private_key: `-----BEGIN\n"${CANARY}" é🔑`,
     certificate: 'second',
     number: 7,
-    nested: { a: 'b' },
+    nested: { a: 'b', tls: { key: `nested ${CANARY}` } },
+    json: JSON.stringify({ key: `in text ${CANARY}` }),
     empty: '',
   };
   await server.root({ path: PATH, body: { data: fields } });
@@ -59,6 +60,8 @@ describe('a secret of others', () => {
     using secret = await store.readForeign(PATH);
     expect(secret.version).toBe('1');
     expect(secret.octets('private_key').bytes.toString()).toBe(`-----BEGIN\n"${CANARY}" é🔑`);
+    expect(secret.octets('nested.tls.key').bytes.toString()).toBe(`nested ${CANARY}`);
+    expect(secret.octets('json.key').bytes.toString()).toBe(`in text ${CANARY}`);
     await store.close();
   });
 
@@ -66,7 +69,9 @@ describe('a secret of others', () => {
     const store = await opened(BOTH);
     using secret = await store.readForeign(PATH);
     const said = await refusal((async () => secret.octets('privatekey'))());
-    expect(said).toContain('Its fields: certificate, empty, nested, number, private_key.');
+    expect(said).toContain(
+      'Its fields: certificate, empty, json, json.key, nested.a, nested.tls.key, number, private_key.',
+    );
     for (const field of ['number', 'nested', 'empty', null]) {
       expect(await refusal((async () => secret.octets(field))())).toContain('not_found');
     }
