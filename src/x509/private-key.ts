@@ -131,7 +131,7 @@ function failureOf(error: unknown): KeyturnError {
 function required(password: SecretBytes | undefined): Buffer {
   if (password !== undefined) return password.bytes;
   throw new KeyturnError('key_password_required', 'The private key is encrypted.', {
-    fix: 'Give its password: keyturn import asks for it at a terminal, or reads it from --password-file.',
+    fix: 'Give its password: --password-file FILE; at a terminal it is asked for.',
   });
 }
 

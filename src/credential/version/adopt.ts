@@ -142,6 +142,12 @@ async function importFrom(desk: Desk, caller: Caller, request: AdoptRequest, sec
         sha256: Object.fromEntries(parts.map(({ name, octets }) => [name, sha256(octets)])),
       },
     });
+  } catch (error) {
+    if (!isKeyturnError(error, 'key_password_required')) throw error;
+    throw new KeyturnError('key_password_required', error.message, {
+      fix: 'Give its password: --password-field FIELD where it lies beside the key, else --password-file FILE.',
+      facts: error.facts,
+    });
   } finally {
     for (const { bytes } of files) bytes.fill(0);
   }

@@ -22,6 +22,6 @@ export function wrongPassword(): KeyturnError {
 
 export function passwordRequired(): KeyturnError {
   return new KeyturnError('key_password_required', 'The PKCS#12 file has a password.', {
-    fix: 'Give its password: keyturn import asks for it at a terminal, or reads it from --password-file.',
+    fix: 'Give its password: --password-file FILE; at a terminal it is asked for.',
   });
 }

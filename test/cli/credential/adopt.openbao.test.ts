@@ -103,7 +103,12 @@ test('an encrypted key, its password in a field beside it or in a file', async (
   keyturn.guard(passphrase);
   const encrypted = privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase }).toString();
   await keep({ private_key: encrypted, certificate: certificatePem, chain: ca.certificatePem, password: passphrase });
-  expect(await keyturn.refusal([...FROM, ...FIELDS, ...SANDBOX])).toMatchObject({ code: 'key_password_required' });
+  const unsaid = await keyturn.refusal([...FROM, ...FIELDS, ...SANDBOX]);
+  expect(unsaid).toMatchObject({
+    code: 'key_password_required',
+    fix: 'Give its password: --password-field FIELD where it lies beside the key, else --password-file FILE.',
+  });
+  expect(JSON.stringify(unsaid)).not.toContain('import');
   await keyturn.write('wrong', 'another password');
   const wrong = [...FROM, ...FIELDS, ...SANDBOX, '--password-file', 'wrong'];
   expect(await keyturn.refusal(wrong)).toMatchObject({ code: 'key_password_wrong' });

@@ -71,7 +71,11 @@ test('an encrypted key takes its password from a file, and nothing else', async 
   const options = { format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: password } as const;
   await keyturn.write('enc.pem', `${privateKey.export(options).toString()}${certificatePem}`);
   const args = ['import', 'lean/sandbox', '--pem', 'enc.pem', ...ENVIRONMENT];
-  expect(await keyturn.refusal(args)).toMatchObject({ exit: 2, code: 'key_password_required' });
+  expect(await keyturn.refusal(args)).toMatchObject({
+    exit: 2,
+    code: 'key_password_required',
+    fix: 'Give its password: --password-file FILE; at a terminal it is asked for.',
+  });
   const wrong = await keyturn.refusal([...args, '--password-file', 'wrong']);
   expect(wrong).toMatchObject({ exit: 1, code: 'key_password_wrong' });
   expect(await keyturn.json([...args, '--password-file', 'password'])).toMatchObject({ version: 3 });
