@@ -18,7 +18,9 @@ await import('../src/cli/main.ts');
  */
 async function useLittleMemory() {
   const { setFlagsFromString } = await import('node:v8');
-  setFlagsFromString('--heap-growing-percent=60');
+  setFlagsFromString('--heap-growing-percent=25');
+  // A slice of a few octets keeps its whole pool, 64 KiB of it by default.
+  Buffer.poolSize = 8192;
   const { execArgv, execPath, argv, env } = process;
   if (process.platform === 'linux' && env.MALLOC_ARENA_MAX === undefined && process.execve !== undefined) {
     const given = `${execArgv.join(' ')} ${env.NODE_OPTIONS ?? ''}`.includes('--max-semi-space-size');

@@ -17,7 +17,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export function buildServer(out) {
   rmSync(out, { recursive: true, force: true });
   const lib = join(out, 'lib');
-  compile(join(ROOT, 'tsconfig.build.json'), lib, ['--declaration', 'false']);
+  compile(join(ROOT, 'tsconfig.build.json'), lib, ['--declaration', 'false', '--removeComments']);
   for (const asset of globSync('src/**/*', { cwd: ROOT, withFileTypes: true })) {
     if (!asset.isFile() || /\.(?:ts|md)$/.test(asset.name)) continue;
     const path = join(asset.parentPath, asset.name);

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { LogVerifier } from '../audit/checkpoint.ts';
 import { KeyturnError } from '../core/errors.ts';
-import { readAtMost } from '../core/read-at-most.ts';
+import { readAtMost } from '../core/io/read-at-most.ts';
 
 /** What `keyturn token create` writes: where Keyturn is and what to pin. Holds no secret; the token is a file apart. */
 export interface ConnectionFile {

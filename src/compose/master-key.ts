@@ -1,5 +1,5 @@
 import { KeyturnError } from '../core/errors.ts';
-import { readAtMost } from '../core/read-at-most.ts';
+import { readAtMost } from '../core/io/read-at-most.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { generateKeyFile } from '../keystore/file/master/generate.ts';
 import { keyFile } from '../keystore/file/master/key-file.ts';

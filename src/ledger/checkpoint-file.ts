@@ -2,7 +2,7 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Checkpoint, LogVerifier } from '../audit/checkpoint.ts';
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
-import { syncFolder } from '../core/sync-folder.ts';
+import { syncFolder } from '../core/io/sync-folder.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface CheckpointFileOptions {

@@ -1,8 +1,9 @@
 import { chmod, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { createConnection } from 'node:net';
 import { KeyturnError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
+import { http } from '../core/io/http.ts';
 import type { Desk } from '../credential/desk.ts';
 import { freeze, LOCAL_OPERATOR } from '../credential/hold/freeze.ts';
 import type { HoldJournal } from '../credential/hold/hold-journal.ts';
@@ -17,7 +18,7 @@ import { freezeOf, freezeRequest } from './schemas.ts';
  */
 export async function openLocalSocket(path: string, desk: Desk, journal: HoldJournal): Promise<Server> {
   await removeStale(path);
-  const server = createServer(async (request, response) => {
+  const server = http.createServer(async (request, response) => {
     const id = newId('request');
     const answer = (status: number, body: unknown) => {
       const type = status < 400 ? 'application/json' : 'application/problem+json';

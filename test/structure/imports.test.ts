@@ -36,7 +36,7 @@ test('imports that go the right way are let through', () => {
     'core/errors.ts': "export const a = 'import x from \"express\"'; // import 'express'\n",
     'audit/entry.ts': "import type { a } from '../core/errors.ts';\n",
     'client/agent.ts': "import { Agent } from 'node:https';\nexport { a } from '../audit/entry.ts';\n",
-    'server/app.ts': "import express, {\n  type Router,\n} from 'express';\n",
+    'server/app.ts': "import express, {\n  type Router,\n} from 'express';\nimport type { Server } from 'node:http';\n",
     'server/schemas.ts': "import type { A } from '../client/agent.ts';\nexport type { B } from '../client/agent.ts';\n",
     'cli/serve.ts':
       "import type { start } from '../compose.ts';\nexport const run = async () => (await import('../compose.ts')).start();\n",
@@ -61,6 +61,7 @@ test.each([
   ['a package in the client', 'client/a.ts', "import axios from 'axios';"],
   ['a package in core', 'core/a.ts', "import { z } from 'zod';"],
   ['a built-in without its prefix', 'core/a.ts', "import { readFile } from 'fs';"],
+  ['the built-in that loads Undici', 'server/a.ts', "import { type Server, request } from 'node:http';"],
   ['express outside the server', 'credential/a.ts', "import type { Request } from 'express';"],
   ['a deep path of a package', 'server/a.ts', "import x from 'kysely/helpers/sqlite';"],
   ['a forge outside x509', 'tls/a.ts', "import forge from 'node-forge';"],

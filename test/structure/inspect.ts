@@ -29,6 +29,7 @@ function roomBreaches(file: SourceFile, rooms: Readonly<Record<string, Room>>): 
 
 function refusalOf(file: SourceFile, name: string, room: Room, imported: Import): string | null {
   const { specifier, form } = imported;
+  if (specifier === 'node:http' && form !== 'type') return 'it loads Undici with it; core/io/http.ts does not';
   if (specifier.startsWith('node:')) return null;
   if (!specifier.startsWith('.')) {
     const pack = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');

@@ -1,5 +1,6 @@
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { KeyturnError } from '../../core/errors.ts';
+import { http } from '../../core/io/http.ts';
 import { parseAnswer, readText, refuseProblem } from './answer.ts';
 
 /** A freeze answers at once, or is stuck for good. */
@@ -13,7 +14,7 @@ export async function postToSocket(socketPath: string, path: string, json: unkno
   const body = Buffer.from(JSON.stringify(json));
   const headers = { 'content-type': 'application/json', 'content-length': body.length };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const outgoing = request({ socketPath, path, method: 'POST', headers, timeout: TIMEOUT_MS });
+    const outgoing = http.request({ socketPath, path, method: 'POST', headers, timeout: TIMEOUT_MS });
     outgoing.on('response', resolve);
     outgoing.on('timeout', () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
     outgoing.on('error', (error: NodeJS.ErrnoException) => reject(notListening(socketPath, error)));

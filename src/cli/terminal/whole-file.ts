@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncFolder } from '../../core/sync-folder.ts';
+import { syncFolder } from '../../core/io/sync-folder.ts';
 import { openNew, taken } from './new-file.ts';
 
 /** What a file system says that has no second names. */

@@ -7,7 +7,7 @@ import { MAX_NOTE_BYTES } from '../../audit/note.ts';
 import { parseEntry } from '../../audit/recorded.ts';
 import { verifyExport } from '../../audit/verify.ts';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
-import { readAtMost } from '../../core/read-at-most.ts';
+import { readAtMost } from '../../core/io/read-at-most.ts';
 import type { SignedHead } from '../../ledger/log/proof.ts';
 import { exists } from '../exists.ts';
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
-import { syncFolder } from '../../core/sync-folder.ts';
+import { syncFolder } from '../../core/io/sync-folder.ts';
 import { FileLock } from '../../keystore/file/disk/lock.ts';
 import { errno } from '../../keystore/file/disk/owner-only.ts';
 

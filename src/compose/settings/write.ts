@@ -1,7 +1,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseDocument } from 'yaml';
-import { syncFolder } from '../../core/sync-folder.ts';
+import { syncFolder } from '../../core/io/sync-folder.ts';
 
 /** Changes one member of the configuration file, whole and durable or not at all, and keeps the operator's comments. */
 export async function writeSetting(path: string, member: readonly string[], value: unknown): Promise<void> {

@@ -1,6 +1,7 @@
-import { request as plainRequest, type RequestOptions } from 'node:http';
+import type { RequestOptions } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { isIP, type Socket } from 'node:net';
+import { http } from '../io/http.ts';
 import type { HttpProxy } from './proxy.ts';
 import { connectionFailure, ProxyError, refusal, silence } from './proxy-error.ts';
 
@@ -26,7 +27,7 @@ export function openTunnel(
     headers: { Host: place, ...proxy.headers },
     agent: false,
   };
-  const asked = proxy.secure ? tlsRequest({ ...options, rejectUnauthorized: true }) : plainRequest(options);
+  const asked = proxy.secure ? tlsRequest({ ...options, rejectUnauthorized: true }) : http.request(options);
   const fail = (error: ProxyError) => {
     clearTimeout(timer);
     reject(error);

@@ -1,7 +1,7 @@
 import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { KeyturnError } from '../../core/errors.ts';
-import { syncFolder } from '../../core/sync-folder.ts';
+import { syncFolder } from '../../core/io/sync-folder.ts';
 
 /**
  * A file of exactly `size` octets, ready to be written in place. A missing one is made of zeros, synced, and only then

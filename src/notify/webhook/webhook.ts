@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { request as plainRequest, type RequestOptions } from 'node:http';
+import type { RequestOptions } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import type { Clock } from '../../core/clock.ts';
 import { Egress } from '../../core/egress/egress.ts';
 import { ProxyError } from '../../core/egress/proxy-error.ts';
 import { TunnelAgent } from '../../core/egress/tunnel-agent.ts';
+import { http } from '../../core/io/http.ts';
 import type { Delivery, Notice, Notifier, TestNotice } from '../notifier.ts';
 import { readSecretFile } from '../secret-file.ts';
 import { SIGNATURE_HEADER, signatureOf } from './signature.ts';
@@ -61,7 +62,7 @@ export class Webhook implements Notifier {
     // A way that nobody opens is told as what it is, and not as a receiver that does not answer.
     const tunnelMs = Math.ceil(timeoutMs * 0.8);
     const { promise, resolve } = Promise.withResolvers<Delivery>();
-    const request = url.protocol === 'https:' ? tlsRequest : plainRequest;
+    const request = url.protocol === 'https:' ? tlsRequest : http.request;
     const options: RequestOptions & { ca?: string } = {
       method: 'POST',
       agent: url.protocol === 'https:' ? new TunnelAgent({ keepAlive: false }, this.#egress, tunnelMs) : false,

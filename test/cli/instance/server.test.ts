@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -26,7 +27,8 @@ function start(flags: readonly string[] = [], environment: Readonly<Record<strin
 test('a server says where it listens, keeps others off its home, and ends quietly when told to', {
   timeout: PROCESSES_MS,
 }, async () => {
-  const { child, log, closed } = start();
+  const loaded = join(keyturn.home, 'loaded.txt');
+  const { child, log, closed } = start(['--import', listsWhatIsLoaded(loaded)]);
   try {
     const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
     expect(line).toMatch(new RegExp(`^Listening on https://localhost:\\d+ \\(pid ${child.pid}\\)$`));
@@ -47,7 +49,21 @@ test('a server says where it listens, keeps others off its home, and ends quietl
     .split('\n')
     .map((line) => (JSON.parse(line) as { event: string }).event);
   expect(new Set(events)).toEqual(new Set(['listening', 'request']));
+
+  const builtIns = await readFile(loaded, 'utf8');
+  expect(builtIns).toContain('NativeModule https\n');
+  // 13 MB that nothing here needs.
+  expect(builtIns).not.toContain('undici');
 });
+
+/** For `--import`: at its end the process writes down which parts of Node it has loaded. */
+function listsWhatIsLoaded(path: string): string {
+  const script = `
+    import { writeFileSync } from 'node:fs';
+    import { isMainThread } from 'node:worker_threads';
+    if (isMainThread) process.on('exit', () => writeFileSync(${JSON.stringify(path)}, process.moduleLoadList.join('\\n')));`;
+  return `data:text/javascript,${encodeURIComponent(script)}`;
+}
 
 /** What a process was begun with, as the system knows it. */
 async function begunWith(pid: number | undefined) {

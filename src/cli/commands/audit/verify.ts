@@ -5,7 +5,7 @@ import { MAX_NOTE_BYTES } from '../../../audit/note.ts';
 import { type Report, verifyExport } from '../../../audit/verify.ts';
 import { readConnection } from '../../../client/connection-file.ts';
 import { KeyturnError } from '../../../core/errors.ts';
-import { readAtMost } from '../../../core/read-at-most.ts';
+import { readAtMost } from '../../../core/io/read-at-most.ts';
 import { pathsOf } from '../../api/api.ts';
 import type { Context } from '../../context.ts';
 import { EXIT } from '../../terminal/exit.ts';

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { KeyturnError } from '../../../core/errors.ts';
-import { readAtMost } from '../../../core/read-at-most.ts';
+import { readAtMost } from '../../../core/io/read-at-most.ts';
 import { type FormFile, multipart } from '../../api/form.ts';
 import type { Context } from '../../context.ts';
 import { whyFile } from '../../terminal/why-file.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncFolder } from '../../../core/sync-folder.ts';
+import { syncFolder } from '../../../core/io/sync-folder.ts';
 import { type FileIdentity, identityOf } from './identity.ts';
 import { errno } from './owner-only.ts';
 

@@ -1,7 +1,7 @@
 import { unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { KeyturnError } from '../../../core/errors.ts';
-import { syncFolder } from '../../../core/sync-folder.ts';
+import { syncFolder } from '../../../core/io/sync-folder.ts';
 import { checkPrivateFolder, errno } from '../disk/owner-only.ts';
 import { writeNew } from '../disk/replace.ts';
 

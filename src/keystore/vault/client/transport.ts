@@ -1,9 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Egress } from '../../../core/egress/egress.ts';
 import { TunnelAgent } from '../../../core/egress/tunnel-agent.ts';
+import { http } from '../../../core/io/http.ts';
 import type { VaultAnswer } from './answer.ts';
 import { checkContentType, readBody } from './body.ts';
 import { failure, type Progress } from './failure.ts';
@@ -89,7 +90,7 @@ export class Transport {
       signal: request.signal,
     };
     const sent = plain
-      ? httpRequest(request.url, { ...options, agent: this.#agents.http })
+      ? http.request(request.url, { ...options, agent: this.#agents.http })
       : httpsRequest(request.url, { ...options, agent: this.#agents.https });
     // Until the connection stands (with TLS: until the handshake is done) nothing of the request has left.
     let progress: Progress = 'begun';
@@ -134,7 +135,7 @@ function agentsOf({ loadTls, egress, attemptMs }: TransportOptions): Agents {
   const common = { keepAlive: true, maxSockets: 32, maxFreeSockets: 4, scheduling: 'lifo' as const };
   const name = serverName === undefined || isIP(serverName) !== 0 ? {} : { servername: serverName };
   const tls = { ...name, secureContext, rejectUnauthorized: !insecure, minVersion: 'TLSv1.2' as const };
-  return { http: new HttpAgent(common), https: new TunnelAgent({ ...common, ...tls }, egress, attemptMs + GRACE_MS) };
+  return { http: new http.Agent(common), https: new TunnelAgent({ ...common, ...tls }, egress, attemptMs + GRACE_MS) };
 }
 
 function retire(agents: Agents): void {

@@ -11,6 +11,9 @@ import { LogFile } from './log-file.ts';
 const port = parentPort;
 if (port === null) throw new KeyturnError('internal', 'The ledger writer runs as a worker only.');
 
+// A slice of a few octets keeps its whole pool, 64 KiB of it by default.
+Buffer.poolSize = 8192;
+
 const file = open(workerData);
 if (file !== null) {
   let sound = true;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { readAtMost } from '../../src/core/read-at-most.ts';
+import { readAtMost } from '../../../src/core/io/read-at-most.ts';
 
 async function inFolder(run: (path: (name: string) => string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'kt-'));
