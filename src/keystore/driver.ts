@@ -28,7 +28,7 @@ export interface KeyStoreDriver {
   /** Gone for good when it resolves. Resolves too when there is certainly no such record. */
   destroy(record: RecordName): Promise<void>;
 
-  /** Cheap, at most a second. Never throws. */
+  /** Whether it does its verbs, and so as patient as they are; cheap where all is well. Never throws. */
   health(): Promise<KeyStoreHealth>;
 
   close(): Promise<void>;

@@ -12,6 +12,7 @@ import type { ForeignSecret } from './foreign/foreign-secret.ts';
 import { isForeignReading, isPlainPath, matchesPattern } from './foreign/reading.ts';
 import { inDoubt } from './in-doubt.ts';
 import { type RecordName, recordName } from './record-name.ts';
+import { SharedHealth } from './shared-health.ts';
 
 export type KeyStoreVerb = 'write' | 'read' | 'list' | 'destroy' | 'attest' | 'adopt';
 
@@ -25,12 +26,6 @@ export interface KeyStoreOptions {
   readonly onHealth?: (health: KeyStoreHealth) => void;
   /** Paths of others' secrets that keys may be adopted from: each one path, or with `/*` all below. Default: none. */
   readonly adoptFrom?: readonly string[];
-}
-
-interface Probe {
-  readonly answer: Promise<KeyStoreHealth>;
-  /** Null while it is under way. */
-  endedAt: number | null;
 }
 
 /** Largest record, in octets. The tightest among the stores is AWS Secrets Manager's limit of 65 536. */
@@ -52,10 +47,9 @@ export class KeyStore {
   readonly #observe: (verb: KeyStoreVerb, ok: boolean, seconds: number) => void;
 
   readonly #onFailure: (verb: KeyStoreVerb, error: unknown) => void;
-  readonly #onHealth: (health: KeyStoreHealth) => void;
   readonly #adoptFrom: readonly string[];
 
-  #probe: Probe | null = null;
+  readonly #health: SharedHealth;
 
   constructor(name: string, driver: KeyStoreDriver, options: KeyStoreOptions = {}) {
     this.name = name;
@@ -63,7 +57,7 @@ export class KeyStore {
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#observe = options.observe ?? (() => {});
     this.#onFailure = options.onFailure ?? (() => {});
-    this.#onHealth = options.onHealth ?? (() => {});
+    this.#health = new SharedHealth(() => this.#askHealth(), options.onHealth ?? (() => {}));
     this.#adoptFrom = options.adoptFrom ?? [];
   }
 
@@ -131,21 +125,19 @@ export class KeyStore {
   }
 
   /**
-   * Never rejects. Many who ask at once share one probe of the driver; `maxAgeMs` takes an answer that old too, so that
-   * strangers who probe us do not make us probe the store. Default 0.
+   * Never rejects. Takes as long as the driver's own time-outs. Many who ask at once share one probe of the driver;
+   * `maxAgeMs` takes an answer that old too, so that strangers who probe us do not make us probe the store. Default 0.
    */
   health(maxAgeMs = 0): Promise<KeyStoreHealth> {
-    const now = performance.now();
-    if (this.#probe !== null && (this.#probe.endedAt === null || now - this.#probe.endedAt < maxAgeMs)) {
-      return this.#probe.answer;
-    }
-    const probe: Probe = { answer: this.#askHealth(), endedAt: null };
-    void probe.answer.then((health) => {
-      probe.endedAt = performance.now();
-      this.#onHealth(health);
-    });
-    this.#probe = probe;
-    return probe.answer;
+    return this.#health.now(maxAgeMs);
+  }
+
+  /**
+   * The same for whoever can't wait: after so many milliseconds it is that the store does not answer; with `lastWord` it
+   * is what it said last, if that was within a minute, since a store elsewhere that is slow and works is not down.
+   */
+  async healthWithin(ms: number, maxAgeMs: number, lastWord: boolean): Promise<KeyStoreHealth> {
+    return (await this.#health.within(ms, maxAgeMs, lastWord)) ?? this.#silent();
   }
 
   async #askHealth(): Promise<KeyStoreHealth> {
@@ -155,8 +147,12 @@ export class KeyStore {
         this.#started(() => this.driver.health()),
       );
     } catch {
-      return { ready: false, detail: `The key store ${this.name} does not answer.` };
+      return this.#silent();
     }
+  }
+
+  #silent(): KeyStoreHealth {
+    return { ready: false, detail: `The key store ${this.name} does not answer.` };
   }
 
   /** What the store says it holds, see {@link Attesting}; null when its driver can't attest. */

@@ -12,6 +12,8 @@ const COUNTED = ['pending', 'staged', 'current', 'previous', 'retired', 'comprom
 
 /** Scrapes are answered from a probe of a store that is at most so old, milliseconds. */
 const PROBE_AGE_MS = 2_000;
+/** They wait so long for a store that is slow, and then take what it said last, milliseconds. */
+const PROBE_PATIENCE_MS = 1_000;
 
 /** Gauges that are read when somebody scrapes. */
 export interface Readings {
@@ -179,7 +181,7 @@ export class Metrics {
       async collect() {
         await Promise.all(
           [...desk.stores].map(async ([name, store]) => {
-            this.set({ store: name }, (await store.health(PROBE_AGE_MS)).ready ? 1 : 0);
+            this.set({ store: name }, (await store.healthWithin(PROBE_PATIENCE_MS, PROBE_AGE_MS, true)).ready ? 1 : 0);
           }),
         );
       },

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isKeyturnError, type KeyturnError } from '../../src/core/errors.ts';
 import { SecretBytes } from '../../src/core/secret-bytes.ts';
-import type { KeyStoreDriver } from '../../src/keystore/driver.ts';
+import type { KeyStoreDriver, KeyStoreHealth } from '../../src/keystore/driver.ts';
 import { KeyStore, type KeyStoreOptions } from '../../src/keystore/keystore.ts';
 import { MemoryKeyStore } from '../conformance/broken-keystore.ts';
 
@@ -142,6 +142,43 @@ describe('a key store whose driver hangs', () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(await codes).toEqual(verbs.map(() => 'keystore_unavailable'));
     expect(await health).toMatchObject({ ready: false });
+  });
+
+  it('tells whoever can’t wait what it said last, for a minute, and then that it does not answer', async () => {
+    let answer: () => Promise<KeyStoreHealth> = async () => ({ ready: true, detail: '' });
+    const store = storeOver({ health: () => answer() });
+    expect(await store.health()).toEqual({ ready: true, detail: '' });
+    answer = () => new Promise((resolve) => setTimeout(resolve, 5_000, { ready: false, detail: 'down' }));
+    const soon = store.healthWithin(1_000, 0, true);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await soon).toEqual({ ready: true, detail: '' });
+    await vi.advanceTimersByTimeAsync(4_000);
+    const next = store.healthWithin(1_000, 0, true);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await next).toEqual({ ready: false, detail: 'down' });
+    answer = async () => ({ ready: true, detail: '' });
+    await vi.advanceTimersByTimeAsync(4_000);
+    await store.health();
+    answer = () => new Promise(() => {});
+    await vi.advanceTimersByTimeAsync(60_001);
+    const late = store.healthWithin(1_000, 0, true);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await late).toMatchObject({ ready: false, detail: expect.stringContaining('does not answer') });
+  });
+
+  it('tells whoever does not take its last word that it does not answer', async () => {
+    let answer: () => Promise<KeyStoreHealth> = async () => ({ ready: true, detail: '' });
+    const store = storeOver({ health: () => answer() });
+    await store.health();
+    answer = () => new Promise(() => {});
+    const soon = store.healthWithin(1_000, 0, false);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await soon).toMatchObject({ ready: false });
+  });
+
+  it('tells at once what it says at once, also to whoever can’t wait', async () => {
+    expect(await storeOver().healthWithin(1_000, 0, true)).toEqual({ ready: true, detail: '' });
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('wipes a secret that comes too late', async () => {

@@ -35,11 +35,13 @@ export class SecretsClient {
   readonly #sdk: SecretsManagerClient;
   readonly #guard: Guard;
   readonly #region: string;
+  readonly #callMs: number;
   #closed = false;
 
   constructor(connection: Connection) {
     const { region, guard, sdk } = connection;
     this.#region = region;
+    this.#callMs = guard.callMs;
     this.#sdk = new SecretsManagerClient({ ...sdk, region });
     this.#sdk.middlewareStack.add((next) => (args) => recordingAttempt(() => next(args)), {
       step: 'finalizeRequest',
@@ -69,8 +71,8 @@ export class SecretsClient {
     return answer;
   }
 
-  /** Whether `get` would be answered, in at most so many milliseconds. */
-  async probe(name: string, version: string, ms: number): Promise<void> {
+  /** Whether `get` would be answered; beside the circuit, and by default as patient as it. */
+  async probe(name: string, version: string, ms = this.#callMs): Promise<void> {
     const command = new GetSecretValueCommand({ SecretId: name, VersionId: version });
     this.#refuseClosed();
     const answer = await this.#guard.within(ms, this.#call('GetSecretValue', name), (abortSignal) =>

@@ -13,8 +13,6 @@ import { readForeignSecret } from './foreign.ts';
 import type { SecretSettings } from './options.ts';
 import { recordOf, secretName, versionId } from './secret-name.ts';
 
-const HEALTH_TIMEOUT_MS = 900;
-
 /** A bound for a service that never ends its pages: 500,000 secrets are the quota of a region. */
 const MAX_PAGES = 10_000;
 
@@ -123,7 +121,7 @@ export class AwsStore implements KeyStoreDriver, ForeignReading, Lingering {
   async health(): Promise<KeyStoreHealth> {
     const name = `${this.#settings.prefix}/health`;
     try {
-      await this.#client.probe(name, versionId(name), HEALTH_TIMEOUT_MS);
+      await this.#client.probe(name, versionId(name));
       return { ready: true, detail: '' };
     } catch (error) {
       if (reasonOf(error) === 'absent') return { ready: true, detail: '' };

@@ -8,9 +8,6 @@ import { explainDenial } from './denial.ts';
 import { checkMount } from './kv/mount.ts';
 import type { KvPath } from './kv/path.ts';
 
-/** The port allows a second. */
-const BUDGET_MS = 900;
-
 /** What sys/health says by its status (openbao.org/api-docs/system/health); 429 and 473 forward what they are asked. */
 export const NOT_SERVING: Readonly<Record<number, { readonly says: string; readonly fix: string }>> = {
   472: {
@@ -23,17 +20,16 @@ export const NOT_SERVING: Readonly<Record<number, { readonly says: string; reado
   530: { says: 'Vault was removed from its cluster', fix: 'Point the address to a node of the cluster.' },
 };
 
-/** Whether the server serves, the mount is there, and the token may list it. Never throws. */
+/**
+ * Whether the server serves, the mount is there, and the token may list it. Each question waits as long as an attempt of a
+ * verb does: a server that is slow and works is ready. Never throws.
+ */
 export async function vaultHealth(client: VaultClient, paths: KvPath, login: string): Promise<KeyStoreHealth> {
-  const { promise: late, resolve } = Promise.withResolvers<KeyStoreHealth>();
-  const timer = setTimeout(() => resolve(notReady(`Vault did not answer within ${BUDGET_MS} ms.`)), BUDGET_MS);
   try {
-    return await Promise.race([asked(client, paths, login), late]);
+    return await asked(client, paths, login);
   } catch (error) {
     if (!(error instanceof KeyturnError)) return notReady('Vault failed without saying why.');
     return notReady(error.fix === undefined ? error.message : `${error.message} ${error.fix}`);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AnswerOpener } from '../../../src/sealed/answer.ts';
 import type { TestInstance } from '../../e2e/instance.ts';
 import { TestCa } from '../../fakes/ca.ts';
+import { delaying, FaultProxy } from '../../fakes/openbao/fault-proxy.ts';
 import { OpenBao } from '../../fakes/openbao.ts';
 import { type Keyturn, served } from '../keyturn.ts';
 import { imported } from '../upload.ts';
@@ -90,6 +91,19 @@ test('keys and companions move, leases go on from there, old copies are destroye
   expect(lease.status).toBe(201);
   const again = await keyturn.json(['store', 'migrate', ...FROM_TO]);
   expect(again).toMatchObject({ moved: [], skipped: [], failed: [] });
+});
+
+test('a store that takes a second for each answer answers, and is not down', async () => {
+  const { url: upstream, ca } = server;
+  await using slow = await FaultProxy.start({ server: await ca.server(), upstream, ca: ca.certificatePem });
+  slow.fault = delaying(1_000);
+  await addVault(instance, server, slow.url);
+  const ran = await keyturn.run(['store', 'migrate', '--from', 'vault-eu', '--to', 'file', '--dry-run']);
+  expect(ran.out).toMatch(/^from +vault-eu \(vault https:.* secret\/keyturn\): answers; may be written$/m);
+  expect((await keyturn.run(['store', 'list'])).out).not.toContain('DOWN');
+  const text = async () => (await instance.call('GET', '/metrics', { token: null })).text;
+  expect(await text()).toContain('keyturn_store_up{store="vault-eu"} 1');
+  await addVault(instance, server);
 });
 
 test('back again with --destroy-old; a record that is frozen stays, is named, and makes the exit code 10', async () => {

@@ -5,8 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { edit, type TestInstance } from '../../e2e/instance.ts';
 import type { OpenBao } from '../../fakes/openbao.ts';
 
-/** The store `vault-eu` in this OpenBao, under the shipped policies, with what teams keep there open for adoption. */
-export async function addVault(instance: TestInstance, server: OpenBao): Promise<void> {
+/**
+ * The store `vault-eu` in this OpenBao, under the shipped policies, with what teams keep there open for adoption.
+ * `address`: of a proxy that stands before it, in one test.
+ */
+export async function addVault(instance: TestInstance, server: OpenBao, address = server.url): Promise<void> {
   const policies = ['keyturn', 'keyturn-adopt'];
   for (const name of policies) {
     const file = fileURLToPath(new URL(`../../../policies/vault/${name}.hcl`, import.meta.url));
@@ -20,7 +23,7 @@ export async function addVault(instance: TestInstance, server: OpenBao): Promise
     stores: {
       'vault-eu': {
         kind: 'vault',
-        address: server.url,
+        address,
         tls: { ca: 'admin/vault-ca.pem' },
         login: { method: 'token-file', file: 'admin/vault-token' },
         'adopt-from': ['secret/data/teams/*'],

@@ -55,7 +55,7 @@ async function struck<P>(
   await strike(places);
 }
 
-/** At once; health last and alone, since it waits for less than a second. */
+/** At once; health last and alone: what it says is of the store by itself. */
 async function askAll(verbs: readonly Verb[], stores: readonly StoreUnderFault[]): Promise<CellResult[]> {
   const ask = (chosen: (verb: Verb) => boolean) =>
     verbs.flatMap((verb, index) => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { versionId } from '../../../src/keystore/aws/secret-name.ts';
-import { refusing } from '../../fakes/aws/fault.ts';
+import { delaying, refusing } from '../../fakes/aws/fault.ts';
 import { FakeAws } from '../../fakes/aws.ts';
 import { get, outcome, put, stageOn } from './stage.ts';
 
@@ -145,6 +145,14 @@ it('the store opens while AWS is down, says so, and works once it is back', asyn
   expect(detail).toContain('AWS failed');
   aws.proxy.faults = () => null;
   expect(await store.health()).toEqual({ ready: true, detail: '' });
+});
+
+it('is ready before an AWS that is slow, as long as an attempt waits for an answer', async () => {
+  const { store, open } = await stageOn(aws);
+  aws.proxy.faults = () => delaying(1_500);
+  expect(await store.health()).toEqual({ ready: true, detail: '' });
+  const hasty = await open({ attemptMs: 300 });
+  expect(await hasty.health()).toMatchObject({ ready: false, detail: expect.stringContaining('in time') });
 });
 
 it('after five failures AWS is left alone for a while, and tried again afterwards', async () => {

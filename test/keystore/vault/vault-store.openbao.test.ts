@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
 import type { VaultStoreOptions } from '../../../src/keystore/vault/options.ts';
 import { openVaultStore, type VaultStore } from '../../../src/keystore/vault/vault-store.ts';
-import { FaultProxy, hanging, only } from '../../fakes/openbao/fault-proxy.ts';
+import { delaying, FaultProxy, hanging, only } from '../../fakes/openbao/fault-proxy.ts';
 import { OpenBao } from '../../fakes/openbao.ts';
 
 const NAME = 'versions/lean/sandbox/1';
@@ -110,6 +110,18 @@ describe('the adapter of Vault', () => {
     await expect(store.read(NAME)).rejects.toMatchObject({ facts: { reason: 'circuit_open' } });
     expect([store.circuit, circuits]).toEqual(['open', ['open']]);
     await store.close();
+  });
+
+  it('is ready before a server that is slow, as long as an attempt waits for an answer', async () => {
+    const { url: upstream, ca } = server;
+    await using proxy = await FaultProxy.start({ server: await ca.server(), upstream, ca: ca.certificatePem });
+    proxy.fault = delaying(1_000);
+    const slow = await open({ maxRetries: 0 }, proxy.url);
+    expect(await slow.health()).toEqual({ ready: true, detail: '' });
+    await slow.close();
+    const hasty = await open({ timeoutMs: 300, maxRetries: 0 }, proxy.url);
+    expect(await hasty.health()).toMatchObject({ ready: false, detail: expect.stringContaining('in time') });
+    await hasty.close();
   });
 
   it('sends nothing that node-vault would take from the environment by itself', async () => {

@@ -1,5 +1,4 @@
 import type { Desk } from '../../../credential/desk.ts';
-import type { KeyStore } from '../../../keystore/keystore.ts';
 import { ok, type Route, route } from '../../http/route.ts';
 import type { Metrics } from '../../metrics.ts';
 
@@ -67,7 +66,7 @@ export function healthRoutes(
   ];
 }
 
-/** How long a probe waits for a key store, milliseconds. */
+/** How long a probe waits for a key store that is slow before it takes what the store said last, milliseconds. */
 const STORE_PATIENCE_MS = 1_000;
 
 /** Strangers may ask as often as they like: a store is probed no more often than this, milliseconds. */
@@ -81,26 +80,18 @@ const OTHER_POLICY: Readiness = {
     'Another server of this ledger loaded another policy: put its files here too; they are taken up by themselves.',
 };
 
-/** Why it does not is not told here: strangers may ask, and the reason may name files of this host. */
-async function answers(store: KeyStore): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<{ ready: false }>((resolve) => {
-    timer = setTimeout(resolve, STORE_PATIENCE_MS, { ready: false });
-  });
-  const { ready } = await Promise.race([store.health(PROBE_AGE_MS), late]);
-  clearTimeout(timer);
-  return ready;
-}
-
+/** Why a store does not answer is not told here: strangers may ask, and the reason may name files of this host. */
 export async function readiness(desk: Desk, ownStore: string): Promise<Readiness[]> {
   const ledger = desk.ledger.status();
   const stores = await Promise.all(
     [...desk.stores].map(async ([name, store]) => {
-      const ready = await answers(store);
+      const required = name === ownStore;
+      // Without its own store a server does nothing, so that of one there is no waiting and no hoping.
+      const { ready } = await store.healthWithin(STORE_PATIENCE_MS, PROBE_AGE_MS, !required);
       return {
         name: `store ${name}`,
         ready,
-        required: name === ownStore,
+        required,
         detail: ready ? '' : 'It does not answer; keyturn doctor tells why.',
       };
     }),

@@ -23,7 +23,7 @@ const once =
   (fault: Fault): FaultPlan =>
   (_, nth) =>
     nth === 1 ? fault : null;
-/** A health check waits at most a second, which may or may not be enough for the second attempt. */
+/** A health check makes as many attempts as a verb, so that it is told apart where only the first of a verb is struck. */
 const onceButHealth =
   (fault: Fault): FaultPlan =>
   ({ input }, nth) =>

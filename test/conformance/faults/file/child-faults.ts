@@ -4,7 +4,7 @@ import { FileChild } from './child-process.ts';
 import type { FileFault, FilePlace } from './place.ts';
 
 const PATIENT_MS = 5_000;
-/** Well below a hang of {@link HANG_MS}, and below the 900 ms of a health check. */
+/** Well below a hang of {@link HANG_MS}. */
 const HURRIED_MS = 400;
 const HANG_MS = 3_000;
 
