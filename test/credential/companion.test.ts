@@ -79,7 +79,7 @@ test('an interrupted value never comes back over a newer one', async () => {
 });
 
 test('a crash between write and outcome is finished at the next start', async () => {
-  await Promise.race([stage.companion('one'), failNextWrite(stage.driver, 'never answers')]);
+  await Promise.race([stage.companion('one'), failNextWrite(stage.driver, stage.end)]);
   const after = await stage.afterCrash();
   expect(await states(after)).toEqual(['current']);
   await after.stop();

@@ -26,11 +26,13 @@ export class Stage {
   readonly keyturn: TestInstance;
   readonly ca: TestCa;
   readonly clock: HandClock;
+  readonly #end = Promise.withResolvers<never>();
 
   private constructor(keyturn: TestInstance, ca: TestCa, clock: HandClock) {
     this.keyturn = keyturn;
     this.ca = ca;
     this.clock = clock;
+    this.#end.promise.catch(() => {});
   }
 
   /** Unless a test asks for it no key is kept: reads reach the driver, where tests hold them up. */
@@ -55,7 +57,13 @@ export class Stage {
     return this.keyturn.serving.instance.store.driver;
   }
 
+  /** What a call waits for that never answers, and that a server which stops would wait for: fails with the stage's end. */
+  get end(): Promise<never> {
+    return this.#end.promise;
+  }
+
   strike(): Promise<void> {
+    this.#end.reject(new Error('the stage was struck'));
     return this.keyturn.stop();
   }
 
@@ -214,15 +222,15 @@ export function gateReads(driver: KeyStoreDriver): { readonly reached: Promise<v
   };
 }
 
-/** Makes the next write fail, before or after the record has landed; or never answer. */
-export function failNextWrite(driver: KeyStoreDriver, when: 'before' | 'after' | 'never answers'): Promise<void> {
+/** Makes the next write fail, before or after the record has landed; or land, and answer no sooner than the promise fails. */
+export function failNextWrite(driver: KeyStoreDriver, when: 'before' | 'after' | Promise<never>): Promise<void> {
   const write = driver.write.bind(driver);
   const reached = Promise.withResolvers<void>();
   driver.write = async (record, octets) => {
     driver.write = write;
     if (when !== 'before') await write(record, octets);
     reached.resolve();
-    if (when === 'never answers') await new Promise(() => undefined);
+    if (typeof when !== 'string') await when;
     throw new Error('an error of the store that quotes a secret');
   };
   return reached.promise;

@@ -271,7 +271,7 @@ describe('a crash', () => {
     const reached = Promise.withResolvers<void>();
     driver.write = async () => {
       reached.resolve();
-      await new Promise(() => undefined);
+      await stage.end;
     };
     void move(KEY).catch(() => undefined);
     await reached.promise;
@@ -288,7 +288,7 @@ describe('a crash', () => {
     driver.write = async (record, octets) => {
       await write(record, octets);
       reached.resolve();
-      await new Promise(() => undefined);
+      await stage.end;
     };
     void move(TOKEN).catch(() => undefined);
     await reached.promise;
@@ -307,7 +307,7 @@ describe('a crash', () => {
       driver.destroy = async (record) => {
         if (when === 'after') await destroy(record);
         reached.resolve();
-        await new Promise(() => undefined);
+        await stage.end;
       };
       void destroyCopy(body['move']).catch(() => undefined);
       await reached.promise;

@@ -186,7 +186,7 @@ describe('destroying', () => {
       driver.destroy = async (record) => {
         if (when === 'after') await destroy(record);
         reached.resolve();
-        await new Promise(() => undefined);
+        await stage.end;
       };
       void act('destroy', 1).catch(() => undefined);
       await reached.promise;

@@ -106,7 +106,7 @@ describe('a crash', () => {
 
   test('between write and outcome: finished at the next start, with the very key', async () => {
     const issued = await stage.ca.client();
-    const asked = Promise.race([stage.import('lean/sandbox', issued), failNextWrite(stage.driver, 'never answers')]);
+    const asked = Promise.race([stage.import('lean/sandbox', issued), failNextWrite(stage.driver, stage.end)]);
     await asked;
     const after = await stage.afterCrash();
     expect(await states(after)).toEqual(['current']);
@@ -122,7 +122,7 @@ describe('a crash', () => {
     stage.driver.write = async (record) => {
       await write(record, other);
       reached.resolve();
-      await new Promise(() => undefined);
+      await stage.end;
     };
     void stage.import().catch(() => undefined);
     await reached.promise;
