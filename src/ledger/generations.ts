@@ -37,7 +37,7 @@ export class LogGenerations {
 
   /** @throws KeyturnError `ledger_corrupt` when the entries and the newest checkpoint do not tell the same. */
   static async load(ledger: Pick<Ledger, 'entries' | 'head'>, verifier: LogVerifier): Promise<LogGenerations> {
-    const entries = await ledger.entries({ kind: GENERATION_STARTED, limit: 10_000 });
+    const entries = await ledger.entries({ kind: GENERATION_STARTED, limit: 10_000, few: true });
     const loaded = new LogGenerations(entries.map((entry) => startedBy(entry, verifier)));
     const { checkpoint } = await ledger.head();
     if (verifier.open(checkpoint).generation === loaded.current) return loaded;

@@ -94,6 +94,8 @@ export interface EntryQuery {
   readonly descending?: boolean;
   /** Default 100, at most 10,000. */
   readonly limit?: number;
+  /** The caller knows that those of this kind are few. A ledger may then answer as it does questions about state. */
+  readonly few?: boolean;
 }
 
 export interface StoredEntry {

@@ -5,6 +5,7 @@ import { KeyturnError } from '../../core/errors.ts';
 /** One block of a disk: writing a slot never touches the octets of another. */
 export const SLOT_BYTES = 4096;
 
+const EMPTY = Buffer.alloc(SLOT_BYTES);
 const MAGIC = Buffer.from('KTJ1', 'ascii');
 const LENGTH_AT = MAGIC.length;
 const DIGEST_AT = LENGTH_AT + 4;
@@ -38,7 +39,7 @@ export function encodeSlot(record: JsonObject): Buffer {
 }
 
 export function decodeSlot(slot: Buffer): Slot {
-  if (slot.every((octet) => octet === 0)) return { kind: 'empty' };
+  if (slot.equals(EMPTY)) return { kind: 'empty' };
   const length = slot.readUInt32BE(LENGTH_AT);
   const isWhole = slot.subarray(0, LENGTH_AT).equals(MAGIC) && length <= RECORD_BYTES;
   if (!isWhole || !digest(slot, length).equals(slot.subarray(DIGEST_AT, RECORD_AT))) return { kind: 'torn' };

@@ -65,15 +65,20 @@ export class SqliteLedger implements Ledger, Snapshotting {
   }
 
   async entries(query: EntryQuery): Promise<StoredEntry[]> {
-    return this.#parts.log.ask({ op: 'entries', query });
+    return this.#reader(query.few === true).ask({ op: 'entries', query });
   }
 
   async checkpoints(after: number, limit: number = DEFAULT_CHECKPOINTS): Promise<SignedHead[]> {
-    return this.#parts.log.ask({ op: 'checkpoints', after, limit });
+    return this.#reader(limit === 1).ask({ op: 'checkpoints', after, limit });
   }
 
   async receipt(index: number, seen: number): Promise<Receipt> {
     return this.#parts.log.ask({ op: 'receipt', index, seen });
+  }
+
+  /** What is found at once keeps nobody waiting, and a thread would have to be begun for it: at each start, for one. */
+  #reader(foundAtOnce: boolean): ReadWorker {
+    return foundAtOnce ? this.#parts.state : this.#parts.log;
   }
 
   follow(from: number, listener: (range: EntryRange) => void): () => void {
