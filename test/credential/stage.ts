@@ -1,13 +1,9 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll } from 'vitest';
 import type { LeaseAnswer } from '../../src/client/wire.ts';
-import { initInstance } from '../../src/compose/init.ts';
-import { cannotAsk } from '../../src/compose/master-key.ts';
 import type { KeyStoreDriver } from '../../src/keystore/driver.ts';
 import { AnswerOpener } from '../../src/sealed/answer.ts';
+import { copyOf, freshHome } from '../e2e/home.ts';
 import { type CallOptions, edit, type Reply, TestInstance } from '../e2e/instance.ts';
 import { type Issued, TestCa } from '../fakes/ca.ts';
 
@@ -44,7 +40,7 @@ export class Stage {
     } = {},
   ): Promise<Stage> {
     const clock = new HandClock();
-    const home = await copyOf(await template());
+    const home = await freshHome();
     await edit(join(home, 'keyturn.yaml'), (config) => ({ ...config, cache: 'off', ...options }));
     return new Stage(await TestInstance.open(home, clock), await TestCa.create(), clock);
   }
@@ -145,34 +141,6 @@ export class Stage {
   copyOfDisk(): Promise<string> {
     return copyOf(this.keyturn.home);
   }
-}
-
-/** An instance's folder as a crash would leave it, to be served at a port of its own. */
-async function copyOf(original: string): Promise<string> {
-  const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
-  folders.push(home);
-  const left = (path: string) => !/\.(?:lock|sock)$|-shm$|\bcheckpoint\.new$/.test(path);
-  await cp(original, home, { recursive: true, filter: left });
-  const config = join(home, 'keyturn.yaml');
-  await writeFile(config, (await readFile(config, 'utf8')).replace(/port: \d+/, 'port: 0'));
-  return home;
-}
-
-/** Made by this test file, and gone with it. */
-const folders: string[] = [];
-afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
-
-let made: Promise<string> | undefined;
-
-/** A fresh instance, made once a test file: each stage starts from a copy of it. */
-function template(): Promise<string> {
-  made ??= (async () => {
-    const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
-    folders.push(home);
-    await initInstance({ home, administrator: 'alice', port: 0, ask: cannotAsk });
-    return home;
-  })();
-  return made;
 }
 
 function alter(home: string, sql: string): void {

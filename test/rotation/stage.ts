@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { initInstance } from '../../src/compose/init.ts';
-import { cannotAsk } from '../../src/compose/master-key.ts';
 import type { ServeOptions } from '../../src/compose/serve.ts';
 import type { Clock } from '../../src/core/clock.ts';
+import { freshHome } from '../e2e/home.ts';
 import { edit, type Reply, TestInstance } from '../e2e/instance.ts';
 import { type Partner, type PartnerOptions, startPartner } from '../fakes/partner/partner.ts';
 
@@ -45,8 +43,7 @@ export class RotationStage {
   }
 
   static async set(options: RotationStageOptions = {}): Promise<RotationStage> {
-    const home = await mkdtemp(join(tmpdir(), 'keyturn-'));
-    await initInstance({ home, administrator: 'alice', port: 0, ask: cannotAsk });
+    const home = await freshHome();
     const partner = await startPartner(options.partner);
     const keyturn = await TestInstance.open(home, options.clock, { pace: QUICK, ...options.rotation });
     const stage = new RotationStage(keyturn, partner);

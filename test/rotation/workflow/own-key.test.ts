@@ -1,11 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { initInstance } from '../../../src/compose/init.ts';
-import { cannotAsk } from '../../../src/compose/master-key.ts';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
+import { freshHome } from '../../e2e/home.ts';
 import { edit, TestInstance } from '../../e2e/instance.ts';
 import { RelyingParty } from '../../fakes/relying-party.ts';
 import { QUICK, type Shown } from '../stage.ts';
@@ -20,8 +18,7 @@ let stuck: string | null = null;
 let crashes = 0;
 
 beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'keyturn-'));
-  await initInstance({ home, administrator: 'alice', port: 0, ask: cannotAsk });
+  home = await freshHome();
   await edit(join(home, 'keyturn.yaml'), (config) => ({ ...config, issuers: { 'house-ca': { kind: 'local' } } }));
   party = await RelyingParty.start(async () => {
     // As anybody fetches them, without a token.
