@@ -1,17 +1,10 @@
-import { access, constants, readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { KeyturnError } from '../../../core/errors.ts';
+import { type Environment, isReadable, type Lack, lackOfProfile } from './profile.ts';
 import { awsError } from './reason.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** One link of the SDK's default chain: how it stands, and what would mend it if somebody set it up. */
-interface Source {
+/** One link of the SDK's default chain. */
+interface Source extends Lack {
   readonly name: string;
-  readonly state: string;
-  /** Null where nobody set it up, so that it is not what is broken. */
-  readonly fix: string | null;
 }
 
 /**
@@ -44,29 +37,8 @@ function fromEnvironment(environment: Environment): Source {
 }
 
 async function fromProfile(environment: Environment): Promise<Source> {
-  const profile = environment['AWS_PROFILE'] || 'default';
-  const name = `profile ${/^[\w .@+-]{1,100}$/.test(profile) ? profile : '(unprintable)'}`;
-  const config = environment['AWS_CONFIG_FILE'] || join(homedir(), '.aws', 'config');
-  const shared = environment['AWS_SHARED_CREDENTIALS_FILE'] || join(homedir(), '.aws', 'credentials');
-  const keys = [
-    ...(await keysOf(config, profile === 'default' ? ['default', 'profile default'] : [`profile ${profile}`])),
-    ...(await keysOf(shared, [profile])),
-  ];
-  if (keys.length === 0) {
-    const wanted = environment['AWS_PROFILE'] !== undefined;
-    const fix = `Write the profile into ${config}, or correct AWS_PROFILE.`;
-    return { name, state: `not in ${config} or ${shared}`, fix: wanted ? fix : null };
-  }
-  if (keys.some((key) => key.startsWith('sso_'))) {
-    return { name, state: 'single sign-on gave none', fix: `Run: aws sso login --profile ${profile}` };
-  }
-  if (keys.includes('role_arn')) {
-    return { name, state: 'its role could not be assumed', fix: 'Check role_arn, its trust policy and the source.' };
-  }
-  if (keys.includes('credential_process')) {
-    return { name, state: 'its credential_process gave none', fix: 'Run the credential_process by hand.' };
-  }
-  return { name, state: 'holds no usable credentials', fix: 'Run: aws configure list' };
+  const { profile, ...lack } = await lackOfProfile(environment);
+  return { name: `profile ${profile}`, ...lack };
 }
 
 async function fromWebIdentity(environment: Environment): Promise<Source> {
@@ -103,25 +75,4 @@ function fromInstance(environment: Environment): Source {
     return { name, state: 'switched off by AWS_EC2_METADATA_DISABLED', fix: null };
   }
   return { name, state: 'no answer, or the machine has no role', fix: null };
-}
-
-/** Keys of these sections of an INI file of AWS, without their values; none when there is no such file. */
-async function keysOf(file: string, sections: readonly string[]): Promise<string[]> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  const keys: string[] = [];
-  let inside = false;
-  for (const line of text.split(/\r?\n/)) {
-    const section = /^\s*\[\s*([^\]]*?)\s*\]/.exec(line)?.[1];
-    if (section !== undefined) inside = sections.includes(section.replace(/\s+/g, ' '));
-    const key = /^([a-z_]{1,40})\s*=/.exec(line)?.[1];
-    if (inside && key !== undefined) keys.push(key);
-  }
-  return keys;
-}
-
-function isReadable(file: string): Promise<boolean> {
-  return access(file, constants.R_OK).then(
-    () => true,
-    () => false,
-  );
 }
