@@ -2,6 +2,7 @@ import { answerObject, objectAt, textAt } from '../client/answer.ts';
 import { reasonOf, vaultError } from '../client/reason.ts';
 import { loginAt } from './grant.ts';
 import type { LoginClient, LoginMethod } from './method.ts';
+import { OpenedSecretIds } from './opened-secret-ids.ts';
 import { readSecretLine } from './secret-file.ts';
 
 export interface AppRoleOptions {
@@ -13,11 +14,11 @@ export interface AppRoleOptions {
   readonly wrapped?: boolean;
 }
 
-/** Secret IDs by the server, mount and wrapping token that gave them: one can be opened once, by whoever comes first. */
-const opened = new Map<string, Promise<string>>();
+/** Of this process: a store and an issuer may be given the same file. */
+const opened = new OpenedSecretIds();
 
 /**
- * AppRole. A wrapped secret ID is opened at the first login and kept in memory for the next, and for the other
+ * AppRole. A wrapped secret ID is opened at the first login and kept in memory until another is delivered, and for the other
  * connections of this process that are given the same one; its wrapping token is first checked to come from a secret
  * ID's creation, so that nobody slips in another one's.
  * @param server tells the secret IDs of one server from those of another.
@@ -28,7 +29,7 @@ export function appRoleLogin(options: AppRoleOptions, server: string): LoginMeth
   const secretId = async (client: LoginClient): Promise<string> => {
     const line = await readSecretLine(secretIdFile, wrapped ? 'a wrapping token' : 'a secret ID');
     if (!wrapped) return line;
-    return openedOnce(`${server} ${mount} ${line}`, () => unwrap(client, line, mount));
+    return opened.of(`${server} ${mount}`, secretIdFile, line, () => unwrap(client, line, mount));
   };
   const fix = `Compare role-id and policies with bao read auth/${mount}/role/ROLE; for a new secret ID: ${newSecretId(options)}`;
   return {
@@ -45,16 +46,6 @@ export function appRoleLogin(options: AppRoleOptions, server: string): LoginMeth
 export function newSecretId({ mount = 'approle', secretIdFile, wrapped = false }: AppRoleOptions): string {
   const field = wrapped ? '-wrap-ttl=5m -f -field=wrapping_token' : '-f -field=secret_id';
   return `bao write ${field} auth/${mount}/role/ROLE/secret-id > ${secretIdFile}`;
-}
-
-function openedOnce(name: string, open: () => Promise<string>): Promise<string> {
-  const known = opened.get(name);
-  if (known !== undefined) return known;
-  const opening = open();
-  opened.set(name, opening);
-  // What could not be asked may be asked again.
-  opening.catch(() => opened.delete(name));
-  return opening;
 }
 
 async function unwrap(client: LoginClient, wrappingToken: string, mount: string): Promise<string> {
