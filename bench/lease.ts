@@ -6,6 +6,7 @@ import { buildServer } from '../scripts/build.mjs';
 import { TOOL_PATH } from '../scripts/tools.mjs';
 import { TestCa } from '../test/fakes/ca.ts';
 import type { Contender } from './lease/contender.ts';
+import { startFloor } from './lease/floor.ts';
 import { KeyturnContender } from './lease/keyturn.ts';
 import { startOpenBao } from './lease/openbao.ts';
 import { loadAverage, memoryMiB } from './lease/process.ts';
@@ -40,6 +41,8 @@ const { values: options } = parseArgs({
     built: { type: 'boolean', default: false },
     /** So many servers over one PostgreSQL, each a subject of its own, e.g. 1,2,3; none for no PostgreSQL. */
     postgres: { type: 'string', default: '' },
+    /** Compare a bare server of Node and SQLite as well: what no lease can cost less than. */
+    floor: { type: 'boolean', default: false },
     /** Another checkout of Keyturn, compared as well. */
     against: { type: 'string' },
   },
@@ -95,7 +98,16 @@ async function startAll(): Promise<{ keyturns: KeyturnContender[]; all: Contende
     cleanUp.defer(() => keyturn.stop());
     started.push(keyturn);
   }
-  return { keyturns: started, all: [bao, ...started] };
+  return { keyturns: started, all: [bao, ...started, ...(await floors(pem))] };
+}
+
+async function floors(pem: string): Promise<Contender[]> {
+  if (!options.floor) return [];
+  const home = join(folder, 'floor');
+  await mkdir(home, { mode: 0o700 });
+  const floor = await startFloor(home, pem);
+  cleanUp.defer(() => floor.stop());
+  return [floor];
 }
 
 async function compare(connections: number): Promise<void> {
