@@ -46,9 +46,11 @@ export function awsConnectionOptions(setting: z.infer<typeof connection>): AwsCo
   });
 }
 
-export function awsStoreOptions(setting: z.infer<typeof awsStore>): AwsStoreOptions {
+/** `origin` of the instance's log, which is its name. */
+export function awsStoreOptions(setting: z.infer<typeof awsStore>, origin: string): AwsStoreOptions {
   return {
     ...awsConnectionOptions(setting),
+    instance: origin,
     ...given({
       prefix: setting.prefix,
       kmsKeyId: setting['kms-key'],

@@ -35,7 +35,7 @@ export function storeSettings(named: z.infer<typeof stores>, origin: string, at:
       const adoptFrom = setting['adopt-from'] ?? [];
       return setting.kind === 'vault'
         ? { name, kind: 'vault', options: vaultStoreOptions(setting, at), adoptFrom }
-        : { name, kind: 'aws', options: awsStoreOptions(setting), adoptFrom };
+        : { name, kind: 'aws', options: awsStoreOptions(setting, origin), adoptFrom };
     }
     const own = parseMasterKey(setting['master-key'], `${origin}/${name}`, at);
     return { name, kind: 'file', path: at(setting.path), masterKey: own };

@@ -114,8 +114,17 @@ export class SecretsClient {
     });
     const about = `${beginning}*`;
     const answer = await this.#run('ListSecrets', about, (abortSignal) => this.#sdk.send(command, { abortSignal }));
-    const secrets = (answer.SecretList ?? []).flatMap(({ Name: name, DeletedDate: deletedAt }) =>
-      name === undefined || deletedAt === undefined ? [] : [{ name, deletedAt }],
+    const secrets = (answer.SecretList ?? []).flatMap(({ Name: name, DeletedDate, Tags, SecretVersionsToStages }) =>
+      name === undefined || DeletedDate === undefined
+        ? []
+        : [
+            {
+              name,
+              DeletedDate,
+              ...(Tags === undefined ? {} : { Tags }),
+              versions: Object.keys(SecretVersionsToStages ?? {}),
+            },
+          ],
     );
     return { secrets, next: answer.NextToken };
   }

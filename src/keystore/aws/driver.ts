@@ -10,6 +10,7 @@ import type { RecordName } from '../record-name.ts';
 import type { SecretsClient } from './client.ts';
 import { awsError, type Reason, reasonOf } from './failure/reason.ts';
 import { readForeignSecret } from './foreign.ts';
+import { INSTANCE_TAG, inWindow, nameTaken } from './in-window.ts';
 import type { SecretSettings } from './options.ts';
 import { recordOf, secretName, versionId } from './secret-name.ts';
 
@@ -32,6 +33,7 @@ export class AwsStore implements KeyStoreDriver, ForeignReading, Lingering {
   readonly lingers: string | null;
   readonly #client: SecretsClient;
   readonly #settings: SecretSettings;
+  readonly #region: string;
 
   /** Use `openAwsStore`. */
   constructor(client: SecretsClient, region: string, settings: SecretSettings) {
@@ -41,6 +43,7 @@ export class AwsStore implements KeyStoreDriver, ForeignReading, Lingering {
     const days = deletion === 'immediate' ? null : `${deletion} days`;
     this.lingers = days === null ? null : `AWS keeps it for ${days}: whoever may call RestoreSecret can bring it back`;
     this.#client = client;
+    this.#region = region;
     this.#settings = settings;
   }
 
@@ -55,7 +58,7 @@ export class AwsStore implements KeyStoreDriver, ForeignReading, Lingering {
       const patient = this.#settings.deletion === 'immediate' ? settling('invalid_state') : settling();
       await patient.execute(() => this.#client.create(this.#input(name, record, octets)));
     } catch (error) {
-      if (reasonOf(error) === 'invalid_state') throw scheduled(name);
+      if (reasonOf(error) === 'invalid_state') throw await this.#taken(name);
       if (reasonOf(error) !== 'exists') throw error;
     }
     using standing = await settling('not_visible')
@@ -138,8 +141,9 @@ export class AwsStore implements KeyStoreDriver, ForeignReading, Lingering {
   }
 
   #input(name: string, record: RecordName, octets: SecretBytes) {
-    const { prefix, tags, kmsKeyId, replicas } = this.#settings;
-    const all = { 'keyturn:store': prefix, 'keyturn:record': record, ...tags };
+    const { prefix, tags, kmsKeyId, replicas, instance } = this.#settings;
+    const own = instance === null ? {} : { [INSTANCE_TAG]: instance };
+    const all = { 'keyturn:store': prefix, 'keyturn:record': record, ...own, ...tags };
     return {
       Name: name,
       ClientRequestToken: versionId(name),
@@ -186,6 +190,17 @@ export class AwsStore implements KeyStoreDriver, ForeignReading, Lingering {
       SecretId: name,
       ...(deletion === 'immediate' ? { ForceDeleteWithoutRecovery: true } : { RecoveryWindowInDays: deletion }),
     });
+  }
+
+  /** Why AWS takes no secret of this name: one is in its recovery window, which still tells whose it is. */
+  async #taken(name: string): Promise<Error> {
+    try {
+      const { VersionIdsToStages: stages = {}, ...described } = await this.#client.describe(name);
+      const versions = Object.keys(stages);
+      return nameTaken(inWindow(name, { ...described, versions }, this.#settings.instance), this.#region);
+    } catch {
+      return scheduled(name);
+    }
   }
 
   /** AWS deletes neither a secret that it is already deleting, nor one that has replicas: these are removed here. */

@@ -47,6 +47,8 @@ export interface AwsStoreOptions extends AwsConnectionOptions {
   /** More tags for people and cost reports; Keyturn writes tags and never reads one. */
   readonly tags?: Readonly<Record<string, string>>;
   readonly replicas?: readonly ReplicaRegion[];
+  /** Name of the instance, left on each record as a tag for people. Default: none. */
+  readonly instance?: string;
 }
 
 /** What is put on every secret, parsed. */
@@ -56,7 +58,10 @@ export interface SecretSettings {
   readonly deletion: 'immediate' | number;
   readonly tags: Readonly<Record<string, string>>;
   readonly replicas: readonly ReplicaRegion[];
+  readonly instance: string | null;
 }
+
+const TAG_VALUE = /^[\p{L}\p{N} _.:/=+@-]{0,256}$/u;
 
 /** @throws KeyturnError `config_invalid`: which option, and what it may be. */
 export function secretSettings(options: AwsStoreOptions): SecretSettings {
@@ -66,13 +71,15 @@ export function secretSettings(options: AwsStoreOptions): SecretSettings {
   }
   for (const [key, value] of Object.entries(tags)) {
     const own = /^(?:aws|keyturn):/i.test(key);
-    if (own || !/^[\p{L}\p{N} _.:/=+@-]{1,128}$/u.test(key) || !/^[\p{L}\p{N} _.:/=+@-]{0,256}$/u.test(value)) {
+    if (own || !/^[\p{L}\p{N} _.:/=+@-]{1,128}$/u.test(key) || !TAG_VALUE.test(value)) {
       throw new KeyturnError('config_invalid', 'A tag for the AWS key store is not one that AWS takes.', {
         fix: 'Use letters, digits, spaces and _.:/=+@-; aws: and keyturn: at the beginning are taken.',
       });
     }
   }
-  return { prefix: secretPrefix(options.prefix ?? 'keyturn'), kmsKeyId, deletion, tags, replicas };
+  // An origin may have characters that no tag takes; the record is written all the same.
+  const instance = options.instance !== undefined && TAG_VALUE.test(options.instance) ? options.instance : null;
+  return { prefix: secretPrefix(options.prefix ?? 'keyturn'), kmsKeyId, deletion, tags, replicas, instance };
 }
 
 /** What a client of the SDK is made of. */

@@ -91,6 +91,7 @@ test('AWS: every member reaches the adapter', () => {
     'break-ms': 5,
   };
   const options = {
+    instance: 'keyturn.example/log',
     region: 'eu-central-1',
     prefix: 'keyturn',
     kmsKeyId: 'alias/keyturn',

@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AwsStore } from '../../../src/keystore/aws/driver.ts';
 import { versionId } from '../../../src/keystore/aws/secret-name.ts';
 import { delaying, refusing } from '../../fakes/aws/fault.ts';
+import type { Policy } from '../../fakes/aws/iam.ts';
+import { shippedPolicy } from '../../fakes/aws/shipped-policy.ts';
 import { FakeAws } from '../../fakes/aws.ts';
 import { get, outcome, put, stageOn } from './stage.ts';
 
@@ -105,6 +108,74 @@ it('within its recovery window a destroyed record is absent, can be destroyed ag
   await store.destroy(RECORD);
   await (await open({ deletion: 'immediate' })).destroy(RECORD);
   expect(await aws.ask('secretsmanager:DescribeSecret', { SecretId: `${prefix}/${RECORD}` })).toBeNull();
+});
+
+describe('a name whose secret is in its recovery window', () => {
+  const INSTANCE = 'keyturn.example/main';
+  const refusal = (store: AwsStore) =>
+    put(store, RECORD, 'content').then(
+      () => 'written',
+      (error: { code: string; message: string; fix: string }) => `${error.code}: ${error.message} ${error.fix}`,
+    );
+
+  it('of a record of this instance says so, with what brings it back', async () => {
+    const kmsKeyId = await aws.makeKey();
+    const { store, prefix } = await stageOn(aws, { deletion: 7, instance: INSTANCE, kmsKeyId });
+    await put(store, RECORD, 'content');
+    await store.destroy(RECORD);
+    aws.proxy.policies = [shippedPolicy('keyturn.json', { prefix, kmsKeyId })];
+    const said = await refusal(store);
+    const of = `--secret-id ${prefix}/${RECORD} --region eu-central-1`;
+    expect(said).toMatch(
+      /^keystore_conflict: .*scheduled for deletion \(\d{4}-\d\d-\d\d\).*: this instance wrote it\. /,
+    );
+    expect(said).toContain(`bring it back and try again: aws secretsmanager restore-secret ${of}.`);
+    expect(said).toContain(
+      `for good: aws secretsmanager restore-secret ${of} && aws secretsmanager delete-secret --force-delete-without-recovery ${of}`,
+    );
+    aws.proxy.policies = null;
+    await aws.ask('secretsmanager:RestoreSecret', { SecretId: `${prefix}/${RECORD}` });
+    expect(await refusal(store)).toBe('written');
+  });
+
+  it('of another instance, or of one that left no name, says so', async () => {
+    const { open } = await stageOn(aws, { deletion: 7 });
+    const other = await open({ instance: 'keyturn.example/other' });
+    await put(other, RECORD, 'content');
+    await other.destroy(RECORD);
+    const own = await open({ instance: INSTANCE });
+    expect(await refusal(own)).toMatch(
+      /Keyturn keyturn\.example\/other wrote it, which is another instance.*prefix of its own/,
+    );
+    const { open: opens, store: nameless } = await stageOn(aws, { deletion: 7 });
+    await put(nameless, RECORD, 'content');
+    await nameless.destroy(RECORD);
+    expect(await refusal(await opens({ instance: INSTANCE }))).toContain('a Keyturn wrote it');
+  });
+
+  it('of somebody else says so, whatever its tags say', async () => {
+    const { prefix, store } = await stageOn(aws, { deletion: 7, instance: INSTANCE });
+    const SecretId = `${prefix}/${RECORD}`;
+    const Tags = [{ Key: 'keyturn:instance', Value: INSTANCE }];
+    await aws.ask('secretsmanager:CreateSecret', { Name: SecretId, SecretString: 'x', Tags });
+    await aws.ask('secretsmanager:DeleteSecret', { SecretId, RecoveryWindowInDays: 7 });
+    const said = await refusal(store);
+    expect(said).toContain('somebody else wrote it, not Keyturn');
+    expect(said).toContain(`See whose it is: aws secretsmanager describe-secret --secret-id ${SecretId}`);
+  });
+
+  it('that may not be described is told without', async () => {
+    const kmsKeyId = await aws.makeKey();
+    const { prefix, store } = await stageOn(aws, { deletion: 7, instance: INSTANCE, kmsKeyId });
+    await put(store, RECORD, 'content');
+    await store.destroy(RECORD);
+    const text = JSON.stringify(shippedPolicy('keyturn.json', { prefix, kmsKeyId }));
+    aws.proxy.policies = [
+      JSON.parse(text.replace('"secretsmanager:DescribeSecret"', '"secretsmanager:Nothing"')) as Policy,
+    ];
+    expect(await refusal(store)).toMatch(/^keystore_conflict: .* is scheduled for deletion\. Wait until/);
+    aws.proxy.policies = null;
+  });
 });
 
 it('a name that AWS is still removing is taken as soon as it is free', async () => {

@@ -51,5 +51,8 @@ it('by default records go under keyturn, and are destroyed at once', () => {
     deletion: 'immediate',
     tags: {},
     replicas: [],
+    instance: null,
   });
+  expect(secretSettings({ instance: 'keyturn.example/log' }).instance).toBe('keyturn.example/log');
+  expect(secretSettings({ instance: 'keyturn~1' }).instance).toBeNull();
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Check } from '../../../../src/core/check.ts';
+import { SecretBytes } from '../../../../src/core/secret-bytes.ts';
 import { openAwsStore } from '../../../../src/keystore/aws/aws-store.ts';
 import { examineAws, examineKms } from '../../../../src/keystore/aws/examine/examine.ts';
 import { generateKmsMasterKey } from '../../../../src/keystore/aws/kms.ts';
@@ -210,19 +211,53 @@ describe('policy, key and records', () => {
     );
   });
 
-  it('a secret that somebody else scheduled for deletion is named; with a window of ours it is not', async () => {
-    const SecretId = `${prefix}/versions/lean/sandbox/1`;
-    await aws.ask('secretsmanager:CreateSecret', { Name: SecretId, SecretString: 'x' });
-    await aws.ask('secretsmanager:DeleteSecret', { SecretId, RecoveryWindowInDays: 7 });
-    expect(await complaints(store())).toEqual(
-      told(
-        'broken',
-        'records',
-        `${SecretId} is scheduled`,
-        `aws secretsmanager restore-secret --secret-id ${SecretId}`,
-      ),
-    );
-    expect(await complaints(store({ deletion: 7 }))).toEqual([]);
+  describe('a secret in its recovery window', () => {
+    const INSTANCE = 'keyturn.example/main';
+
+    async function recordOf(instance: string, more: AwsStoreOptions = {}): Promise<string> {
+      const driver = await openAwsStore(store({ instance, deletion: 7, ...more }));
+      using octets = SecretBytes.copyOf(Buffer.from('content'));
+      await driver.write('versions/lean/sandbox/1', octets);
+      await driver.close();
+      return `${prefix}/versions/lean/sandbox/1`;
+    }
+    const schedule = (SecretId: string) =>
+      aws.ask('secretsmanager:DeleteSecret', { SecretId, RecoveryWindowInDays: 7 });
+
+    it('that this instance wrote is about to be lost where nothing has a window; with one it is what was destroyed', async () => {
+      const name = await recordOf(INSTANCE);
+      await schedule(name);
+      expect(await complaints(store({ instance: INSTANCE }))).toEqual(
+        told(
+          'broken',
+          'records',
+          'this instance wrote it',
+          `aws secretsmanager restore-secret --secret-id ${name} --region`,
+        ),
+      );
+      expect(await complaints(store({ instance: INSTANCE, deletion: 7 }))).toEqual([]);
+    });
+
+    it('of another instance under the same prefix is told as such, window or not', async () => {
+      const name = await recordOf('keyturn.example/other');
+      await schedule(name);
+      for (const deletion of ['immediate', 7] as const) {
+        expect(await complaints(store({ instance: INSTANCE, deletion }))).toEqual(
+          told('attention', 'records', 'Keyturn keyturn.example/other wrote it', 'prefix of its own.*restore-secret'),
+        );
+      }
+    });
+
+    it('of somebody else takes a name, which is told with what frees it', async () => {
+      const SecretId = `${prefix}/versions/lean/sandbox/1`;
+      await aws.ask('secretsmanager:CreateSecret', { Name: SecretId, SecretString: 'x' });
+      await schedule(SecretId);
+      for (const deletion of ['immediate', 7] as const) {
+        expect(await complaints(store({ instance: INSTANCE, deletion }))).toEqual(
+          told('attention', 'records', 'somebody else wrote it, not Keyturn; its name is taken', 'describe-secret'),
+        );
+      }
+    });
   });
 });
 
