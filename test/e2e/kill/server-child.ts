@@ -1,4 +1,5 @@
 /** A server that can be killed: its code is loaded at once, the instance is opened when the parent says so. */
+import { flushCompileCache } from 'node:module';
 import { Writable } from 'node:stream';
 import { loadConfig } from '../../../src/compose/config.ts';
 import { serve } from '../../../src/compose/serve.ts';
@@ -15,4 +16,6 @@ process.on('message', ({ home }: { home: string }) => {
       (error: unknown) => process.send?.({ refused: error instanceof Error ? error.message : String(error) }),
     );
 });
+// Who is killed leaves no cache behind otherwise.
+flushCompileCache();
 process.send?.({ loaded: true });

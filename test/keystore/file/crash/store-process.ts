@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { createInterface } from 'node:readline';
 import { isKeyturnError } from '../../../../src/core/errors.ts';
 import { SecretBytes } from '../../../../src/core/secret-bytes.ts';
@@ -12,6 +13,8 @@ import { openFileStore } from '../../../../src/keystore/file/file-store.ts';
 import { keyFile } from '../../../../src/keystore/file/master/key-file.ts';
 import { contentOf } from './content.ts';
 
+// Who is killed leaves no cache behind otherwise.
+flushCompileCache();
 const store = await openFileStore({ path: process.argv[2]!, master: keyFile(process.argv[3]!) });
 
 function say(line: string): void {
