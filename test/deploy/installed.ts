@@ -4,6 +4,7 @@ import {
   chmodSync,
   chownSync,
   cpSync,
+  existsSync,
   globSync,
   lstatSync,
   mkdirSync,
@@ -62,10 +63,11 @@ export class Installed implements Disposable {
       packages: Record<string, unknown>;
     };
     for (const place of Object.keys(lock.packages).filter((each) => each !== '')) {
-      cpSync(join(ROOT, place), join(this.root, place), {
-        recursive: true,
-        filter: (path) => path === join(ROOT, place) || !path.slice(join(ROOT, place).length).includes('/node_modules'),
-      });
+      const from = join(ROOT, place);
+      // The lock names these by themselves. With a filter Node copies file by file, in twice the time.
+      const beside = join(from, 'node_modules');
+      const filter = existsSync(beside) ? { filter: (path: string) => path !== beside } : {};
+      cpSync(from, join(this.root, place), { recursive: true, ...filter });
     }
   }
 
