@@ -37,6 +37,7 @@ export class Stage {
       leases?: { default: string; maximum: string };
       cache?: { seconds: number };
       issuers?: Readonly<Record<string, object>>;
+      stores?: Readonly<Record<string, object>>;
     } = {},
   ): Promise<Stage> {
     const clock = new HandClock();
