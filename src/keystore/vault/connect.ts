@@ -1,3 +1,4 @@
+import { KeyturnError } from '../../core/errors.ts';
 import type { Circuit } from '../circuit.ts';
 import { askAs, type TokenSource, VaultClient } from './client/client.ts';
 import { Resilience } from './client/resilience.ts';
@@ -20,6 +21,8 @@ export interface VaultLink {
   readonly loginFix: string;
   /** Whether it can log in again; a token that was handed to us is all there is. */
   readonly loginRepeats: boolean;
+  /** Whether its token was made for us by the login just now, and not by somebody else before. */
+  readonly loginIsFresh: boolean;
   readonly circuit: () => Circuit;
   readonly close: () => void;
 }
@@ -36,6 +39,7 @@ export function connectVault(connection: VaultConnection): VaultLink {
     environment,
     `${settings.address.value} ${settings.namespace?.value ?? ''}`,
   );
+  checkCertificate(connection, settings);
   const transport = new Transport({
     origins: settings.followTo,
     loadTls: () => loadTls(settings.tls),
@@ -57,12 +61,21 @@ export function connectVault(connection: VaultConnection): VaultLink {
     login: method.description,
     loginFix: method.fix,
     loginRepeats: method.repeatable,
+    loginIsFresh: method.repeatable && method.renews,
     circuit: () => resilience.circuit,
     close: () => {
       session.close();
       transport.close();
     },
   };
+}
+
+/** @throws KeyturnError `config_invalid`: a login by certificate shows that of the connection. */
+function checkCertificate({ login }: VaultConnection, { tls }: VaultSettings): void {
+  if (login?.method !== 'certificate' || tls.clientCertificate !== null) return;
+  throw new KeyturnError('config_invalid', 'The login is by certificate, and the connection has none.', {
+    fix: 'Set tls.certificate and tls.key in keyturn.yaml, or BAO_CLIENT_CERT and BAO_CLIENT_KEY.',
+  });
 }
 
 function resilienceOf({ breakMs, onCircuit }: VaultConnection, settings: VaultSettings): Resilience {

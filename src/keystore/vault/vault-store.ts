@@ -235,6 +235,6 @@ function checkWritten(answer: VaultAnswer, path: string): void {
   if (numberAt(data, 'version') === null) throw notVersioned(path);
   if (textAt(data, 'deletion_time') === '') return;
   throw new KeyturnError('keystore_insecure', `The mount of ${path} deletes what is written there by itself.`, {
-    fix: 'Set delete_version_after to 0s for this mount; keys must not vanish.',
+    fix: `Keys must not vanish: bao write ${path.split('/data/')[0]}/config delete_version_after=0s`,
   });
 }

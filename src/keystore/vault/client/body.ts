@@ -30,7 +30,14 @@ export async function readBody(response: IncomingMessage): Promise<Buffer> {
 /** Vault answers JSON or nothing; another type is another program's, whatever its status says. */
 export function checkContentType(type: string | undefined, octets: Buffer, status: number): void {
   if (octets.length === 0 || /^application\/json\s*(?:;|$)/i.test(type ?? '')) return;
+  const wantsTls = status === 400 && octets.includes('HTTP request to an HTTPS server');
   octets.fill(0);
+  if (wantsTls) {
+    throw vaultError('not_vault', 'The server speaks TLS, and the address is plain http.', {
+      status,
+      fix: 'Write https:// in the address, and name its CA: tls.ca in keyturn.yaml, BAO_CACERT or VAULT_CACERT.',
+    });
+  }
   throw vaultError('not_vault', `What answered is not Vault: HTTP ${status} with another content than JSON.`, {
     status,
     fix: 'Check the address; a proxy or another service may stand there.',

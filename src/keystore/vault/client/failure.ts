@@ -30,12 +30,12 @@ export function failure(error: unknown, { signal, progress, proxy, place }: Circ
     return vaultError('not_vault', 'What answered sent more than Vault ever would.', { fix: 'Check the address.' });
   }
   if (isCertificateCode(code)) {
-    const fix = certificateFix(code);
-    return vaultError('tls', `The certificate of Vault is refused (${code})${through}.`, { ...named, fix });
+    const { says, fix } = certificateTrouble(error, code, place);
+    return vaultError('tls', `${says} (${code})${through}.`, { ...named, fix });
   }
   const reason: Reason = progress === 'connected' ? 'lost' : 'unreachable';
   const says = reason === 'lost' ? 'The connection to Vault broke before it answered' : "Vault can't be reached";
-  return vaultError(reason, `${says} (${code})${through}.`, { ...named, fix: connectionFix(code) });
+  return vaultError(reason, `${says} (${code})${through}.`, { ...named, fix: connectionFix(code, place) });
 }
 
 /** A refusal stays one when it is repeated, and locks accounts; whatever else a proxy meets may pass. */
@@ -58,13 +58,15 @@ function withPort(place: string): string {
   return /:\d+$/.test(place) ? place : `${place}:443`;
 }
 
-function connectionFix(code: string): string {
+function connectionFix(code: string, place: string): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return 'The name does not resolve: correct the address, or see what DNS says: getent hosts NAME.';
+    const host = place.replace(/:\d+$/, '');
+    return `The name does not resolve: correct the address, or see what DNS says: getent hosts ${host}`;
   }
-  if (code === 'ECONNREFUSED')
-    return 'Nobody listens there: correct host and port of the address, or start the server.';
-  return 'Check the address, the network and that the server runs.';
+  if (code === 'ECONNREFUSED') {
+    return `Nobody listens at ${place}: correct host and port of the address, or start the server.`;
+  }
+  return `Check the address, the network and that the server runs: curl -kv https://${withPort(place)}/v1/sys/health`;
 }
 
 function codeOf(error: unknown): string {
@@ -78,11 +80,42 @@ function isCertificateCode(code: string): boolean {
   );
 }
 
-function certificateFix(code: string): string {
-  if (code === 'CERT_HAS_EXPIRED')
-    return "Renew the server's certificate, and let it load the new one: kill -HUP its process.";
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'Use a name of the certificate, or set tls.server-name.';
-  if (code.startsWith('ERR_SSL_') || code === 'EPROTO')
-    return 'Check that the address speaks TLS, and our certificate.';
-  return "Name the CA that issued the server's certificate: tls.ca in keyturn.yaml, BAO_CACERT or VAULT_CACERT.";
+/** What is wrong with the handshake, and what mends it; what the server wrote is told where it is plain names. */
+function certificateTrouble(error: unknown, code: string, place: string): { says: string; fix: string } {
+  const refused = 'The certificate of Vault is refused';
+  if (code === 'CERT_HAS_EXPIRED') {
+    const fix = "Renew the server's certificate, and let it load the new one: kill -HUP its process.";
+    return { says: refused, fix };
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const { names, asked } = namesOf(error);
+    const says = names.length === 0 ? refused : `The certificate of Vault is for ${names.join(', ')}, not for ${asked}`;
+    return {
+      says,
+      fix: 'Use a name of the certificate in the address, or set tls.server-name or BAO_TLS_SERVER_NAME to one.',
+    };
+  }
+  if (/^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(code) || code === 'EPROTO') {
+    const says = `What listens at ${place} does not speak TLS, or not ours`;
+    return { says, fix: `See what it speaks: openssl s_client -connect ${withPort(place)} </dev/null` };
+  }
+  if (code.startsWith('ERR_SSL_')) {
+    const fix =
+      'Where its listener asks for a client certificate: tls.certificate and tls.key in keyturn.yaml, of a CA that it knows.';
+    return { says: 'Vault and Keyturn agree on no TLS', fix };
+  }
+  const fix = "Name the CA that issued the server's certificate: tls.ca in keyturn.yaml, BAO_CACERT or VAULT_CACERT.";
+  return { says: refused, fix };
+}
+
+const MAX_NAMES = 5;
+
+function namesOf(error: unknown): { names: string[]; asked: string } {
+  const asked = error instanceof Error && 'host' in error && typeof error.host === 'string' ? error.host : '';
+  const cert: unknown = error instanceof Error && 'cert' in error ? error.cert : null;
+  const listed = typeof cert === 'object' && cert !== null && 'subjectaltname' in cert ? cert.subjectaltname : '';
+  const names = (typeof listed === 'string' ? listed : '')
+    .split(', ')
+    .flatMap((entry) => /^(?:DNS|IP Address):([\w.*:-]{1,100})$/.exec(entry)?.[1] ?? []);
+  return /^[\w.:-]{1,253}$/.test(asked) ? { names: names.slice(0, MAX_NAMES), asked } : { names: [], asked: '' };
 }

@@ -41,7 +41,11 @@ const REFUSALS: Readonly<
 > = {
   403: { reason: 'forbidden', says: 'Vault denied the request', fix: 'Compare the policy of the token.' },
   412: { reason: 'behind', says: 'This node of Vault is behind the one that took the write', fix: 'Try again.' },
-  429: { reason: 'throttled', says: 'Vault refused the request for its rate', fix: 'Raise the rate-limit quota.' },
+  429: {
+    reason: 'throttled',
+    says: 'Vault refused the request for its rate',
+    fix: 'Raise the quota: bao list sys/quotas/rate-limit',
+  },
   472: STANDBY,
   473: STANDBY,
   474: STANDBY,

@@ -28,7 +28,9 @@ export async function examineLogin(
     return [
       broken(
         'login',
-        `Vault does not accept the ${login}: it expired, was revoked, belongs to another server, or may do nothing`,
+        link.loginIsFresh
+          ? `Vault gave a token for ${login}, and does not accept it: it may do nothing, or is bound to other addresses (token_bound_cidrs)`
+          : `Vault does not accept the ${login}: it expired, was revoked, belongs to another server, or may do nothing`,
         `${link.loginFix}. The policy: bao policy write keyturn policies/vault/keyturn.hcl`.replaceAll('..', '.'),
       ),
     ];

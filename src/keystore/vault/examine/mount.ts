@@ -1,4 +1,5 @@
 import { attention, broken, brokenBy, type Check, ok } from '../../../core/check.ts';
+import { answerObject, objectAt, textAt } from '../client/answer.ts';
 import { reasonOf } from '../client/reason.ts';
 import { throwRefusal } from '../client/refusal.ts';
 import type { VaultLink } from '../connect.ts';
@@ -9,19 +10,9 @@ import { type Privilege, privileges } from '../privilege.ts';
 import { lineOf } from './login.ts';
 
 /** Whether KV version 2 is mounted where the store looks. */
-export async function examineMount({ client, login }: VaultLink, paths: KvPath): Promise<Check[]> {
-  try {
-    await checkMount(client, paths);
-  } catch (error) {
-    if (reasonOf(error) !== 'no_mount') throw error;
-    return [
-      broken(
-        'mount',
-        `${paths.mount}/ is mounted, but is not KV version 2`,
-        `bao kv enable-versioning ${paths.mount} (who uses it as version 1 must follow), or name another mount.`,
-      ),
-    ];
-  }
+export async function examineMount(link: VaultLink, paths: KvPath): Promise<Check[]> {
+  const { client, login } = link;
+  await checkMount(client, paths);
   const path = paths.folder('');
   const answer = await client.probe({ method: 'LIST', path }, true);
   if (answer.status === 403) {
@@ -29,10 +20,28 @@ export async function examineMount({ client, login }: VaultLink, paths: KvPath):
     if (reasonOf(denial) !== 'forbidden') throw denial;
     // To a login without rights there, Vault says of a mount that there is not what it says of one that it may not see.
     const { evidence, fix } = brokenBy('mount', denial);
-    return [broken('mount', evidence, `${fix}. Or name the mount that there is: bao secrets list`)];
+    const mend = `${fix.replace(/\.$/, '')}. Or name the mount that there is: bao secrets list`;
+    const elsewhere = await namespaceOfToken(link);
+    if (elsewhere === null) return [broken('mount', evidence, mend)];
+    const there = 'Log in there, under a policy of there: bao token create -policy=keyturn';
+    return [broken('mount', `${evidence}; ${elsewhere}`, `${there}. ${mend}`)];
   }
   throwRefusal(answer, path);
   return [ok('mount', `${paths.mount}/ is KV version 2; ${paths.prefix}/ may be listed`)];
+}
+
+/**
+ * A policy counts in the namespace that it was written in, so that a token of another may do nothing here. Vault leaves the
+ * root namespace out of what it says of a token. Null where both are the same, or nothing is known.
+ */
+async function namespaceOfToken({ client, settings: { namespace } }: VaultLink): Promise<string | null> {
+  const looked = await client.probe({ method: 'GET', path: 'auth/token/lookup-self' }, true);
+  if (looked.status !== 200) return null;
+  const theirs = (textAt(objectAt(answerObject(looked.octets), 'data'), 'namespace_path') ?? '').replace(/\/$/, '');
+  const ours = (namespace?.value ?? '').replace(/^\/|\/$/g, '');
+  if (theirs === ours || !/^[\w./-]{0,200}$/.test(theirs)) return null;
+  const of = (name: string) => (name === '' ? 'the root namespace' : `the namespace ${name}`);
+  return `the token is of ${of(theirs)}, and the store in ${of(ours)}`;
 }
 
 /** For conveniences; without them records are written, read and destroyed all the same. */

@@ -2,8 +2,7 @@ import { attention, type Check, ok } from '../../../core/check.ts';
 import { answerObject, numberAt, objectAt, textAt } from '../client/answer.ts';
 import { throwRefusal } from '../client/refusal.ts';
 import type { VaultLink } from '../connect.ts';
-import { type AppRoleOptions, newSecretId } from '../login/app-role.ts';
-import { readSecretLine } from '../login/secret-file.ts';
+import { type AppRoleOptions, newSecretId, wrappingTokenOf } from '../login/app-role.ts';
 
 const LOOKUP = 'sys/wrapping/lookup';
 
@@ -13,7 +12,7 @@ const LOOKUP = 'sys/wrapping/lookup';
  */
 export async function examineWrapped({ client, login }: VaultLink, options: AppRoleOptions): Promise<Check[]> {
   const { secretIdFile } = options;
-  const token = await readSecretLine(secretIdFile, 'a wrapping token');
+  const token = await wrappingTokenOf(options);
   const answer = await client.probe({ method: 'POST', path: LOOKUP, body: { token } }, false);
   if (answer.status === 400 || answer.status === 403) {
     const evidence = `${login}; the secret ID in ${secretIdFile} was opened or expired, and can’t be opened again`;

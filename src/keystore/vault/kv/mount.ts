@@ -1,7 +1,7 @@
 import { answerObject, objectAt, textAt } from '../client/answer.ts';
 import type { VaultClient } from '../client/client.ts';
+import { vaultError } from '../client/reason.ts';
 import type { KvPath } from './path.ts';
-import { notVersioned } from './record-body.ts';
 
 /**
  * Version 1 of KV, or another engine, would take a record at the same path and keep it otherwise. The server tells
@@ -14,5 +14,20 @@ export async function checkMount(client: VaultClient, paths: KvPath): Promise<vo
   const data = objectAt(answerObject(answer.octets), 'data');
   const type = textAt(data, 'type');
   if (type === null) return;
-  if (type !== 'kv' || textAt(objectAt(data, 'options'), 'version') !== '2') throw notVersioned(paths.mount);
+  if (type !== 'kv') throw otherEngine(paths.mount, type);
+  if (textAt(objectAt(data, 'options'), 'version') !== '2') throw firstVersion(paths.mount);
+}
+
+function firstVersion(mount: string) {
+  return vaultError('no_mount', `What is mounted at ${mount}/ is not KV version 2, but version 1.`, {
+    fix: `Run: bao kv enable-versioning ${mount} - who uses it as version 1 must follow; or name another mount.`,
+  });
+}
+
+/** `type`: the server's own word for it. */
+function otherEngine(mount: string, type: string) {
+  const kind = /^[a-z0-9-]{1,40}$/.test(type) ? `of the kind ${type}` : 'of another kind';
+  return vaultError('no_mount', `${mount}/ is an engine ${kind}, not KV version 2.`, {
+    fix: 'Run: bao secrets enable -path=keyturn -version=2 kv, and name it: mount: keyturn',
+  });
 }

@@ -8,7 +8,7 @@ import { readSecretLine } from './secret-file.ts';
 export function tokenLogin(token: string, source: string): LoginMethod {
   return {
     description: `token from ${source}`,
-    fix: 'Make a new token: bao token create -policy=keyturn; better, configure a login that renews itself.',
+    fix: `For a new token: export ${source}="$(bao token create -policy=keyturn -field=token)"; better, configure a login that renews itself.`,
     repeatable: false,
     renews: true,
     login: async (client) => ({ token: checked(token, source), ...(await lifetimeOf(client, token)) }),

@@ -38,7 +38,7 @@ export const EXPECTED: Readonly<Record<string, Row>> = {
     read: 'absent → 1',
     list: 'done: 0 → 1',
     destroy: 'done → 1',
-    health: 'not ready: What is mounted at old is not KV version 2 → 1',
+    health: 'not ready: What is mounted at old/ is not KV version 2, but version 1 → 1',
   },
   'namespace missing': refused('no_mount', 'certain', 'Vault has no such namespace'),
   throttled: refused('throttled', 'certain', 'Vault refused the request for its rate (HTTP 429, secret/metadata/…/)'),

@@ -108,7 +108,7 @@ it('a store that works is well in every respect, and nothing was written', async
 
 describe('the server', () => {
   it.each<[string, () => VaultStoreOptions, string | RegExp, string | RegExp]>([
-    ['nobody listens', () => by({ BAO_ADDR: 'https://127.0.0.1:1' }), 'ECONNREFUSED', 'Nobody listens there'],
+    ['nobody listens', () => by({ BAO_ADDR: 'https://127.0.0.1:1' }), 'ECONNREFUSED', 'Nobody listens at'],
     [
       'a name that is none',
       () => by({ BAO_ADDR: 'https://vault.invalid:8200' }),
@@ -117,7 +117,7 @@ describe('the server', () => {
     ],
     ['another CA', () => by({ BAO_CACERT_BYTES: otherCa.certificatePem }), 'certificate of Vault is refused', 'tls.ca'],
     ['an expired certificate', () => by({ BAO_ADDR: expired.url }), 'CERT_HAS_EXPIRED', 'kill -HUP'],
-    ['no TLS', () => by({ BAO_ADDR: server.url.replace('https', 'http') }), /HTTP 400|not Vault/, /\S/],
+    ['no TLS', () => by({ BAO_ADDR: server.url.replace('https', 'http') }), 'speaks TLS', 'https://'],
   ])('%s', async (_, options, evidence, fix) => {
     expect((await complaints(options())).filter(({ verdict }) => verdict === 'broken')).toEqual(
       broken('server', evidence, fix),
@@ -241,10 +241,12 @@ describe('the login', () => {
     const role = { token_policies: ['nothing'], token_no_default_policy: true };
     await server.root({ path: 'auth/approle/role/keyturn', body: role });
     await server.root({ path: 'auth/approle/role/keyturn/role-id', body: { role_id: 'keyturn' } });
-    expect(await complaints(approle('secret-id'))).toEqual(broken('login', 'approle at auth/approle', /\S/));
+    expect(await complaints(approle('secret-id'))).toEqual(
+      broken('login', 'Vault knows no such secret ID', 'bao list auth/approle/role'),
+    );
     const body = { secret_id: SECRET_ID };
     await server.root({ path: 'auth/approle/role/keyturn/custom-secret-id', body });
-    const nothing = broken('login', 'does not accept the approle at auth/approle', 'bao policy write');
+    const nothing = broken('login', 'gave a token for approle at auth/approle, and does not', 'bao policy write');
     expect(await complaints(approle('secret-id'))).toEqual(nothing);
     await server.root({ path: 'auth/approle/role/keyturn', body: { ...role, token_policies: ['keyturn'] } });
     expect(await complaints(approle('secret-id'))).toEqual([]);
@@ -429,7 +431,7 @@ describe('the settings', () => {
 
   it('plain http is refused, and told on the loopback', async () => {
     expect(await set({ BAO_ADDR: 'http://vault.internal:8200' })).toEqual(
-      broken('settings', 'in the clear', 'Use https'),
+      broken('settings', 'in the clear', 'export BAO_ADDR=https://vault.internal:8200'),
     );
     const [first] = await set({ BAO_ADDR: 'http://127.0.0.1:1' });
     expect([first]).toEqual(attention('TLS', 'plain http', 'https://'));

@@ -138,9 +138,15 @@ it('logs in by the TLS certificate of its connection', async () => {
     clientKeyFile: file('client.key', identity.keyPem),
   };
   expect(await whoAmI(link({ method: 'certificate', role: 'keyturn' }, { tls }))).toBe('auth/cert/login');
-  await expect(whoAmI(link({ method: 'certificate', role: 'keyturn' }))).rejects.toMatchObject({
+  const other = await server.ca.client({ commonName: 'other.example' });
+  const others = {
+    clientCertificateFile: file('other.crt', other.certificatePem),
+    clientKeyFile: file('other.key', other.keyPem),
+  };
+  await expect(whoAmI(link({ method: 'certificate', role: 'keyturn' }, { tls: others }))).rejects.toMatchObject({
     facts: { reason: 'login' },
   });
+  expect(() => link({ method: 'certificate', role: 'keyturn' })).toThrow('the connection has none');
 });
 
 it('logs in by a Kubernetes service account, which the server has reviewed', async () => {
