@@ -19,6 +19,8 @@ export interface PostgresExamination {
   readonly now?: () => number;
   /** What a standby may be behind without a word, milliseconds. Default 10,000. */
   readonly toleratedLagMs?: number;
+  /** How long a connection may take, milliseconds. Default 5000. */
+  readonly connectMs?: number;
 }
 
 /**
@@ -27,12 +29,12 @@ export interface PostgresExamination {
  */
 export async function examinePostgres(
   place: PostgresPlace,
-  { now = Date.now, toleratedLagMs }: PostgresExamination = {},
+  { now = Date.now, toleratedLagMs, connectMs = CONNECT_MS }: PostgresExamination = {},
 ): Promise<Check[]> {
   const schema = schemaOf(place);
   let session: Session;
   try {
-    session = await Session.open(clientConfig(place, { statement_timeout: STATEMENT_MS }, CONNECT_MS));
+    session = await Session.open(clientConfig(place, { statement_timeout: STATEMENT_MS }, connectMs));
   } catch (error) {
     if (error instanceof KeyturnError) throw error;
     const { says, fix } = whyNotConnected(place, error);

@@ -51,8 +51,8 @@ async function examined(at: PostgresPlace = place, options: PostgresExamination 
 }
 
 /** The last thing that is told, which is what is broken. */
-async function brokenAt(at: PostgresPlace = place): Promise<Check | undefined> {
-  const last = (await examined(at)).at(-1);
+async function brokenAt(at: PostgresPlace = place, options: PostgresExamination = {}): Promise<Check | undefined> {
+  const last = (await examined(at, options)).at(-1);
   expect(last?.verdict).toBe('broken');
   return last;
 }
@@ -132,7 +132,8 @@ describe('no connection, because', () => {
   test('nothing comes back', async () => {
     await using proxy = await PostgresProxy.start(cluster.port);
     proxy.silence(true);
-    expect((await brokenAt({ ...place, port: proxy.port }))?.evidence).toContain('does not answer');
+    const silent = await brokenAt({ ...place, port: proxy.port }, { connectMs: 500 });
+    expect(silent?.evidence).toContain('does not answer');
   });
 
   test('the password is wrong, missing or open to others, or the role is not there', async () => {
