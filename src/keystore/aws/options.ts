@@ -133,6 +133,6 @@ export async function connectionOf(options: AwsConnectionOptions, region: () => 
 
 function noRegion(): never {
   throw new KeyturnError('config_invalid', 'No AWS region is known.', {
-    fix: 'Set region in the configuration, AWS_REGION, or the region of the profile.',
+    fix: 'Set region in keyturn.yaml, or for the server: export AWS_REGION=eu-central-1, or the one that it is; or the region of the profile.',
   });
 }

@@ -117,7 +117,7 @@ function accountOf(kmsKeyId: string | null): string | null {
 function deniedBy(error: unknown, wanted: string, arn: string): Check {
   const facts = error instanceof KeyturnError ? error.facts : {};
   const action = typeof facts['action'] === 'string' ? facts['action'] : wanted;
-  if (action.startsWith('kms:')) return brokenBy('policy', error);
+  if (action.startsWith('kms:') || facts['denier'] !== undefined) return brokenBy('policy', error);
   const statement = JSON.stringify({ Effect: 'Allow', Action: action, Resource: arn });
   const account = arn.includes(':ACCOUNT:') ? ' ACCOUNT is what aws sts get-caller-identity says.' : '';
   return broken('policy', `AWS denied ${action} on ${arn}`, `Add to the role’s policy: ${statement}${account}`);
@@ -133,6 +133,11 @@ const KEY_STATES: Readonly<Record<string, { readonly says: string; readonly fix:
  */
 async function examineKey(keyId: string | null, region: string): Promise<Check[]> {
   if (keyId === null) return [ok('KMS key', 'the account’s own, aws/secretsmanager')];
+  const of = /^arn:aws[a-z-]*:kms:([a-z0-9-]+):/.exec(keyId)?.[1] ?? region;
+  if (of !== region) {
+    const evidence = `${keyId} is a key of ${of}, and the store is in ${region}, where no secret can be under it`;
+    return [broken('KMS key', evidence, `Name a key of this region: aws kms list-aliases --region ${region}`)];
+  }
   try {
     const state = await stateOfKey({ keyId, region, callMs: PATIENCE_MS });
     if (state === 'Enabled') return [ok('KMS key', `${keyId} is enabled`)];

@@ -63,7 +63,7 @@ async function resolves(host: string, source: string | null): Promise<Check[]> {
   } catch {
     const fix =
       source === null
-        ? 'Correct region (aws account list-regions shows yours), or see what DNS says: getent hosts NAME'
+        ? `Correct region (aws account list-regions shows yours), or see what DNS says: getent hosts ${host}`
         : `Correct the endpoint (${source}), or see what DNS says: getent hosts ${host}`;
     return [broken('service', `the name ${host} does not resolve`, fix)];
   }

@@ -108,6 +108,21 @@ export function speaksOfKms(error: unknown): boolean {
   return /\bkms\b/i.test(featuresOf(error).message);
 }
 
+/**
+ * What denies although the role's own policy may allow, where AWS says so (IAM user guide, "Access denied error messages").
+ * Null where nothing allows it, or AWS does not say.
+ */
+export function deniedBy(error: unknown): string | null {
+  const { message } = featuresOf(error);
+  const explicit = /with an explicit deny(?: in (an?) ([a-z ]{3,40}? (?:policy|boundary)))?/i.exec(message);
+  if (explicit !== null) return explicit[2] === undefined ? 'some policy' : `${explicit[1]} ${explicit[2]}`;
+  const lacking =
+    /because no (VPC endpoint|service control|resource control|session|permissions) (policy|boundary) allows/i.exec(
+      message,
+    );
+  return lacking === null ? null : `a ${lacking[1]} ${lacking[2]}`;
+}
+
 /** Which of these IAM actions a denial names; null when none. */
 export function actionNamed(error: unknown, actions: readonly string[]): string | null {
   const { message } = featuresOf(error);

@@ -1,7 +1,7 @@
 import { ProxyError } from '../../../core/egress/proxy-error.ts';
 import type { KeyturnError } from '../../../core/errors.ts';
 import type { Attempts } from './attempts.ts';
-import { actionNamed, classify, speaksOfKms } from './classify.ts';
+import { actionNamed, classify, deniedBy, speaksOfKms } from './classify.ts';
 import { type Call, KMS_ACTIONS, OPERATIONS } from './operation.ts';
 import { awsError, REASONS, type Reason } from './reason.ts';
 
@@ -40,14 +40,32 @@ function forbidden(error: unknown, call: Call, certain: boolean): KeyturnError {
   const kms = speaksOfKms(error) ? KMS_ACTIONS[call.operation] : undefined;
   const action = kms ?? actionNamed(error, own) ?? own[0];
   const where = kms === undefined ? call.about : `the KMS key of ${call.about}`;
-  return awsError('forbidden', `AWS denied ${action} on ${where} in ${call.region}.`, {
+  const denier = deniedBy(error);
+  const by = denier === null ? '' : `, by ${denier}`;
+  return awsError('forbidden', `AWS denied ${action} on ${where} in ${call.region}${by}.`, {
     certain,
     fix:
-      `Allow it as policies/aws/${call.policy} does. If the role's policy already does, look for a denial in ` +
-      'a key policy, resource policy, permissions boundary or service control policy.',
-    facts: { action, resource: where },
+      denier === null
+        ? `Allow it as policies/aws/${POLICIES[action] ?? call.policy} does${CONDITIONS[action] ?? ''}. If the role's policy already ` +
+          'does, look for a denial in a key policy, resource policy, permissions boundary or service control policy.'
+        : `More in the role's policy changes nothing: have it let through by ${denier}.`,
+    facts: { action, resource: where, ...(denier === null ? {} : { denier }) },
   });
 }
+
+/** Shipped policies that grant what the one of the call leaves out. */
+const POLICIES: Readonly<Record<string, string>> = {
+  'secretsmanager:ReplicateSecretToRegions': 'keyturn-replicas.json',
+  'secretsmanager:RemoveRegionsFromReplication': 'keyturn-replicas.json',
+};
+
+/** What of a statement's condition follows from the settings of the store. */
+const CONDITIONS: Readonly<Record<string, string>> = {
+  'secretsmanager:TagResource': ', with the keys of your own tags under aws:TagKeys',
+  'secretsmanager:DeleteSecret':
+    ', where deletion is a number of days with {"NumericEquals":{"secretsmanager:RecoveryWindowInDays":"DAYS"}} as its condition',
+  'secretsmanager:CreateSecret': ', with the ARN of kms-key in its condition, and without it where there is none',
+};
 
 const TEXTS: Readonly<Record<Reason, { readonly says: string; readonly fix: string }>> = {
   unreachable: {
@@ -78,7 +96,10 @@ const TEXTS: Readonly<Record<Reason, { readonly says: string; readonly fix: stri
     says: 'The session token of the AWS credentials has expired',
     fix: 'Renew them (aws sso login, or a fresh session), or let a role of the machine provide them.',
   },
-  clock_skew: { says: "AWS refuses the time of this machine's clock", fix: 'Set the clock; check NTP.' },
+  clock_skew: {
+    says: "AWS refuses the time of this machine's clock",
+    fix: 'Set the clock by NTP: timedatectl set-ntp true',
+  },
   forbidden: { says: 'AWS denied the call', fix: '' },
   kms: {
     says: 'The KMS key does not serve: it is missing, disabled, pending deletion, or another than the data was encrypted with',

@@ -86,7 +86,7 @@ describe('where and who', () => {
     vi.stubEnv('AWS_REGION', undefined);
     vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent');
     const found = await examineAws({ prefix, endpoint: aws.proxy.url });
-    expect(found).toEqual(told('broken', 'settings', 'No AWS region', 'Set region in the configuration'));
+    expect(found).toEqual(told('broken', 'settings', 'No AWS region', 'export AWS_REGION=eu-central-1'));
   });
 
   it('region and endpoint are told with their sources, and which one lost', async () => {
@@ -110,10 +110,41 @@ describe('where and who', () => {
     );
     const { endpoint: _, ...own } = store({ region: 'xx-nowhere-9' });
     expect(await complaints(own)).toEqual(
-      told('broken', 'service', 'xx-nowhere-9.* does not resolve', 'Correct region'),
+      told(
+        'broken',
+        'service',
+        'xx-nowhere-9.* does not resolve',
+        'Correct region.*getent hosts secretsmanager.xx-nowhere-9.amazonaws.com',
+      ),
     );
     const plain = (await examined(store({ endpoint: 'http://aws.invalid' }))).find(({ name }) => name === 'TLS');
     expect(plain?.verdict).toBe('broken');
+  });
+
+  it('a KMS key of another region than the store’s', async () => {
+    const elsewhere = kmsKeyId.replace(REGION, 'eu-west-1');
+    expect(await complaints(store({ kmsKeyId: elsewhere }))).toEqual(
+      told(
+        'broken',
+        'KMS key',
+        `is a key of eu-west-1, and the store is in ${REGION}`,
+        `aws kms list-aliases --region ${REGION}`,
+      ),
+    );
+  });
+
+  it.each([
+    ['with an explicit deny in a service control policy', 'a service control policy'],
+    ['with an explicit deny in a permissions boundary', 'a permissions boundary'],
+    ['with an explicit deny', 'some policy'],
+    ['because no VPC endpoint policy allows the secretsmanager:GetSecretValue action', 'a VPC endpoint policy'],
+  ])('a denial %s is not mended by the role’s policy, and says where it is', async (how, where) => {
+    const message = `User: arn:aws:sts::1:x is not authorized to perform: secretsmanager:GetSecretValue on resource: y ${how}`;
+    aws.proxy.faults = ({ operation }) =>
+      operation === 'GetSecretValue' ? refusing({ type: 'AccessDeniedException', message }) : null;
+    const found = await complaints(store());
+    expect(found).toEqual(told('broken', 'policy', `secretsmanager:GetSecretValue.*, by ${where}`, 'changes nothing'));
+    expect(JSON.stringify(found)).not.toContain('"Effect');
   });
 
   it('no credentials: every source with what it lacks', async () => {
@@ -270,6 +301,21 @@ describe('the write test', () => {
       await one.close();
     }
   }
+
+  it.each<[string, AwsStoreOptions, string, RegExp]>([
+    ['tags of one’s own', { tags: { team: 'pay' } }, 'secretsmanager:TagResource', /aws:TagKeys/],
+    ['a recovery window', { deletion: 7 }, 'secretsmanager:DeleteSecret', /RecoveryWindowInDays/],
+    [
+      'replicas',
+      { replicas: [{ region: 'eu-west-1' }] },
+      'secretsmanager:ReplicateSecretToRegions',
+      /keyturn-replicas\.json/,
+    ],
+  ])('under the policy as it ships, %s say what has to be changed in it', async (_, options, action, fix) => {
+    const [found] = await tried(store(options));
+    expect(found?.evidence).toContain(`AWS denied ${action}`);
+    expect(found?.fix).toMatch(fix);
+  });
 
   it('writes, reads and destroys, and leaves nothing behind', async () => {
     expect(await tried(store())).toMatchObject([{ name: 'write test', verdict: 'ok' }]);
