@@ -20,7 +20,7 @@ export async function checkMount(client: VaultClient, paths: KvPath): Promise<vo
 
 function firstVersion(mount: string) {
   return vaultError('no_mount', `What is mounted at ${mount}/ is not KV version 2, but version 1.`, {
-    fix: `Run: bao kv enable-versioning ${mount} - who uses it as version 1 must follow; or name another mount.`,
+    fix: `Name another mount, or, where whoever uses it as version 1 follows: bao kv enable-versioning ${mount}`,
   });
 }
 
