@@ -54,6 +54,10 @@ export function connectionFailure(code: string, proxy: HttpProxy, place: string)
     const fix = `Most proxies are spoken to in plain, though what is sent through them is not: ${origin.replace('https:', 'http:')} in ${source}.`;
     return new ProxyError('tls', proxy, `does not speak TLS (${code})`, fix);
   }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const fix = `Name it in ${source} as its certificate does: openssl s_client -connect ${addressOf(proxy)} </dev/null`;
+    return new ProxyError('tls', proxy, `has a certificate of another name (${code})`, fix);
+  }
   const fix =
     "Name its CA in NODE_EXTRA_CA_CERTS of the server's environment; the CA of what lies behind it does not count here.";
   return new ProxyError('tls', proxy, `has a certificate that is refused (${code})`, fix);

@@ -27,7 +27,9 @@ export function openTunnel(
     headers: { Host: place, ...proxy.headers },
     agent: false,
   };
-  const asked = proxy.secure ? tlsRequest({ ...options, rejectUnauthorized: true }) : http.request(options);
+  // Node would take the name to hold the certificate against from the header, which names the place behind the proxy.
+  const servername = isIP(proxy.host) === 0 ? proxy.host : '';
+  const asked = proxy.secure ? tlsRequest({ ...options, servername, rejectUnauthorized: true }) : http.request(options);
   const fail = (error: ProxyError) => {
     clearTimeout(timer);
     reject(error);

@@ -3,11 +3,14 @@ import { createServer as createPlain, type IncomingMessage, type Server } from '
 import { createServer as createTls } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { Identity } from '../call.ts';
 
 export interface ConnectProxyOptions {
   /** Spoken to with TLS under this certificate; else in plain. */
   readonly server?: Identity;
+  /** With `server`: wants a certificate of this authority, and lets who has none pass. */
+  readonly asksFor?: string;
   /** `user:password`, without which it answers 407. */
   readonly login?: string;
 }
@@ -19,6 +22,8 @@ export interface ConnectProxyOptions {
 export class ConnectProxy implements AsyncDisposable {
   /** `host:port` of each way that was asked for. */
   readonly asked: string[] = [];
+  /** Fingerprint of the certificate that each of them showed to the proxy; null for none. */
+  readonly clients: (string | null)[] = [];
   /** All octets that passed, in both directions, and what was sent to the proxy itself. */
   readonly passed: Buffer[] = [];
   /** Instead of opening the way: this status; `hang`, no answer; `drop`, the connection ends; or text of no HTTP. */
@@ -28,9 +33,10 @@ export class ConnectProxy implements AsyncDisposable {
   readonly #scheme: 'http' | 'https';
   readonly #sockets = new Set<Duplex>();
 
-  private constructor({ server, login }: ConnectProxyOptions) {
+  private constructor({ server, asksFor, login }: ConnectProxyOptions) {
+    const asking = asksFor === undefined ? {} : { requestCert: true, rejectUnauthorized: false, ca: asksFor };
     this.#server =
-      server === undefined ? createPlain() : createTls({ key: server.keyPem, cert: server.certificatePem });
+      server === undefined ? createPlain() : createTls({ key: server.keyPem, cert: server.certificatePem, ...asking });
     this.#scheme = server === undefined ? 'http' : 'https';
     this.#login = login ?? null;
     this.#server.on('connect', (request, socket, head) => this.#open(request, socket, head));
@@ -70,6 +76,7 @@ export class ConnectProxy implements AsyncDisposable {
   #open(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const place = request.url ?? '';
     this.asked.push(place);
+    this.clients.push(request.socket instanceof TLSSocket ? fingerprintOf(request.socket) : null);
     this.passed.push(Buffer.from(JSON.stringify(request.rawHeaders)));
     socket.on('error', () => socket.destroy());
     if (this.instead === 'hang') {
@@ -111,6 +118,10 @@ export class ConnectProxy implements AsyncDisposable {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
   }
+}
+
+function fingerprintOf(socket: TLSSocket): string | null {
+  return socket.getPeerCertificate().fingerprint256 ?? null;
 }
 
 function basic(login: string): string {
