@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,4 +126,25 @@ test('behind a proxy a notice passes in a tunnel, and a proxy that opens none is
   proxy.instead = 'hang';
   expect(await webhook({ egress, timeoutMs: 300 }).send(noticeFor(), NEVER)).toEqual(refused('opened no way to'));
   expect(receiver.received).toHaveLength(1);
+});
+
+test('whoever stops while a proxy opens no way is told at once, and no connection to it is left', async () => {
+  await using proxy = await ConnectProxy.start();
+  proxy.instead = 'hang';
+  const egress = Egress.through(HttpProxy.of(proxy.url, 'HTTPS_PROXY', false));
+  const stopping = new AbortController();
+  const sent = webhook({ egress, timeoutMs: 60_000 }).send(noticeFor(), stopping.signal);
+  await expect.poll(() => proxy.asked).toHaveLength(1);
+  stopping.abort();
+  expect(await sent).toEqual({ sent: false, cause: 'timeout', again: false });
+  await expect.poll(() => proxy.open).toBe(0);
+});
+
+test('a notice leaves nothing behind on the signal of the server, which lives as long as it', async () => {
+  const { signal } = new AbortController();
+  await webhook().send(noticeFor(), signal);
+  receiver.status = 503;
+  await webhook().send(noticeFor(), signal);
+  await webhook({ url: new URL('https://127.0.0.1:9') }).send(noticeFor(), signal);
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
 });

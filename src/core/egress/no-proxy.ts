@@ -24,7 +24,7 @@ function names(entry: string, host: string, port: number): boolean {
   const { name, port: only } = divided(entry);
   if (only !== null && only !== port) return false;
   if (isIP(name) !== 0) return isIP(host) !== 0 && isSameAddress(name, host);
-  const below = name.replace(/^\*/, '');
+  const below = name.replace(/^\*\./, '.');
   if (below.startsWith('.')) return host.endsWith(below);
   return host === below || host.endsWith(`.${below}`);
 }

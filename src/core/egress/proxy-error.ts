@@ -37,11 +37,7 @@ const CODES: Readonly<Record<ProxyFailure, string>> = {
 
 /** Of a failed connection to the proxy itself. `code`: as Node names it. */
 export function connectionFailure(code: string, proxy: HttpProxy, place: string): ProxyError {
-  const { source, secure, origin } = proxy;
-  if (/^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EADDRNOTAVAIL)$/.test(code)) {
-    const fix = `Correct ${source}, or have the proxy run. ${pastIt(proxy, place)}`;
-    return new ProxyError('unreachable', proxy, `can't be reached (${code})`, fix, code);
-  }
+  const { source, secure } = proxy;
   if (/^(?:ECONNRESET|EPIPE)$/.test(code)) {
     const fix = `See the proxy's log, and what it says of: ${tryIt(proxy, place)}`;
     return new ProxyError('lost', proxy, `broke off when it was asked for ${place} (${code})`, fix, code);
@@ -50,7 +46,18 @@ export function connectionFailure(code: string, proxy: HttpProxy, place: string)
     const fix = `Correct ${source}: host and port of an HTTP proxy.`;
     return new ProxyError('no_proxy', proxy, `does not speak HTTP (${code})`, fix);
   }
-  if (secure && /^(?:EPROTO|ERR_SSL_)/.test(code)) {
+  if (secure && TLS.test(code)) return tlsFailure(code, proxy);
+  const fix = `Correct ${source}, or have the proxy run. ${pastIt(proxy, place)}`;
+  return new ProxyError('unreachable', proxy, `can't be reached (${code})`, fix, code);
+}
+
+/** What Node names a handshake that failed by, or a certificate that was refused. */
+const TLS =
+  /^(?:EPROTO|ERR_SSL_|ERR_TLS_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|HOSTNAME_|PATH_LENGTH_)/;
+
+function tlsFailure(code: string, proxy: HttpProxy): ProxyError {
+  const { source, origin } = proxy;
+  if (/^(?:EPROTO|ERR_SSL_)/.test(code)) {
     const fix = `Most proxies are spoken to in plain, though what is sent through them is not: ${origin.replace('https:', 'http:')} in ${source}.`;
     return new ProxyError('tls', proxy, `does not speak TLS (${code})`, fix);
   }
@@ -89,12 +96,13 @@ function addressOf({ host, port }: HttpProxy): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-function tryIt({ origin }: HttpProxy, place: string): string {
-  return `curl -v -x ${origin} https://${place}`;
+/** With a user curl asks for the password. */
+function tryIt({ origin, identified }: HttpProxy, place: string): string {
+  return `curl -v -x ${origin}${identified ? ' -U USER' : ''} https://${place}`;
 }
 
 function pastIt({ exempting, source }: HttpProxy, place: string): string {
   if (!exempting) return `Without the proxy: unset ${source}.`;
   const host = place.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  return `Without the proxy: export NO_PROXY="$NO_PROXY,${host}"`;
+  return `Without the proxy: export NO_PROXY="\${NO_PROXY:-$no_proxy},${host}"`;
 }

@@ -13,6 +13,7 @@ type Given = (error: Error | null, stream: Duplex) => void;
 export class TunnelAgent extends Agent {
   readonly #egress: Egress;
   readonly #tunnelMs: number;
+  #ways = new AbortController();
 
   /** `tunnelMs`: until a proxy has opened the way, in milliseconds. */
   constructor(options: AgentOptions, egress: Egress, tunnelMs: number) {
@@ -26,12 +27,19 @@ export class TunnelAgent extends Agent {
     const place = { host: host ?? 'localhost', port: Number(port ?? 443) };
     const { proxy } = this.#egress.wayTo(place.host, place.port);
     if (proxy === null) return super.createConnection(options, callback);
-    openTunnel(proxy, place, this.#tunnelMs).then(
+    openTunnel(proxy, place, this.#tunnelMs, this.#ways.signal).then(
       // As without a proxy, the socket is handed over before the handshake: whoever waits for `secureConnect` gets it.
       (socket) => callback?.(null, connect({ ...tlsOptions(options as ConnectionOptions), socket })),
       (error: Error) => fail(callback, error),
     );
     return undefined;
+  }
+
+  /** Ways that are not open yet are given up; Node's agent knows of none. */
+  override destroy(): void {
+    this.#ways.abort();
+    this.#ways = new AbortController();
+    super.destroy();
   }
 }
 

@@ -10,12 +10,14 @@ import { connectionFailure, ProxyError, refusal, silence } from './proxy-error.t
  * gets it speaks TLS through it with the place itself, so that the proxy sees name and port, and no more. The proxy's own
  * certificate, of an `https` one, is held against the authorities that Node knows.
  * @param ms until the way is open, in milliseconds.
+ * @param signal gives it up until it is open.
  * @throws ProxyError.
  */
 export function openTunnel(
   proxy: HttpProxy,
   { host, port }: { readonly host: string; readonly port: number },
   ms: number,
+  signal: AbortSignal,
 ): Promise<Socket> {
   const place = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
@@ -30,12 +32,19 @@ export function openTunnel(
   // Node would take the name to hold the certificate against from the header, which names the place behind the proxy.
   const servername = isIP(proxy.host) === 0 ? proxy.host : '';
   const asked = proxy.secure ? tlsRequest({ ...options, servername, rejectUnauthorized: true }) : http.request(options);
-  const fail = (error: ProxyError) => {
+  const givenUp = () =>
+    fail(new ProxyError('lost', proxy, `was given up before it opened a way to ${place}`, 'Try again.'));
+  const settled = () => {
     clearTimeout(timer);
+    signal.removeEventListener('abort', givenUp);
+  };
+  const fail = (error: ProxyError) => {
+    settled();
     reject(error);
     asked.destroy();
   };
   const timer = setTimeout(() => fail(silence(proxy, place)), ms);
+  signal.addEventListener('abort', givenUp, { once: true });
   asked.on('error', (error) => fail(connectionFailure(codeOf(error), proxy, place)));
   asked.on('connect', ({ statusCode: status = 0 }, socket: Socket, head: Buffer) => {
     if (status < 200 || status > 299) {
@@ -43,7 +52,7 @@ export function openTunnel(
       fail(refusal(status, proxy, place));
       return;
     }
-    clearTimeout(timer);
+    settled();
     if (head.length > 0) {
       // Nobody behind it was asked anything, so this is the proxy's own.
       socket.destroy();

@@ -63,9 +63,10 @@ export class Webhook implements Notifier {
     const tunnelMs = Math.ceil(timeoutMs * 0.8);
     const { promise, resolve } = Promise.withResolvers<Delivery>();
     const request = url.protocol === 'https:' ? tlsRequest : http.request;
+    const agent = url.protocol === 'https:' ? new TunnelAgent({ keepAlive: false }, this.#egress, tunnelMs) : null;
     const options: RequestOptions & { ca?: string } = {
       method: 'POST',
-      agent: url.protocol === 'https:' ? new TunnelAgent({ keepAlive: false }, this.#egress, tunnelMs) : false,
+      agent: agent ?? false,
       // Of the whole exchange: a receiver that answers drop by drop holds nothing up.
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       headers: {
@@ -84,9 +85,13 @@ export class Webhook implements Notifier {
       resolve({ sent: false, cause: causeOf(error), again: !signal.aborted });
     });
     // Node tells a request that has no socket yet, since its proxy opens no way, of nothing.
-    signal.addEventListener('abort', () => resolve({ sent: false, cause: 'timeout', again: false }), { once: true });
+    const stopped = () => resolve({ sent: false, cause: 'timeout', again: false });
+    signal.addEventListener('abort', stopped, { once: true });
     outgoing.end(body);
-    return promise;
+    return promise.finally(() => {
+      signal.removeEventListener('abort', stopped);
+      agent?.destroy();
+    });
   }
 }
 

@@ -75,6 +75,7 @@ it.each([
   ['.vault.example', 'vault.example', false],
   ['*.example', 'vault.example', true],
   ['*.vault.example', 'vault.example', false],
+  ['*vault.example', 'vault.example', false],
   ['ault.example', 'vault.example', false],
   ['other, vault.example ,', 'vault.example', true],
   ['vault.example:8200', 'vault.example', true],

@@ -6,7 +6,7 @@ import { getCACertificates, setDefaultCACertificates, type TLSSocket } from 'nod
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { Egress } from '../../../src/core/egress/egress.ts';
 import { HttpProxy } from '../../../src/core/egress/proxy.ts';
-import { ProxyError } from '../../../src/core/egress/proxy-error.ts';
+import { connectionFailure, ProxyError, refusal } from '../../../src/core/egress/proxy-error.ts';
 import { TunnelAgent } from '../../../src/core/egress/tunnel-agent.ts';
 import { TestCa } from '../../fakes/ca.ts';
 import { ConnectProxy, type ConnectProxyOptions } from '../../fakes/egress/connect-proxy.ts';
@@ -103,4 +103,33 @@ it('a client certificate is shown to the place behind a proxy, and not to a prox
   expect(await ask(proxy.url, 'vault.test', { key: keyPem, cert: certificatePem })).toBe(200);
   expect(shown[0]?.certificate).toBe(new X509Certificate(certificatePem).fingerprint256);
   expect(proxy.clients).toEqual([null]);
+});
+
+it('an agent that is destroyed gives up the ways that are not open yet', async () => {
+  const proxy = await started();
+  proxy.instead = 'hang';
+  const agent = new TunnelAgent({}, Egress.through(HttpProxy.of(proxy.url, 'HTTPS_PROXY', false)), 60_000);
+  const outgoing = request({ host: 'vault.test', agent }).end();
+  const failed = once(outgoing, 'error');
+  await expect.poll(() => proxy.asked).toEqual(['vault.test:443']);
+  agent.destroy();
+  expect(await failed).toMatchObject([{ failure: 'lost', message: expect.stringContaining('given up') }]);
+  await expect.poll(() => proxy.open).toBe(0);
+});
+
+it('whatever else befalls a connection to a proxy in plain is no matter of certificates', () => {
+  const proxy = HttpProxy.of('http://proxy.test:3128', 'HTTPS_PROXY', true);
+  for (const code of ['EMFILE', 'EACCES', 'unknown']) {
+    expect(connectionFailure(code, proxy, 'vault.test:8200')).toMatchObject({ failure: 'unreachable', code });
+  }
+});
+
+it('what is advised keeps what NO_PROXY says in lower case, and tries a proxy with its user', () => {
+  const { fix } = refusal(
+    403,
+    HttpProxy.of('http://us%20er:x@proxy.test:3128', 'HTTPS_PROXY', true),
+    'vault.test:8200',
+  );
+  expect(fix).toContain('curl -v -x http://proxy.test:3128 -U USER https://vault.test:8200');
+  expect(fix).toMatch(/export NO_PROXY="\$\{NO_PROXY:-\$no_proxy\},vault\.test"$/);
 });
