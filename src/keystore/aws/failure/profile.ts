@@ -163,7 +163,8 @@ async function sectionOf(file: string, sections: readonly string[]): Promise<Sec
   const text = await readFile(file, 'utf8').catch(() => '');
   const members = new Map<string, string>();
   let inside = false;
-  for (const line of text.split(/\r?\n/)) {
+  for (const whole of text.split(/\r?\n/)) {
+    const line = whole.replace(/(?:^|\s)[;#].*$/, '');
     const section = /^\s*\[\s*([^\]]*?)\s*\]/.exec(line)?.[1];
     if (section !== undefined) inside = sections.includes(section.replace(/\s+/g, ' '));
     const [, key, value] = /^([a-z_]{1,40})\s*=\s*(.*?)\s*$/.exec(line) ?? [];

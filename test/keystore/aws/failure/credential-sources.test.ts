@@ -94,6 +94,9 @@ credential_source = Ec2InstanceMetadata
 [profile good]
 ${ROLE}
 source_profile = base
+[profile commented] # of the team
+${ROLE} ; the role
+source_profile = base # with keys
 [profile token]
 ${ROLE}
 web_identity_token_file = /nowhere/token
@@ -127,6 +130,7 @@ web_identity_token_file = /nowhere/token
     ],
     ['machine', 'its credential_source is Ec2InstanceMetadata, which gave none', /role/],
     ['good', 'its role could not be assumed', /trust policy/],
+    ['commented', 'its role could not be assumed', /trust policy/],
     ['token', "its web_identity_token_file /nowhere/token can't be read", /token/],
   ])('%s: %s', async (AWS_PROFILE, state, fix) => {
     const told = await explained({ AWS_PROFILE }, config);
