@@ -9,13 +9,14 @@ interface Circumstances {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly proxy: HttpProxy | null;
-  /** Host and port of the server. */
-  readonly place: string;
+  /** What was asked. */
+  readonly url: URL;
 }
 
 /** What a connection failed with, made ours; what Node threw is dropped. */
-export function failure(error: unknown, { signal, progress, proxy, place }: Circumstances): Error {
+export function failure(error: unknown, { signal, progress, proxy, url }: Circumstances): Error {
   if (error instanceof ProxyError) return proxyFailure(error);
+  const place = url.host;
   const through = proxy === null ? '' : ` through the proxy ${proxy.origin}`;
   const named = proxy === null ? {} : { proxy: proxy.origin };
   if (signal.aborted) {
@@ -35,7 +36,7 @@ export function failure(error: unknown, { signal, progress, proxy, place }: Circ
   }
   const reason: Reason = progress === 'connected' ? 'lost' : 'unreachable';
   const says = reason === 'lost' ? 'The connection to Vault broke before it answered' : "Vault can't be reached";
-  return vaultError(reason, `${says} (${code})${through}.`, { ...named, fix: connectionFix(code, place) });
+  return vaultError(reason, `${says} (${code})${through}.`, { ...named, fix: connectionFix(code, url) });
 }
 
 /** A refusal stays one when it is repeated, and locks accounts; whatever else a proxy meets may pass. */
@@ -58,15 +59,15 @@ function withPort(place: string): string {
   return /:\d+$/.test(place) ? place : `${place}:443`;
 }
 
-function connectionFix(code: string, place: string): string {
+function connectionFix(code: string, { host: place, hostname, origin, protocol }: URL): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    const host = place.replace(/:\d+$/, '');
-    return `The name does not resolve: correct the address, or see what DNS says: getent hosts ${host}`;
+    return `The name does not resolve: correct the address, or see what DNS says: getent hosts ${hostname}`;
   }
   if (code === 'ECONNREFUSED') {
     return `Nobody listens at ${place}: correct host and port of the address, or start the server.`;
   }
-  return `Check the address, the network and that the server runs: curl -kv https://${withPort(place)}/v1/sys/health`;
+  const curl = protocol === 'https:' ? `curl -kv https://${withPort(place)}` : `curl -v ${origin}`;
+  return `Check the address, the network and that the server runs: ${curl}/v1/sys/health`;
 }
 
 function codeOf(error: unknown): string {

@@ -112,7 +112,7 @@ export class Transport {
   }
 
   #way(url: URL) {
-    return { proxy: this.#options.egress.proxyTo(url), place: url.host };
+    return { proxy: this.#options.egress.proxyTo(url), url };
   }
 
   async #answer(response: IncomingMessage, { signal, url }: TransportRequest): Promise<VaultAnswer> {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { examineVault } from '../../../../src/keystore/vault/examine/examine.ts';
 import type { VaultStoreOptions } from '../../../../src/keystore/vault/options.ts';
 import { openVaultStore } from '../../../../src/keystore/vault/vault-store.ts';
@@ -65,6 +65,12 @@ it('an address that is not reached is named, with the command that looks it up',
     /^broken server: Vault can't be reached \((?:ENOTFOUND|EAI_AGAIN)\)\..*getent hosts vault\.invalid$/,
   );
   expect(await last({ BAO_ADDR: 'https://127.0.0.1:1' })).toContain('Nobody listens at 127.0.0.1:1:');
+  const mute = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void mute.close());
+  const place = `127.0.0.1:${(mute.address() as AddressInfo).port}`;
+  expect(await last({ BAO_ADDR: `http://${place}` })).toContain(`runs: curl -v http://${place}/v1/sys/health`);
+  expect(await last({ BAO_ADDR: `https://${place}` })).toContain(`runs: curl -kv https://${place}/v1/sys/health`);
 });
 
 it.each([
