@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type RequestOptions, request, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { Egress } from '../../../src/core/egress/egress.ts';
 import { HttpProxy } from '../../../src/core/egress/proxy.ts';
 import { connectionFailure, ProxyError, refusal } from '../../../src/core/egress/proxy-error.ts';
+import { openTunnel } from '../../../src/core/egress/tunnel.ts';
 import { TunnelAgent } from '../../../src/core/egress/tunnel-agent.ts';
 import { TestCa } from '../../fakes/ca.ts';
 import { ConnectProxy, type ConnectProxyOptions } from '../../fakes/egress/connect-proxy.ts';
@@ -49,12 +50,13 @@ async function secured(names: { dns?: readonly string[]; ip?: readonly string[] 
   return started({ server: await ca.server(names) });
 }
 
+const port = () => (server.address() as AddressInfo).port;
+
 /** The status of what is asked of `host` through a proxy, or the code that it ends with, or what is said of the proxy. */
 async function ask(through: string, host: string, options: RequestOptions = {}): Promise<unknown> {
   const egress = Egress.through(HttpProxy.of(through, 'HTTPS_PROXY', false));
   const agent = new TunnelAgent({}, egress, 2_000);
-  const { port } = server.address() as AddressInfo;
-  const outgoing = request({ host, port, agent, ca: inner.certificatePem, ...options });
+  const outgoing = request({ host, port: port(), agent, ca: inner.certificatePem, ...options });
   outgoing.end();
   try {
     const [response] = await once(outgoing, 'response');
@@ -103,6 +105,32 @@ it('a client certificate is shown to the place behind a proxy, and not to a prox
   expect(await ask(proxy.url, 'vault.test', { key: keyPem, cert: certificatePem })).toBe(200);
   expect(shown[0]?.certificate).toBe(new X509Certificate(certificatePem).fingerprint256);
   expect(proxy.clients).toEqual([null]);
+});
+
+it.each([302, 401, 500])('an answer of %i opens nothing', async (status) => {
+  const proxy = await started();
+  proxy.instead = status;
+  expect(await ask(proxy.url, 'vault.test')).toContain(`refuses the way to vault.test:${port()} (HTTP ${status})`);
+});
+
+it('what a proxy says before anybody behind it was asked is taken for no word of theirs', async () => {
+  const proxy = await started();
+  proxy.instead = { text: 'HTTP/1.1 200 OK\r\n\r\nearly' };
+  expect(await ask(proxy.url, 'vault.test')).toContain('sent more than an answer');
+});
+
+it('a way that is open, or that none opens, leaves neither timer nor listener behind', async () => {
+  const proxy = await started();
+  const { signal } = new AbortController();
+  const to = HttpProxy.of(proxy.url, 'HTTPS_PROXY', false);
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  const socket = await openTunnel(to, { host: 'vault.test', port: port() }, 60_000, signal);
+  expect([timers(), getEventListeners(signal, 'abort')]).toEqual([before, []]);
+  socket.destroy();
+  proxy.instead = 403;
+  await expect(openTunnel(to, { host: 'vault.test', port: port() }, 60_000, signal)).rejects.toThrow('HTTP 403');
+  expect([timers(), getEventListeners(signal, 'abort')]).toEqual([before, []]);
 });
 
 it('an agent that is destroyed gives up the ways that are not open yet', async () => {

@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { isKeyturnError } from '../../../src/core/errors.ts';
 import { openAwsPcaIssuer } from '../../../src/issuer/aws-pca/aws-pca-issuer.ts';
 import { openAwsStore } from '../../../src/keystore/aws/aws-store.ts';
@@ -10,6 +12,7 @@ import { TlsFront } from '../../fakes/aws/tls-front.ts';
 import { CREDENTIALS, FakeAws, REGION } from '../../fakes/aws.ts';
 import { TestCa } from '../../fakes/ca.ts';
 import { ConnectProxy } from '../../fakes/egress/connect-proxy.ts';
+import { temporaryFolder } from '../file/temporary-store.ts';
 import { get, put } from './stage.ts';
 
 const PASSWORD = 'canary-proxy-password-2c26b46b';
@@ -122,6 +125,23 @@ it.each([
   expect(refused.said).toMatch(/\(GetSecretValue, secret proxied-\d+\/versions\/a\/1, eu-central-1\)/);
   expect(refused.said).not.toContain('canary-reason');
   await expect.poll(() => proxy.open).toBe(0);
+});
+
+it('a proxy in the way of what gives the credentials is named, and no source is blamed', async () => {
+  const folder = temporaryFolder();
+  const role = 'role_arn = arn:aws:iam::111122223333:role/keyturn\nsource_profile = base\n';
+  const keys = 'aws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = example\n';
+  writeFileSync(join(folder, 'config'), `[profile keyturn]\n${role}[profile base]\n${keys}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  for (const name of Object.keys(CREDENTIALS)) vi.stubEnv(name, undefined);
+  vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'));
+  vi.stubEnv('AWS_PROFILE', 'keyturn');
+  process.env['HTTPS_PROXY'] = proxy.url;
+  proxy.instead = 403;
+  const refused = await refusal();
+  expect(proxy.asked[0]).toMatch(/^sts\..*amazonaws\.com:443$/);
+  expect(refused).toMatchObject({ reason: 'proxy', certain: true });
+  expect(refused.said).toContain(`The proxy ${proxy.origin} (HTTPS_PROXY) refuses the way to sts.`);
 });
 
 it('a proxy that refuses is asked once, one that may come back as often as AWS itself', async () => {

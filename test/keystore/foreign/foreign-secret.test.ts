@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { SecretBytes } from '../../../src/core/secret-bytes.ts';
 import { ForeignSecret } from '../../../src/keystore/foreign/foreign-secret.ts';
 
@@ -82,4 +82,14 @@ test('all of it is wiped when it is disposed of', () => {
   const held = ['tls.key', 'value', 'value.key'].map((field) => secret.octets(field).bytes);
   secret[Symbol.dispose]();
   for (const bytes of held) expect(bytes.every((octet) => octet === 0)).toBe(true);
+});
+
+test('what no path leads to, since two would or another is meant by it, is wiped as well', () => {
+  const copied = vi.spyOn(SecretBytes, 'copyOf');
+  const inner = { 'a.b': CANARY, a: { b: CANARY } };
+  secretOf({ 'tls.key': CANARY, tls: { key: CANARY }, twice: inner, text: JSON.stringify(inner) })[Symbol.dispose]();
+  const made = copied.mock.results.map(({ value }) => value as SecretBytes);
+  copied.mockRestore();
+  expect(made).toHaveLength(7);
+  expect(made.filter(({ disposed }) => !disposed)).toEqual([]);
 });

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { isKeyturnError } from '../../../src/core/errors.ts';
 import { examineVault } from '../../../src/keystore/vault/examine/examine.ts';
@@ -243,6 +246,18 @@ describe('a proxy that does not open the way is told with its name and without i
     proxy.instead = null;
     await expect.poll(() => store.list().catch(() => null)).toEqual([]);
   });
+});
+
+it('what breaks behind the proxy before TLS stands did certainly nothing, what breaks behind it may have', async () => {
+  const { keyPem, certificatePem } = await server.ca.server();
+  const torn = createServer({ key: keyPem, cert: certificatePem }, (request) => request.socket.destroy());
+  await once(torn.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void torn.close());
+  const BAO_ADDR = `https://vault.test:${(torn.address() as AddressInfo).port}`;
+  expect(await refusal({ HTTPS_PROXY: proxy.url, BAO_ADDR })).toMatchObject({ reason: 'lost', certain: false });
+  expect(proxy.asked).toHaveLength(1);
+  proxy.instead = { text: 'HTTP/1.1 200 OK\r\n\r\n' };
+  expect(await refusal({ HTTPS_PROXY: proxy.url })).toMatchObject({ reason: 'unreachable', certain: true });
 });
 
 describe('doctor', () => {

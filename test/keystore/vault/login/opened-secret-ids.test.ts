@@ -10,6 +10,8 @@ it('a wrapping token is opened once, for all who have it, wherever it lies', asy
   expect(await opened.of('a', '/one', 'token', open)).toBe('secret-id');
   expect(open).toHaveBeenCalledOnce();
   expect(await opened.of('b', '/one', 'token', async () => 'of another server')).toBe('of another server');
+  expect(await opened.of('b', '/two', 'token', async () => 'again')).toBe('of another server');
+  expect(opened.size).toBe(2);
 });
 
 it('of each place the newest alone is kept, however often it is delivered anew, and the older ones are wiped', async () => {
@@ -25,6 +27,15 @@ it('of each place the newest alone is kept, however often it is delivered anew, 
     'another',
   ]);
   own.mockRestore();
+});
+
+it('what is delivered for one server takes nothing from another that is given the same file', async () => {
+  const opened = new OpenedSecretIds();
+  const open = vi.fn(async () => 'secret-id');
+  await opened.of('a', '/one', 'token', open);
+  await opened.of('b', '/one', 'other token', async () => 'other');
+  expect(await opened.of('a', '/one', 'token', open)).toBe('secret-id');
+  expect(open).toHaveBeenCalledOnce();
 });
 
 it('whoever asked for one that is replaced meanwhile gets it all the same', async () => {
