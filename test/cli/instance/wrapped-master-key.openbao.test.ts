@@ -80,7 +80,7 @@ test('another key, another Vault, a token that may not and none at all are each 
   expect(await start({ VAULT_ADDR: 'https://127.0.0.1:1' })).toMatchObject({
     exit: 6,
     message: expect.stringContaining('ECONNREFUSED'),
-    fix: expect.stringContaining('Nobody listens there'),
+    fix: expect.stringContaining('Nobody listens at 127.0.0.1:1'),
   });
   expect(await start({ VAULT_TOKEN: await server.token(['second']) })).toMatchObject({
     exit: 6,

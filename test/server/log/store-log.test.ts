@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
@@ -75,11 +76,14 @@ test('of health only changes are told', () => {
 
 test('a store that is down when the server starts is told of at once', async () => {
   const keyturn = await TestInstance.start();
-  const down = { kind: 'vault', address: 'https://127.0.0.1:1', login: { method: 'certificate' } };
+  const file = join(keyturn.home, 'vault-token');
+  await writeFile(file, 'a token', { mode: 0o600 });
+  const down = { kind: 'vault', address: 'https://127.0.0.1:1', login: { method: 'token-file', file } };
   await edit(join(keyturn.home, 'keyturn.yaml'), (config) => ({ ...config, stores: { 'vault-eu': down } }));
   await keyturn.restart();
   const told = () => keyturn.log.filter((line) => line.includes('store-not-ready')).join('');
-  await expect.poll(told).toContain('"store":"vault-eu"');
+  // What is refused is asked again a few times first.
+  await expect.poll(told, { timeout: 15_000 }).toContain('"store":"vault-eu"');
   expect(told()).toContain('ECONNREFUSED');
   await keyturn.stop();
 });
