@@ -8,7 +8,7 @@ import { inDoubt } from '../in-doubt.ts';
 import type { KeyStoreVerb } from '../keystore.ts';
 import type { RecordName } from '../record-name.ts';
 import { answerObject, numberAt, objectAt, textAt, type VaultAnswer } from './client/answer.ts';
-import { REASONS, reasonOf, vaultError } from './client/reason.ts';
+import { isUnclear, reasonOf, vaultError } from './client/reason.ts';
 import { connectVault, type VaultLink } from './connect.ts';
 import { explainDenial, missingPrivileges } from './denial.ts';
 import { vaultHealth } from './health.ts';
@@ -222,11 +222,6 @@ function deniedPrivilege(error: KeyturnError, all: readonly Privilege[], verb: s
 function isDecidedByReading(error: unknown): boolean {
   const reason = reasonOf(error);
   return reason === 'bad_request' || reason === 'forbidden' || isUnclear(error);
-}
-
-function isUnclear(error: unknown): boolean {
-  const reason = reasonOf(error);
-  return reason !== null && !REASONS[reason].certain;
 }
 
 function checkWritten(answer: VaultAnswer, path: string): void {

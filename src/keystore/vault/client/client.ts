@@ -1,8 +1,9 @@
+import { inDoubt } from '../../in-doubt.ts';
 import type { JsonObject, VaultAnswer } from './answer.ts';
-import { reasonOf, vaultError } from './reason.ts';
+import { isUnclear, reasonOf, vaultError } from './reason.ts';
 import { throwRefusal } from './refusal.ts';
 import type { Resilience } from './resilience.ts';
-import type { VaultMethod, Wire } from './wire.ts';
+import type { VaultMethod, Wire, WireRequest } from './wire.ts';
 
 /** Whose token requests carry. */
 export interface TokenSource {
@@ -61,25 +62,44 @@ export class VaultClient {
   }
 }
 
-/** The same without a session: for logins, which have no token yet, and for wrapping tokens, which are their own. */
-export function askAs(
+/**
+ * The same without a session: for logins, which have no token yet, and for wrapping tokens, which are their own. What is
+ * certain of a change is so by every attempt, not by the last one.
+ */
+export async function askAs(
   wire: Wire,
   resilience: Resilience,
   token: string | null,
   request: VaultRequest,
 ): Promise<VaultAnswer> {
-  const { method, path, repeatable = method === 'GET' || method === 'LIST' } = request;
+  const { method, path } = request;
+  const reads = method === 'GET' || method === 'LIST';
   if (!isSafePath(path)) throw vaultError('bad_request', 'A path of Vault has a segment that is not allowed.');
-  return resilience.run(repeatable, async (signal) => {
-    const answer = await wire({ ...request, token, signal });
+  let doubtful = false;
+  const attempt = async (signal: AbortSignal) => {
     try {
-      throwRefusal(answer, path);
-      return answer;
+      return await attemptAs(wire, { ...request, token, signal });
     } catch (error) {
-      answer.octets.fill(0);
+      doubtful ||= isUnclear(error);
       throw error;
     }
-  });
+  };
+  try {
+    return await resilience.run(request.repeatable ?? reads, attempt);
+  } catch (error) {
+    throw doubtful && !reads ? inDoubt(error) : error;
+  }
+}
+
+async function attemptAs(wire: Wire, request: WireRequest): Promise<VaultAnswer> {
+  const answer = await wire(request);
+  try {
+    throwRefusal(answer, request.path);
+    return answer;
+  } catch (error) {
+    answer.octets.fill(0);
+    throw error;
+  }
 }
 
 /** Segments that a URL parser leaves as they are: no `..`, no `//`, nothing that would be escaped. */

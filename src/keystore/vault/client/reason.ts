@@ -72,6 +72,12 @@ export function reasonOf(error: unknown): Reason | null {
   return typeof reason === 'string' && isReason(reason) ? reason : null;
 }
 
+/** Whether what was asked may have happened. */
+export function isUnclear(error: unknown): boolean {
+  const reason = reasonOf(error);
+  return reason !== null && !REASONS[reason].certain;
+}
+
 function isReason(text: string): text is Reason {
   return Object.hasOwn(REASONS, text);
 }
