@@ -9,3 +9,8 @@ export function inDoubt<E>(error: E): E | KeyturnError {
   const fix = error.fix === undefined ? {} : { fix: error.fix };
   return new KeyturnError(error.code, error.message, { ...fix, facts: { ...error.facts, certain: false } });
 }
+
+/** Whether what was asked may have happened, by what the error says. */
+export function isInDoubt(error: unknown): boolean {
+  return error instanceof KeyturnError && error.facts['certain'] === false;
+}

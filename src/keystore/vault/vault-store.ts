@@ -4,7 +4,7 @@ import type { Circuit } from '../circuit.ts';
 import type { KeyStoreDriver, KeyStoreHealth, Permitting } from '../driver.ts';
 import type { ForeignSecret } from '../foreign/foreign-secret.ts';
 import type { ForeignReading } from '../foreign/reading.ts';
-import { inDoubt } from '../in-doubt.ts';
+import { inDoubt, isInDoubt } from '../in-doubt.ts';
 import type { KeyStoreVerb } from '../keystore.ts';
 import type { RecordName } from '../record-name.ts';
 import { answerObject, numberAt, objectAt, textAt, type VaultAnswer } from './client/answer.ts';
@@ -208,7 +208,7 @@ export class VaultStore implements KeyStoreDriver, Permitting, ForeignReading {
     const needed = deniedPrivilege(error, privileges(this.#paths, record), verb);
     if (needed === undefined) return error;
     const explained = await explainDenial(this.#link.client, needed, this.#link.login);
-    return error.facts['certain'] === false ? inDoubt(explained) : explained;
+    return isInDoubt(error) ? inDoubt(explained) : explained;
   }
 }
 

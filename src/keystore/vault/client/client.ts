@@ -1,4 +1,4 @@
-import { inDoubt } from '../../in-doubt.ts';
+import { inDoubt, isInDoubt } from '../../in-doubt.ts';
 import type { JsonObject, VaultAnswer } from './answer.ts';
 import { isUnclear, reasonOf, vaultError } from './reason.ts';
 import { throwRefusal } from './refusal.ts';
@@ -44,10 +44,13 @@ export class VaultClient {
     try {
       return await this.#askAs(token, request);
     } catch (error) {
-      // Denied is certainly not done, so any request may follow under another token.
+      // What was denied did nothing, so any request may follow under another token.
       const other = reasonOf(error) === 'forbidden' ? await this.#tokens.replace(token) : null;
       if (other === null) throw error;
-      return this.#askAs(other, request);
+      const doubtful = isInDoubt(error);
+      return this.#askAs(other, request).catch((again: unknown) => {
+        throw doubtful ? inDoubt(again) : again;
+      });
     }
   }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { askAs } from '../../../../src/keystore/vault/client/client.ts';
+import { askAs, VaultClient } from '../../../../src/keystore/vault/client/client.ts';
 import { type Reason, vaultError } from '../../../../src/keystore/vault/client/reason.ts';
 import { Resilience } from '../../../../src/keystore/vault/client/resilience.ts';
 import type { Wire } from '../../../../src/keystore/vault/client/wire.ts';
@@ -24,4 +24,19 @@ it('a change whose first attempt may have done it is in doubt, however certainly
 
 it('a question that changes nothing is as certain as its last attempt', async () => {
   expect(await ending('GET', 'lost', 'proxy')).toMatchObject({ reason: 'proxy', certain: true });
+});
+
+it('a new login settles nothing that an attempt under the token before left in doubt', async () => {
+  const endingOf = async (...reasons: Reason[]) => {
+    const left = [...reasons];
+    const wire: Wire = () => Promise.reject(vaultError(left.shift() ?? 'closed', 'no answer'));
+    const tokens = { token: async () => 'one', replace: async () => 'another' };
+    const client = new VaultClient(wire, new Resilience({ timeoutMs: 1_000, maxRetries: 1 }), tokens);
+    const request = { method: 'POST', path: 'pki/revoke', repeatable: true } as const;
+    const error = await client.ask(request).catch((thrown: unknown) => thrown);
+    expect(left).toEqual([]);
+    return (error as { facts: unknown }).facts;
+  };
+  expect(await endingOf('lost', 'forbidden', 'forbidden')).toMatchObject({ reason: 'forbidden', certain: false });
+  expect(await endingOf('forbidden', 'forbidden')).toMatchObject({ reason: 'forbidden', certain: true });
 });
