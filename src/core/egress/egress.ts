@@ -1,4 +1,5 @@
 import { isExempt, isLoopback } from './no-proxy.ts';
+import { bareHost, portOf } from './place.ts';
 import { HttpProxy } from './proxy.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -46,7 +47,7 @@ export class Egress {
   wayTo(host: string, port: number): Way {
     const proxy = this.#proxy;
     if (proxy === null) return { proxy: null, spared: null };
-    const bare = host.replace(/^\[(.*)\]$/, '$1');
+    const bare = bareHost(host);
     if (!proxy.exempting) return { proxy };
     if (isLoopback(bare)) return { proxy: null, spared: { proxy, by: 'loopback' } };
     if (isExempt(this.#noProxy, bare, port)) return { proxy: null, spared: { proxy, by: 'NO_PROXY' } };
@@ -55,6 +56,6 @@ export class Egress {
 
   /** Null for a place that is reached past every proxy. */
   proxyTo(url: URL): HttpProxy | null {
-    return url.protocol === 'https:' ? this.wayTo(url.hostname, url.port === '' ? 443 : Number(url.port)).proxy : null;
+    return url.protocol === 'https:' ? this.wayTo(url.hostname, portOf(url)).proxy : null;
   }
 }

@@ -1,10 +1,11 @@
 import { attention, type Check } from '../check.ts';
 import type { Egress, Environment } from './egress.ts';
+import { portOf } from './place.ts';
 
 /** For doctor: the way to a place, where a proxy has to do with it. */
-export function sayingWay(egress: Egress, { protocol, hostname, port }: URL): string[] {
-  if (protocol !== 'https:') return [];
-  const way = egress.wayTo(hostname, port === '' ? 443 : Number(port));
+export function sayingWay(egress: Egress, url: URL): string[] {
+  if (url.protocol !== 'https:') return [];
+  const way = egress.wayTo(url.hostname, portOf(url));
   if (way.proxy !== null) {
     const { origin, source, identified } = way.proxy;
     const login = identified ? ', with a user or password' : '';

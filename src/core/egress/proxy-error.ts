@@ -1,3 +1,4 @@
+import { bareHost } from './place.ts';
 import type { HttpProxy } from './proxy.ts';
 
 /**
@@ -5,6 +6,20 @@ import type { HttpProxy } from './proxy.ts';
  * the place; it can't reach the place; its own certificate is refused; it is no proxy.
  */
 export type ProxyFailure = 'unreachable' | 'lost' | 'timeout' | 'refused' | 'elsewhere' | 'tls' | 'no_proxy';
+
+/**
+ * The same as adapters tell it. A refusal stays one when it is repeated, and locks accounts; whatever else a proxy meets
+ * may pass.
+ */
+export const REASONS_OF_PROXIES = {
+  unreachable: 'unreachable',
+  lost: 'unreachable',
+  timeout: 'unreachable',
+  elsewhere: 'unreachable',
+  refused: 'proxy',
+  no_proxy: 'proxy',
+  tls: 'tls',
+} as const satisfies Readonly<Record<ProxyFailure, string>>;
 
 /** Nothing of what was to be sent has left: not one octet went to the place behind the proxy. */
 export class ProxyError extends Error {
@@ -103,6 +118,6 @@ function tryIt({ origin, identified }: HttpProxy, place: string): string {
 
 function pastIt({ exempting, source }: HttpProxy, place: string): string {
   if (!exempting) return `Without the proxy: unset ${source}.`;
-  const host = place.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const host = bareHost(place.replace(/:\d+$/, ''));
   return `Without the proxy: export NO_PROXY="\${NO_PROXY:-$no_proxy},${host}"`;
 }

@@ -1,4 +1,5 @@
 import { KeyturnError } from '../errors.ts';
+import { bareHost } from './place.ts';
 
 /** An HTTP proxy on the way out. What it asks of us to be let through is in no member that is ever printed. */
 export class HttpProxy {
@@ -16,7 +17,7 @@ export class HttpProxy {
 
   private constructor(url: URL, source: string, exempting: boolean) {
     this.secure = url.protocol === 'https:';
-    this.host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+    this.host = bareHost(url.hostname);
     this.port = url.port === '' ? (this.secure ? 443 : 80) : Number(url.port);
     this.origin = url.origin;
     this.source = source;

@@ -2,6 +2,7 @@ import type { RequestOptions } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import { http } from '../io/http.ts';
+import { codeOf } from '../io/node-code.ts';
 import type { HttpProxy } from './proxy.ts';
 import { connectionFailure, ProxyError, refusal, silence } from './proxy-error.ts';
 
@@ -63,9 +64,4 @@ export function openTunnel(
   });
   asked.end();
   return promise;
-}
-
-function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : null;
-  return typeof code === 'string' && /^[A-Za-z0-9_]{1,60}$/.test(code) ? code : 'unknown';
 }

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { attention, broken, type Check, ok } from '../../../core/check.ts';
 import { Egress, type Environment } from '../../../core/egress/egress.ts';
 import { hiddenProxy, sayingWay } from '../../../core/egress/examine.ts';
+import { bareHost } from '../../../core/egress/place.ts';
 import type { AwsConnectionOptions } from '../options.ts';
 
 /** Region and endpoint, with who said so. The SDK's own endpoint follows from the region. */
@@ -58,7 +59,7 @@ function plain({ url, source }: Endpoint): Check {
 
 async function resolves(host: string, source: string | null): Promise<Check[]> {
   try {
-    await lookup(host.replace(/^\[(.*)\]$/, '$1'));
+    await lookup(bareHost(host));
     return [];
   } catch {
     const fix =

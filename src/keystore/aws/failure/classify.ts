@@ -1,4 +1,5 @@
-import { ProxyError, type ProxyFailure } from '../../../core/egress/proxy-error.ts';
+import { ProxyError, REASONS_OF_PROXIES } from '../../../core/egress/proxy-error.ts';
+import { isCertificateCode } from '../../../core/io/node-code.ts';
 import { OPERATIONS, type Operation } from './operation.ts';
 import type { Reason } from './reason.ts';
 
@@ -70,24 +71,12 @@ const NAMES: Readonly<Record<string, Reason>> = {
 
 const NOT_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/;
 const LOST = /^(?:ECONNRESET|EPIPE|ERR_STREAM_PREMATURE_CLOSE)$/;
-const CERTIFICATE =
-  /^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|ERR_SSL_|INVALID_CA|HOSTNAME_MISMATCH|EPROTO)/;
-
-const PROXY: Readonly<Record<ProxyFailure, Reason>> = {
-  unreachable: 'unreachable',
-  lost: 'unreachable',
-  timeout: 'unreachable',
-  elsewhere: 'unreachable',
-  refused: 'proxy',
-  no_proxy: 'proxy',
-  tls: 'tls',
-};
 
 /** Why one attempt failed. What AWS wrote is matched here, and goes no further. */
 export function classify(error: unknown, operation: Operation): Reason {
-  if (error instanceof ProxyError) return PROXY[error.failure];
+  if (error instanceof ProxyError) return REASONS_OF_PROXIES[error.failure];
   const { name, message, code, status } = featuresOf(error);
-  if (CERTIFICATE.test(code)) return 'tls';
+  if (isCertificateCode(code)) return 'tls';
   if (NOT_CONNECTED.test(code) || /did not establish a connection|connection within/i.test(message)) {
     return 'unreachable';
   }

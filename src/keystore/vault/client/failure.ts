@@ -1,5 +1,6 @@
 import type { HttpProxy } from '../../../core/egress/proxy.ts';
-import { ProxyError, type ProxyFailure, silence } from '../../../core/egress/proxy-error.ts';
+import { ProxyError, REASONS_OF_PROXIES, silence } from '../../../core/egress/proxy-error.ts';
+import { codeOf, isCertificateCode } from '../../../core/io/node-code.ts';
 import { type Reason, vaultError } from './reason.ts';
 
 /** How far a request came: until it is connected, nothing of it has left. */
@@ -39,19 +40,8 @@ export function failure(error: unknown, { signal, progress, proxy, url }: Circum
   return vaultError(reason, `${says} (${code})${through}.`, { ...named, fix: connectionFix(code, url) });
 }
 
-/** A refusal stays one when it is repeated, and locks accounts; whatever else a proxy meets may pass. */
-const REASONS: Readonly<Record<ProxyFailure, Reason>> = {
-  unreachable: 'unreachable',
-  lost: 'unreachable',
-  timeout: 'unreachable',
-  elsewhere: 'unreachable',
-  refused: 'proxy',
-  no_proxy: 'proxy',
-  tls: 'tls',
-};
-
 function proxyFailure({ failure: what, message, fix, proxy }: ProxyError): Error {
-  return vaultError(REASONS[what], message, { fix, proxy: proxy.origin });
+  return vaultError(REASONS_OF_PROXIES[what], message, { fix, proxy: proxy.origin });
 }
 
 /** A URL leaves out the port of its scheme. */
@@ -68,17 +58,6 @@ function connectionFix(code: string, { host: place, hostname, origin, protocol }
   }
   const curl = protocol === 'https:' ? `curl -kv https://${withPort(place)}` : `curl -v ${origin}`;
   return `Check the address, the network and that the server runs: ${curl}/v1/sys/health`;
-}
-
-function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : null;
-  return typeof code === 'string' && /^[A-Za-z0-9_]{1,60}$/.test(code) ? code : 'unknown';
-}
-
-function isCertificateCode(code: string): boolean {
-  return /^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|ERR_SSL_|INVALID_CA|HOSTNAME_MISMATCH|EPROTO)/.test(
-    code,
-  );
 }
 
 /** What is wrong with the handshake, and what mends it; what the server wrote is told where it is plain names. */
