@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
-import { isKeyturnError } from '../../../src/core/errors.ts';
 import { openAwsPcaIssuer } from '../../../src/issuer/aws-pca/aws-pca-issuer.ts';
 import { openAwsStore } from '../../../src/keystore/aws/aws-store.ts';
 import { examineAws } from '../../../src/keystore/aws/examine/examine.ts';
@@ -13,6 +12,7 @@ import { CREDENTIALS, FakeAws, REGION } from '../../fakes/aws.ts';
 import { TestCa } from '../../fakes/ca.ts';
 import { ConnectProxy } from '../../fakes/egress/connect-proxy.ts';
 import { temporaryFolder } from '../file/temporary-store.ts';
+import { refusedReading } from '../refused-reading.ts';
 import { get, put } from './stage.ts';
 
 const PASSWORD = 'canary-proxy-password-2c26b46b';
@@ -58,18 +58,7 @@ async function opened(options: AwsStoreOptions = {}) {
 }
 
 async function refusal(options: AwsStoreOptions = {}) {
-  const store = await opened(options);
-  const error = await store.read('versions/a/1').then(
-    () => null,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKeyturnError(error)) throw new Error('It was read.');
-  const said = `${error.message} ${error.fix ?? ''}`;
-  const encoded = Buffer.from(`keyturn:${PASSWORD}`).toString('base64');
-  for (const secret of [PASSWORD, encoded]) {
-    expect(JSON.stringify([said, error.facts, error.stack])).not.toContain(secret);
-  }
-  return { reason: error.facts['reason'], certain: error.facts['certain'], said };
+  return refusedReading(await opened(options), PASSWORD);
 }
 
 it.each(['HTTPS_PROXY', 'https_proxy'])(

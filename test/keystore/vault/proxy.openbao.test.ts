@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { isKeyturnError } from '../../../src/core/errors.ts';
 import { examineVault } from '../../../src/keystore/vault/examine/examine.ts';
 import type { VaultStoreOptions } from '../../../src/keystore/vault/options.ts';
 import { openVaultStore } from '../../../src/keystore/vault/vault-store.ts';
@@ -10,6 +9,7 @@ import { TestCa } from '../../fakes/ca.ts';
 import { ConnectProxy, type ConnectProxyOptions } from '../../fakes/egress/connect-proxy.ts';
 import { OpenBao } from '../../fakes/openbao.ts';
 import { get, put } from '../aws/stage.ts';
+import { refusedReading } from '../refused-reading.ts';
 
 const PASSWORD = 'canary-proxy-password-5891b5b5';
 const LOGIN = `keyturn:${PASSWORD}`;
@@ -66,19 +66,9 @@ async function another(options: ConnectProxyOptions): Promise<ConnectProxy> {
 
 /** Code, reason and words of what a reading rejects with; none holds the password. */
 async function refusal(variables: Readonly<Record<string, string>>, options: VaultStoreOptions = {}) {
-  const store = await opened(variables, options);
-  const error = await store.read('versions/a/1').then(
-    () => null,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKeyturnError(error)) throw new Error('It was read.');
-  const said = `${error.message} ${error.fix ?? ''}`;
-  const encoded = Buffer.from(`keyturn:${PASSWORD}`).toString('base64');
-  for (const secret of [PASSWORD, encoded]) {
-    expect(JSON.stringify([said, error.facts, error.stack])).not.toContain(secret);
-  }
-  expect(said).not.toMatch(/canary-reason|keyturn:/);
-  return { reason: error.facts['reason'], certain: error.facts['certain'], said };
+  const refused = await refusedReading(await opened(variables, options), PASSWORD);
+  expect(refused.said).not.toMatch(/canary-reason|keyturn:/);
+  return refused;
 }
 
 describe.each([
