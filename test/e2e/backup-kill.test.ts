@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -75,13 +75,15 @@ test('after all of it the log is whole, and a restore finds every entry', async 
 }, 60_000);
 
 test('what a killed restore left goes before the next one, but not what another one works in', async () => {
+  for (const name of ['again', 'elsewhere']) await rm(join(scene.place, name), { recursive: true, force: true });
   const [killed, working] = [scene.restoring('again'), scene.restoring('elsewhere')];
-  const isUnpacking = (name: string) => scene.stagings(name).some((folder) => readdirSync(folder).includes('ledger'));
+  const isUnpacking = (name: string) =>
+    scene.stagings(name).some((folder) => existsSync(join(folder, 'instance', 'ledger')));
   expect(await reached(() => isUnpacking('again'), killed.ended)).toBe(true);
   killed.child.kill('SIGKILL');
   await killed.ended;
   const [left = ''] = scene.stagings('again');
-  expect(readdirSync(left)).toContain('ledger');
+  expect(readdirSync(join(left, 'instance'))).toContain('ledger');
   expect((await working.ended).code).toBe(10);
 
   const first = scene.restoring('again');

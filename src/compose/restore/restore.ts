@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { copyFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Manifest } from '../../backup/manifest.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
@@ -23,7 +23,7 @@ import {
   outsideCheckpoint,
   refuseLoss,
 } from './loss.ts';
-import { notEmpty, Staging } from './staging.ts';
+import { Staging } from './staging.ts';
 import { beginGeneration, freezeStores, RESTORER, takeOverStops } from './take-over.ts';
 import { requireSigned, requireTrust } from './trust.ts';
 import { rehome, unpackBackup } from './unpack.ts';
@@ -89,7 +89,6 @@ const TOKEN_SECONDS = 90 * 86_400;
  */
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
   const home = resolve(options.home);
-  await requireFree(home);
   await using undo = new AsyncDisposableStack();
   const staging = undo.use(await Staging.make(home));
   const unpacked = await unpackBackup(options.file, options.identity, staging.path);
@@ -130,12 +129,6 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
 
 function disposable<T extends { close(): Promise<void> }>(of: T): { readonly of: T } & AsyncDisposable {
   return { of, [Symbol.asyncDispose]: () => of.close() };
-}
-
-async function requireFree(home: string): Promise<void> {
-  const found = await readdir(home).catch(() => []);
-  if (found.length > 0) throw notEmpty(home);
-  await mkdir(dirname(home), { recursive: true, mode: 0o700 });
 }
 
 interface Given {
