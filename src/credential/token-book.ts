@@ -25,6 +25,8 @@ export class TokenBook {
   readonly #rows = new Map<string, TokenRow>();
   /** Ids of the tokens of headers that were found right, by the SHA-256 of the header. */
   readonly #headers = new Map<string, string>();
+  /** Revocations that this process has heard of. */
+  #revocations = 0;
 
   private constructor(ledger: Ledger) {
     this.#ledger = ledger;
@@ -44,8 +46,12 @@ export class TokenBook {
   }
 
   put(row: TokenRow): void {
-    if (row.revoked_at === null) this.#rows.set(row.id, row);
-    else this.#rows.delete(row.id);
+    if (row.revoked_at === null) {
+      this.#rows.set(row.id, row);
+    } else {
+      this.#rows.delete(row.id);
+      this.#revocations += 1;
+    }
   }
 
   /**
@@ -73,10 +79,15 @@ export class TokenBook {
 
   /** Another server of this ledger may have made it. */
   async #look(id: string): Promise<TokenRow | undefined> {
-    if (this.#ledger.status().state !== 'ready') return undefined;
-    const [row] = await this.#ledger.find('tokens', { id, revoked_at: null });
-    if (row !== undefined) this.put(row);
-    return row;
+    while (this.#ledger.status().state === 'ready') {
+      const heard = this.#revocations;
+      const [row] = await this.#ledger.find('tokens', { id, revoked_at: null });
+      // A revocation that was heard of meanwhile may be this very token's, and later than the row that was read.
+      if (heard !== this.#revocations) continue;
+      if (row !== undefined) this.put(row);
+      return row;
+    }
+    return undefined;
   }
 }
 

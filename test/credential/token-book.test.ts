@@ -87,6 +87,16 @@ test('a known header does not outlive its token: ended, revoked here, or revoked
   await expect(book.authenticate(header, 6)).rejects.toMatchObject(refused);
 });
 
+test('a revocation that is heard of while the row is read is not undone by what was read', async () => {
+  const { row, header } = made();
+  const entering = book.authenticate(header, 0);
+  rows = [];
+  book.put({ ...row, revoked_at: 5 });
+  await expect(entering).rejects.toMatchObject(refused);
+  expect(book.stands(row.id)).toBe(false);
+  await expect(book.authenticate(header, 6)).rejects.toMatchObject(refused);
+});
+
 test('while the ledger is down known tokens are let in, so that somebody can freeze', async () => {
   const { header } = made();
   await book.authenticate(header, 0);
