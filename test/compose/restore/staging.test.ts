@@ -85,9 +85,9 @@ test('of many restores into one name those that come first are whole, the others
   const FILES = 20;
   let taken = 0;
   const restore = async (): Promise<'whole' | 'taken'> => {
-    await using staging = await Staging.make(home);
-    for (let each = 0; each < FILES; each += 1) await writeFile(join(staging.path, String(each)), 'x');
     try {
+      await using staging = await Staging.make(home);
+      for (let each = 0; each < FILES; each += 1) await writeFile(join(staging.path, String(each)), 'x');
       await staging.handOver();
     } catch (error) {
       if (isKeyturnError(error, 'conflict')) return 'taken';
