@@ -17,6 +17,7 @@ import { TokenBook } from '../credential/token-book.ts';
 import { explainStore } from '../credential/version/attest.ts';
 import { settlePending } from '../credential/version/settle.ts';
 import { ReplicaNews } from '../credential/watch/replica-news.ts';
+import { isInForce, type RulesInForce, rulesInForce } from '../credential/watch/rules-in-force.ts';
 import { Watchers } from '../credential/watch/watchers.ts';
 
 import type { KeyStore } from '../keystore/keystore.ts';
@@ -175,7 +176,7 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
   const reload = (by: Reloader): Promise<Rules> => {
     const mine = reloading.then(async () => {
       const next = await loadRules(config);
-      await recordPolicy(ledger, clock, next.policy, by);
+      await recordRules(ledger, clock, next, by);
       rules = next;
       return next;
     });
@@ -183,15 +184,15 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     return mine;
   };
   /** What another server of this ledger has loaded and recorded, once its files are here too. */
-  const takeUp = (digest: string): Promise<void> => {
+  const takeUp = (inForce: RulesInForce): Promise<void> => {
     const mine = reloading.then(async () => {
       const next = await loadRules(config);
-      if (next.policy.digest === digest) rules = next;
+      if (isInForce(next, inForce)) rules = next;
     });
     reloading = mine.catch(() => undefined);
     return mine;
   };
-  await recordPolicy(ledger, clock, rules.policy, null);
+  await recordRules(ledger, clock, rules, null);
   await replayHolds(desk, journal);
   await settlePending(desk);
   await settleCompanions(desk);
@@ -249,10 +250,10 @@ async function loadRules(config: Config): Promise<Rules> {
   return { policy, profiles };
 }
 
-async function recordPolicy(ledger: Ledger, clock: Clock, policy: Policy, by: Reloader | null): Promise<void> {
-  const { digest } = policy;
-  const [known] = await ledger.find('policies', { id: 'current' });
-  if (by === null && known?.digest === digest) return;
+async function recordRules(ledger: Ledger, clock: Clock, rules: Rules, by: Reloader | null): Promise<void> {
+  const { digest } = rules.policy;
+  const known = await rulesInForce(ledger);
+  if (by === null && known.policy === digest && known.profiles === rules.profiles.digest) return;
   const outcome = await ledger.commit({
     ...(by === null ? {} : { checks: by.checks, refusal: by.refusal }),
     writes: [{ put: 'policies', row: { id: 'current', digest, loaded_at: clock.now() } }],
@@ -260,7 +261,12 @@ async function recordPolicy(ledger: Ledger, clock: Clock, policy: Policy, by: Re
       kind: 'policy.loaded',
       actor: by?.actor ?? 'system',
       ...(by === null ? {} : { request: by.request }),
-      data: { digest, before: known?.digest ?? null },
+      data: {
+        digest,
+        before: known.policy,
+        profiles: rules.profiles.digest,
+        profilesBefore: known.profiles,
+      },
     },
   });
   if (!outcome.committed) throw refused(outcome.rule);

@@ -34,6 +34,6 @@ export interface Desk {
   readonly sealers: AnswerSealers;
   readonly clock: Clock;
   readonly leaseLimits: LeaseLimits;
-  /** False when another server of this ledger has loaded another policy, so that nothing decided here can commit. */
+  /** False when another server of this ledger has loaded another policy, so that nothing decided here can commit, or other profiles. */
   readonly policyIsCurrent: () => boolean;
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isKeyturnError } from '../core/errors.ts';
@@ -19,9 +20,10 @@ const MAX_FILE_BYTES = 256 * 1024;
  * @throws KeyturnError `profile_invalid`: the first fault found, with file, path within it, and what to do.
  */
 export async function loadProfiles(folder: string): Promise<Profiles> {
+  const read = new FolderReader(folder);
   const profiles: Profile[] = [];
-  for (const file of await profileFiles(folder)) profiles.push(await loadProfile(folder, file));
-  return new Profiles(profiles);
+  for (const file of await profileFiles(folder)) profiles.push(await loadProfile(read, file));
+  return new Profiles(profiles, read.digest);
 }
 
 async function profileFiles(folder: string): Promise<string[]> {
@@ -30,11 +32,12 @@ async function profileFiles(folder: string): Promise<string[]> {
   });
   const odd = names.find((name) => name.endsWith('.yml'));
   if (odd !== undefined) throw invalidProfile(odd, '', 'would be ignored', 'Rename it to end in .yaml.');
-  return names.filter((name) => name.endsWith('.yaml')).toSorted();
+  // Hidden ones are an editor's own, as in the folder of the access policy.
+  return names.filter((name) => name.endsWith('.yaml') && !name.startsWith('.')).toSorted();
 }
 
-async function loadProfile(folder: string, file: string): Promise<Profile> {
-  const document = parseProfile(file, (await readSmall(folder, file, file, '')).toString('utf8'));
+async function loadProfile(folder: FolderReader, file: string): Promise<Profile> {
+  const document = parseProfile(file, (await folder.read(file, file, '')).toString('utf8'));
   if (`${document.partner}.yaml` !== file) {
     throw invalidProfile(file, 'partner', 'is not the name of its file', `Name the file ${document.partner}.yaml.`);
   }
@@ -85,12 +88,12 @@ async function buildServerTrust(document: EnvironmentDocument['serverTrust'], re
 }
 
 async function readCertificates(
-  folder: string,
+  folder: FolderReader,
   profile: string,
   path: string,
   named: string,
 ): Promise<readonly Certificate[]> {
-  const bytes = await readSmall(folder, named, profile, path);
+  const bytes = await folder.read(named, profile, path);
   try {
     const { key, certificates } = await readUpload([{ name: named, bytes }]);
     key?.pkcs8.dispose();
@@ -106,12 +109,31 @@ async function readCertificates(
   }
 }
 
-async function readSmall(folder: string, file: string, profile: string, path: string): Promise<Buffer> {
-  const place = join(folder, file);
-  const found = await stat(place).catch(() => null);
-  if (found === null || !found.isFile()) throw invalidProfile(profile, path, `needs ${file}, which is not there`);
-  if (found.size > MAX_FILE_BYTES) throw invalidProfile(profile, path, `is larger than ${MAX_FILE_BYTES} bytes`);
-  return readFile(place).catch(() => {
-    throw invalidProfile(profile, path, `needs ${file}, which can’t be read`, 'Check its mode.');
-  });
+/** Reads small files of one folder, and knows what all of them were. */
+class FolderReader {
+  readonly #folder: string;
+  readonly #read = new Map<string, string>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** @throws KeyturnError `profile_invalid`, of what stands at `path` in `profile`. */
+  async read(file: string, profile: string, path: string): Promise<Buffer> {
+    const place = join(this.#folder, file);
+    const found = await stat(place).catch(() => null);
+    if (found === null || !found.isFile()) throw invalidProfile(profile, path, `needs ${file}, which is not there`);
+    if (found.size > MAX_FILE_BYTES) throw invalidProfile(profile, path, `is larger than ${MAX_FILE_BYTES} bytes`);
+    const octets = await readFile(place).catch(() => {
+      throw invalidProfile(profile, path, `needs ${file}, which can’t be read`, 'Check its mode.');
+    });
+    this.#read.set(file, hash('sha256', octets));
+    return octets;
+  }
+
+  /** Over names and content of every file that was read: SHA-256, lower-case hex. */
+  get digest(): string {
+    const all = [...this.#read].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return hash('sha256', JSON.stringify(all));
+  }
 }

@@ -23,9 +23,12 @@ export interface ProfileCount {
 
 /** All partner profiles of one load. Immutable; loading anew makes another. */
 export class Profiles {
+  /** Names the files that they were read from: equal where these are, SHA-256 in lower-case hex. */
+  readonly digest: string;
   readonly #profiles: ReadonlyMap<string, Profile>;
 
-  constructor(profiles: readonly Profile[]) {
+  constructor(profiles: readonly Profile[], digest: string) {
+    this.digest = digest;
     this.#profiles = new Map(profiles.map((profile) => [profile.partner, profile]));
   }
 

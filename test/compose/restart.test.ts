@@ -42,6 +42,25 @@ test('a restart keeps credentials, companions, holds, tokens and the log', async
   expect(whoami.body).toMatchObject({ principal: 'service:payments' });
 });
 
+test('a profile that was changed while no server ran is on the log', async () => {
+  const loads = async () => (await instance.entries('policy.loaded')).map(({ data }) => data as Record<string, string>);
+  const before = await loads();
+  await instance.restart();
+  expect(await loads()).toEqual(before);
+  await edit(join(instance.home, 'policies', 'partners', 'lean.yaml'), (profile) => ({
+    ...profile,
+    title: 'Lean, moved',
+  }));
+  await instance.restart();
+  const after = await loads();
+  expect(after).toHaveLength(before.length + 1);
+  const [last] = after.slice(-1);
+  expect(last?.['digest']).toBe(last?.['before']);
+  expect(last?.['profilesBefore']).toBe(before.at(-1)?.['profiles']);
+  expect(last?.['profiles']).toMatch(/^[0-9a-f]{64}$/);
+  expect(last?.['profiles']).not.toBe(last?.['profilesBefore']);
+});
+
 test('a port that is in use is told with its number, and a second start with a free one succeeds', async () => {
   await using home = await madeHome();
   const other = createServer().listen(0, '127.0.0.1');

@@ -92,6 +92,19 @@ test('a server whose policy is not the one in force says so in its readiness, an
   await expect.poll(async () => (await other.call('GET', '/readyz')).status, PATIENT).toBe(200);
 });
 
+test('a server whose partner profiles are not those in force says so as well, and takes them up', async () => {
+  const profile = (at: TestInstance) => join(at.home, 'policies', 'partners', 'lean.yaml');
+  await edit(profile(one), (content) => ({ ...content, title: 'Another one' }));
+  expect((await one.call('POST', '/v1/policy/reload')).status).toBe(200);
+  await expect.poll(async () => (await other.call('GET', '/readyz')).status, PATIENT).toBe(503);
+  expect((await one.call('GET', '/readyz')).status).toBe(200);
+  const titleOf = (at: TestInstance) => at.serving.instance.desk.profiles().profile('lean').title;
+  expect([titleOf(one), titleOf(other)]).toEqual(['Another one', 'Lean Technologies']);
+  await writeFile(profile(other), await readFile(profile(one)));
+  await expect.poll(() => titleOf(other), PATIENT).toBe('Another one');
+  await expect.poll(async () => (await other.call('GET', '/readyz')).status, PATIENT).toBe(200);
+});
+
 test('chores are done by one at a time, and what both come to is done once', async () => {
   await Promise.all([doChores(one.serving.instance), doChores(other.serving.instance)]);
   expect((await lease(one)).status).toBe(201);

@@ -45,7 +45,7 @@ function profiles(sandbox: IssuerChain, production: IssuerChain): Profiles {
       },
     ]),
   );
-  return new Profiles([{ partner: 'acme', title: 'Acme', contacts: [], environments }]);
+  return new Profiles([{ partner: 'acme', title: 'Acme', contacts: [], environments }], 'of this test');
 }
 
 describe('the environment that a chain belongs to', () => {

@@ -96,6 +96,20 @@ describe('a folder of profiles is loaded', () => {
     }
   });
 
+  test('their digest names what was read: the same for the same files, another for another profile or chain', async () => {
+    const { digest } = await load({ 'acme.yaml': acme() });
+    expect(digest).toMatch(/^[0-9a-f]{64}$/);
+    expect((await loadProfiles(folder)).digest).toBe(digest);
+    const retitled = (await load({ 'acme.yaml': acme().replace('Acme', 'Acme Ltd') })).digest;
+    const other = await TestCa.create();
+    const rechained = (await load({ 'acme.yaml': acme(), 'chain.pem': other.chainPem })).digest;
+    expect(new Set([digest, retitled, rechained]).size).toBe(3);
+  });
+
+  test('what an editor hides beside them is none', async () => {
+    expect((await load({ 'acme.yaml': acme(), '.#acme.yaml': 'alice@host.1:2' })).partners).toEqual(['acme']);
+  });
+
   test('an empty folder gives none', async () => {
     expect((await load({})).partners).toEqual([]);
   });

@@ -14,9 +14,10 @@ function profilesWith(host: string): Profiles {
     serverTrust: { mode: 'system' },
     refusals: [{ kind: 'alert' }],
   } as unknown as Environment;
-  return new Profiles([
-    { partner: 'lean', title: 'Lean', contacts: [], environments: new Map([['sandbox', environment]]) },
-  ]);
+  return new Profiles(
+    [{ partner: 'lean', title: 'Lean', contacts: [], environments: new Map([['sandbox', environment]]) }],
+    'of this test',
+  );
 }
 
 function leaseOf(version: VersionRow, more: Partial<Lease> = {}): Lease {

@@ -1,6 +1,7 @@
 import type { EntryRange, Ledger } from '../../ledger/ledger.ts';
 import type { Desk } from '../desk.ts';
 import type { TokenBook } from '../token-book.ts';
+import { isInForce, type RulesInForce, rulesInForce } from './rules-in-force.ts';
 
 /** Entries come in bursts; one look serves all that came within this, milliseconds. */
 const GATHER_MS = 50;
@@ -24,13 +25,13 @@ type Kind = (typeof KINDS)[number];
 export interface ReplicaMemory {
   readonly desk: Desk;
   readonly book: TokenBook;
-  /** Loads the policy files anew and takes them up if they are those of this digest, which is in force by the ledger. */
-  readonly takeUp: (digest: string) => Promise<void>;
+  /** Loads policy and profiles anew and takes them up if they are those that are in force by the ledger. */
+  readonly takeUp: (inForce: RulesInForce) => Promise<void>;
 }
 
 /**
- * Brings what other servers of this ledger did into this one's memory: tokens, holds, keys kept, and whether the policy
- * loaded here is still the one in force. Late news can release nothing: every commit checks the rows themselves.
+ * Brings what other servers of this ledger did into this one's memory: tokens, holds, keys kept, and whether policy and
+ * profiles loaded here are still those in force. Late news can release nothing: every commit checks the rows themselves.
  */
 export class ReplicaNews implements Disposable {
   readonly #desk: Desk;
@@ -42,8 +43,8 @@ export class ReplicaNews implements Disposable {
   #timer: NodeJS.Timeout | null = null;
   #reading = false;
   #closed = false;
-  /** Digest of the policy that is in force by the ledger. */
-  #policy: string | null = null;
+  /** Null until another server has loaded any. */
+  #inForce: RulesInForce | null = null;
 
   /** From `from` on; what was there before is in memory already. */
   constructor({ desk, book, takeUp }: ReplicaMemory, from: number) {
@@ -58,9 +59,13 @@ export class ReplicaNews implements Disposable {
     });
   }
 
-  /** False when another server loaded another policy: then nothing that is decided here can commit. */
+  /**
+   * False when another server loaded another policy, or other profiles. By another policy nothing that is decided here can
+   * commit; other profiles would have it lend for other endpoints, and rotate by other terms, than the others do.
+   */
   get policyIsCurrent(): boolean {
-    return this.#policy === null || this.#policy === this.#desk.policy().digest;
+    const { policy, profiles } = this.#desk;
+    return this.#inForce === null || isInForce({ policy: policy(), profiles: profiles() }, this.#inForce);
   }
 
   [Symbol.dispose](): void {
@@ -97,7 +102,7 @@ export class ReplicaNews implements Disposable {
 
   /** Again and again until the files of the other server are here too. */
   async #followPolicy(): Promise<void> {
-    if (this.#policy !== null && !this.policyIsCurrent) await this.#takeUp(this.#policy);
+    if (this.#inForce !== null && !this.policyIsCurrent) await this.#takeUp(this.#inForce);
   }
 
   async #take(kind: Kind, data: readonly Data[]): Promise<void> {
@@ -119,7 +124,7 @@ export class ReplicaNews implements Disposable {
         keys.clear();
         break;
       case 'policy.loaded':
-        this.#policy = (await ledger.find('policies', { id: 'current' }))[0]?.digest ?? null;
+        this.#inForce = await rulesInForce(ledger);
         break;
       default:
         keys.clear();

@@ -77,7 +77,7 @@ const OTHER_POLICY: Readiness = {
   ready: false,
   required: true,
   detail:
-    'Another server of this ledger loaded another policy: put its files here too; they are taken up by themselves.',
+    'Another server of this ledger loaded another policy, or other partner profiles: put its files here too; they are taken up by themselves.',
 };
 
 /** Why a store does not answer is not told here: strangers may ask, and the reason may name files of this host. */
