@@ -26,7 +26,7 @@
 {{- end -}}
 {{- end -}}
 {{- $config := dict
-  "listen" (dict "host" "0.0.0.0" "port" 8443 "names" $names)
+  "listen" (dict "host" .Values.config.host "port" 8443 "names" $names)
   "urls" (default $urls .Values.config.urls)
   "certificate" (dict "ca" "private/ca.crt")
   "log" (dict "origin" .Values.instance.origin)

@@ -31,7 +31,7 @@ function secureHeapCheck(octets: number): Check {
   return attention(
     'server’s secure heap',
     'off: a core dump of the server would show keys in use',
-    'Start the server with NODE_OPTIONS=--secure-heap=65536.',
+    'Start it with the flags of docs/design/deployment.md: node --secure-heap=65536 … keyturn.mjs server.',
   );
 }
 

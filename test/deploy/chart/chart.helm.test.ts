@@ -113,6 +113,7 @@ describe('values that would not work are refused', () => {
     ['an issuer under the name of the people', ['--set', 'config.issuers.manual.kind=local'], /manual|issuers/],
     ['flags of Node past the image’s', ['--set', 'env[0].name=NODE_OPTIONS,env[0].value=--inspect'], /env/],
     ['a file under the name of the master key', ['--set', 'files[0].name=master.key'], /files/],
+    ['an address that one server alone has', ['--set', 'config.host=10.0.0.7'], /host/],
     ['a password in the configuration', ['--set', 'config.ledger.postgres.password=x'], /password/],
     ['less time than a server takes to stop', ['--set', 'terminationGracePeriodSeconds=5'], /terminationGrace/],
   ])('%s', async (_, flags, reason) => {
@@ -143,6 +144,15 @@ test('with monitoring, the alerts are the file’s, and the scrape job has the n
     ({ kind, metadata }) => kind === 'Service' && wanted.every(([name, value]) => metadata.labels?.[name] === value),
   );
   expect(scraped.map(({ metadata }) => metadata.labels?.[jobLabel])).toEqual(['keyturn']);
+});
+
+test('servers listen on IPv4, and in a cluster that has it on IPv6 as well', async () => {
+  const hostOf = (resources: readonly Resource[]) => {
+    const { data } = resources.find(({ data }) => data?.['keyturn.yaml'] !== undefined) ?? {};
+    return (parse(data?.['keyturn.yaml'] ?? '') as { listen: { host: string } }).listen.host;
+  };
+  expect(hostOf(await render('vault'))).toBe('0.0.0.0');
+  expect(hostOf(await render('vault', ['--set', 'config.host=::']))).toBe('::');
 });
 
 test('a change of the configuration starts the servers anew', async () => {
