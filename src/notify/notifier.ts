@@ -36,9 +36,12 @@ export interface TestNotice {
   readonly sentAt: string;
 }
 
-/** What became of it. `cause` is short, stable and quotes nothing that was received; `again`: another try may go better. */
+/**
+ * What became of it. `cause` and `short` are short, stable and quote nothing that was received; `again`: another try may go
+ * better; `short`: some got it and some did not, whom the configuration names.
+ */
 export type Delivery =
-  | { readonly sent: true }
+  | { readonly sent: true; readonly short?: string }
   | { readonly sent: false; readonly cause: string; readonly again: boolean };
 
 /** PORT. A way to reach people. */

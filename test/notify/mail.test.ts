@@ -112,6 +112,15 @@ test.each([
   });
 });
 
+test('an address that the server refuses is told, though the others got it', async () => {
+  const sender = await mail();
+  mailbox.unknown.add('on-call@example.com');
+  expect(await sender.send(noticeFor(), NEVER)).toEqual({ sent: true, short: 'not to on-call@example.com' });
+  expect(mailbox.received.map(({ to }) => to)).toEqual([['banking@example.com']]);
+  mailbox.unknown.add('banking@example.com');
+  expect(await sender.send(noticeFor(), NEVER)).toEqual({ sent: false, cause: 'EENVELOPE (550)', again: false });
+});
+
 test('a title can’t begin another header', async () => {
   await (await mail()).send(noticeFor({ title: 'x\r\nBcc: eve@example.com\r\n\r\nhello' }), NEVER);
   const [got] = mailbox.received;

@@ -102,11 +102,17 @@ type Transport = ReturnType<typeof createTransport>;
 
 async function deliver(transport: Transport, message: SMTPTransport.MailOptions): Promise<Delivery> {
   try {
-    await transport.sendMail(message);
-    return { sent: true };
+    const { rejected } = await transport.sendMail(message);
+    return rejected.length === 0
+      ? { sent: true }
+      : { sent: true, short: `not to ${rejected.map(addressOf).join(', ')}` };
   } catch (error) {
     return failureOf(error);
   }
+}
+
+function addressOf(rejected: string | { readonly address: string }): string {
+  return typeof rejected === 'string' ? rejected : rejected.address;
 }
 
 /** Codes are nodemailer's, statuses SMTP's (RFC 5321 section 4.2.1: 5yz is for good). What the server says is not told. */

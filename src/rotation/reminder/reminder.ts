@@ -11,7 +11,7 @@ export interface ReminderOptions {
   readonly notifiers: readonly Notifier[];
   /** Told of each try, for metrics. Must not throw. */
   readonly onSent?: (notifier: string, sent: boolean) => void;
-  /** A notifier fails: told once, until it works again. Must not throw. */
+  /** A notifier fails, or not everybody gets what it sends: told once, until it works again. Must not throw. */
   readonly onFailure?: (notifier: string, cause: string) => void;
 }
 
@@ -25,6 +25,8 @@ interface Channel {
   failures: number;
   /** Wall clock, milliseconds. */
   leftAloneUntil: number;
+  /** Whom the last one that was sent did not get to; null for nobody. */
+  short: string | null;
   /** The newest notice of each task that others took and this one did not. */
   readonly owed: Map<string, Notice>;
 }
@@ -43,7 +45,7 @@ export class Reminder {
   constructor(options: ReminderOptions) {
     this.#options = options;
     this.#channels = options.notifiers.map((notifier) => {
-      return { notifier, failures: 0, leftAloneUntil: 0, owed: new Map<string, Notice>() };
+      return { notifier, failures: 0, leftAloneUntil: 0, short: null, owed: new Map<string, Notice>() };
     });
   }
 
@@ -105,6 +107,8 @@ export class Reminder {
     onSent?.(notifier.name, delivery.sent);
     if (delivery.sent) {
       channel.failures = 0;
+      if (delivery.short !== undefined && delivery.short !== channel.short) onFailure?.(notifier.name, delivery.short);
+      channel.short = delivery.short ?? null;
       return delivery;
     }
     if (channel.failures === 0) onFailure?.(notifier.name, delivery.cause);

@@ -21,7 +21,7 @@ export interface TestWish {
 export interface TestResult {
   readonly by: string;
   readonly sent: boolean;
-  /** Why it was not sent; null where it was. */
+  /** Why it was not sent, or whom not to; null where all got it. */
   readonly cause: string | null;
 }
 
@@ -80,7 +80,7 @@ function entryOf({ principal, request, token }: Caller, kind: string, data: Json
 }
 
 function resultOf(by: string, delivery: Delivery): TestResult {
-  return { by, sent: delivery.sent, cause: delivery.sent ? null : delivery.cause };
+  return { by, sent: delivery.sent, cause: delivery.sent ? (delivery.short ?? null) : delivery.cause };
 }
 
 function summary(results: readonly TestResult[]): JsonObject {

@@ -27,6 +27,8 @@ export class Mailbox {
   readonly ca: string;
   /** Answers the next messages with this status instead of taking them; 0 takes them. */
   refuse = 0;
+  /** Addresses that it takes nothing for (550). */
+  readonly unknown = new Set<string>();
   readonly #server: SMTPServer;
 
   private constructor(ca: string, server: (mailbox: Mailbox) => SMTPServer) {
@@ -50,6 +52,10 @@ export class Mailbox {
         onAuth({ username, password }, _session, done) {
           if (username === options.user && password === options.password) done(null, { user: username });
           else done(new Error('no such user'));
+        },
+        onRcptTo({ address }, _session, done) {
+          if (self.unknown.has(address)) done(Object.assign(new Error('no such mailbox'), { responseCode: 550 }));
+          else done();
         },
         onData(stream, session, done) {
           const chunks: Buffer[] = [];

@@ -171,3 +171,19 @@ test('a server that is stopped does not wait for a receiver that does not answer
   await round;
   expect(await entries()).toEqual([]);
 });
+
+test('an address that the mail server refuses is told in the log, once, and the reminder counts', async () => {
+  mailbox.unknown.add('lead@example.com');
+  for (const hours of [0, 48, 24]) {
+    stage.clock.forward(hours * HOUR);
+    await tick();
+  }
+  const told = stage.keyturn.log
+    .join('')
+    .split('\n')
+    .filter((line) => line.includes('"notify-failed"'));
+  expect(told.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ by: 'mail', cause: 'not to lead@example.com' }),
+  ]);
+  expect((await entries()).at(-1)).toMatchObject({ by: ['webhook', 'mail'], failed: [] });
+});
