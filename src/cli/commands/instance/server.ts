@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import { loadConfig } from '../../../compose/config.ts';
 import { type Serving, serve } from '../../../compose/serve.ts';
 import type { Context } from '../../context.ts';
@@ -7,7 +8,10 @@ import { askSecret } from '../../terminal/prompt.ts';
 /** Longest time for a shutdown, milliseconds: what is under way has ten seconds, and some for the disk. */
 const STOP_WITHIN_MS = 15_000;
 
-/** Runs until SIGTERM or SIGINT; then lets requests under way finish. */
+/** Signals that come so soon after the first one are the same order: npm hands on a Ctrl-C that the terminal sent as well. */
+const SAME_ORDER_MS = 2_000;
+
+/** Runs until SIGTERM or SIGINT; then lets requests under way finish. A further one ends it at once. */
 export default async function server(
   { home, terminal }: Context,
   options: { readonly acceptRollback?: boolean },
@@ -17,14 +21,28 @@ export default async function server(
     acceptRollback: options.acceptRollback ?? false,
   });
   // Before anybody is told that it serves: whoever ends it then must find it listening.
-  const told = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
-  });
+  const told = untilTold(serving);
   terminal.result({ url: serving.url, port: serving.port, pid: process.pid }, [
     `Listening on ${serving.url} (pid ${process.pid})`,
   ]);
   await told;
   await stop(serving);
+}
+
+/** A terminal that goes takes its server with it. Elsewhere SIGHUP, by which others are told to read their files anew, ends nothing. */
+function untilTold({ log }: Serving): Promise<void> {
+  return new Promise((resolve) => {
+    const ends: NodeJS.Signals[] = ['SIGTERM', 'SIGINT'];
+    if (isatty(0) || isatty(1)) ends.push('SIGHUP');
+    else process.on('SIGHUP', () => log.notice('hang-up-ignored'));
+    const end = () => {
+      resolve();
+      setTimeout(() => {
+        for (const signal of ends) process.removeListener(signal, end);
+      }, SAME_ORDER_MS).unref();
+    };
+    for (const signal of ends) process.on(signal, end);
+  });
 }
 
 /**
