@@ -1,18 +1,27 @@
 import { Command, Option } from 'commander';
+import { KeyturnError } from '../core/errors.ts';
+import { whyFile } from '../core/io/why-file.ts';
 import { credentialCommands } from './catalogue/credential.ts';
 import { groups } from './catalogue/groups.ts';
 import { instanceCommands } from './catalogue/instance.ts';
 import type { Spec } from './catalogue/spec.ts';
 import { DEFAULT_HOME, type GlobalOptions, run } from './context.ts';
 import { EXIT, EXIT_HELP } from './terminal/exit.ts';
+import { Terminal } from './terminal/terminal.ts';
 
 const program = new Command('keyturn');
 
 // Whoever reads has seen enough (keyturn … | head).
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
-  throw error;
+  const what = `Standard output takes no more${whyFile(error)}: what was written is not whole.`;
+  new Terminal({ json: asksForJson() }).fail(
+    new KeyturnError('invalid_input', what, { fix: 'Write it to another place.' }),
+  );
+  process.exit(EXIT.failure);
 });
+// There is nobody to tell.
+process.stderr.on('error', () => {});
 
 program
   .description('Mutual-TLS credentials: held in a key store, lent for minutes, every use on an audit log.')

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { KeyturnError } from '../core/errors.ts';
+import { whyFile } from '../core/io/why-file.ts';
 import { duration } from '../partner/duration.ts';
 import { subjectAlternativeNames } from '../tls/names.ts';
 import { type IssuerSetting, issuerSettings, issuers } from './issuers/settings.ts';
@@ -37,10 +39,22 @@ const names = z
     }
   });
 
+const HOST = 'is no address, such as 127.0.0.1, 0.0.0.0 or ::, and no DNS name; the port stands under listen.port';
+
+function isAddressOrName(host: string): boolean {
+  if (isIP(host) !== 0) return true;
+  try {
+    subjectAlternativeNames([host]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const schema = z
   .strictObject({
     listen: z.strictObject({
-      host: z.string().default('127.0.0.1'),
+      host: z.string().refine(isAddressOrName, HOST).default('127.0.0.1'),
       port: z.int().min(0).max(65_535).default(8443),
       names: names.default(['localhost', '127.0.0.1']),
     }),
@@ -134,9 +148,12 @@ export async function loadConfig(home: string): Promise<Config> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
-  } catch {
-    throw new KeyturnError('config_invalid', `There is no readable ${file}.`, {
-      fix: `Make an instance: keyturn init --home ${home}`,
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw new KeyturnError('config_invalid', `${file} can't be read${whyFile(error)}.`, {
+      fix: isMissing
+        ? `Name the instance's folder with --home; or make an instance: keyturn init --home ${home}`
+        : 'Run as the user whom the instance belongs to, and let that user read it.',
     });
   }
   return parseConfig(home, text, file);

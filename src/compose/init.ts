@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import { principalOf } from '../access/principal.ts';
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
 import { syncFolder } from '../core/io/sync-folder.ts';
+import { refusedFile } from '../core/io/why-file.ts';
 import { SecretBytes } from '../core/secret-bytes.ts';
 import { tokenEntry, tokenRow } from '../credential/token.ts';
 import { createFileStore } from '../keystore/file/file-store.ts';
@@ -65,6 +66,18 @@ const FOLDERS = ['keys', 'master', 'ledger', 'journal', 'checkpoint', 'listener'
  */
 export async function initInstance(options: InitOptions): Promise<Initialised> {
   const home = resolve(options.home);
+  try {
+    return await makeInstance(home, options);
+  } catch (error) {
+    const refused = isKeyturnError(error) ? null : refusedFile(error);
+    if (refused === null) throw error;
+    throw new KeyturnError('conflict', `No instance can be made in ${home}: the system refused ${refused}.`, {
+      fix: 'Let this user write there and make room, or choose another folder with --home.',
+    });
+  }
+}
+
+async function makeInstance(home: string, options: InitOptions): Promise<Initialised> {
   principalOf(`person:${options.administrator}`);
   const text = configText(options, options.port === 0 ? await freePort() : (options.port ?? 8443));
   const config = configOf(home, text);
@@ -106,6 +119,11 @@ function configOf(home: string, text: string): Config {
 /** The options of `keyturn init` that members come from as they were given. */
 const OPTIONS = [
   {
+    of: 'listen.host',
+    option: '--host',
+    fix: 'Give an address such as 0.0.0.0, :: or 10.0.0.7; the port goes by --port.',
+  },
+  {
     of: 'listen.names',
     option: '--name',
     fix: 'Give names such as keyturn.internal or 10.0.0.7; repeat --name for several.',
@@ -125,12 +143,19 @@ function freePort(): Promise<number> {
   });
 }
 
+/** By which clients call a server that listens there, where nothing else is said: one address alone is not localhost. */
+function namesAt(host: string): readonly string[] {
+  const local = ['localhost', '127.0.0.1'];
+  return ['0.0.0.0', '::', ...local].includes(host) ? local : [host, ...local];
+}
+
 function configText(options: InitOptions, port: number): string {
-  const names = options.names ?? ['localhost', '127.0.0.1'];
+  const { host = '127.0.0.1' } = options;
+  const names = options.names ?? namesAt(host);
   const origin =
     options.origin ?? `keyturn/${hostname().replaceAll(/[^A-Za-z0-9.-]/g, '-')}/${randomBytes(4).toString('hex')}`;
   return stringify({
-    listen: { host: options.host ?? '127.0.0.1', port, names: [...names] },
+    listen: { host, port, names: [...names] },
     certificate: { ca: 'listener/ca.crt' },
     log: { origin },
     ledger: options.postgres === undefined ? { path: 'ledger/ledger.db' } : { postgres: options.postgres },
@@ -144,12 +169,7 @@ function configText(options: InitOptions, port: number): string {
 }
 
 async function makeFolders(home: string, folders: readonly string[], made: AsyncDisposableStack): Promise<void> {
-  await mkdir(home, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw new KeyturnError('conflict', `The folder ${home} can't be made (${code}).`, {
-      fix: 'Choose another folder with --home.',
-    });
-  });
+  await mkdir(home, { recursive: true, mode: 0o700 });
   for (const taken of [CONFIG_FILE, ...folders]) {
     if (await exists(join(home, taken))) {
       throw new KeyturnError('conflict', `${home} already holds ${taken}.`, {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import type { Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { settleCompanions } from '../credential/companion.ts';
@@ -18,6 +17,7 @@ import { watchRotations } from '../server/rotation-metrics.ts';
 import { openServerCa } from '../tls/ca.ts';
 import { caSource } from '../tls/ca-source.ts';
 import { fileSource } from '../tls/file-source.ts';
+import { listen } from '../tls/listen.ts';
 import { createListener, LISTENER_CONTEXT } from '../tls/listener.ts';
 import { ListenerCertificate } from '../tls/listener-certificate.ts';
 import type { ServerIdentitySource } from '../tls/server-identity.ts';
@@ -139,7 +139,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     opened.defer(() => clearInterval(timer));
   }
   const drain = new Drain(listener);
-  const port = await listen(listener, config);
+  const port = await listen(listener, config.listen);
   opened.defer(() => drain.stop());
   // Before the drain, which waits for every answer that is under way.
   opened.defer(() => instance.watchers.close());
@@ -209,18 +209,5 @@ export async function doChores({ desk, holdJournal }: Instance): Promise<void> {
     await settlePending(desk);
     await settleCompanions(desk);
     await settleMoves(desk);
-  });
-}
-
-function listen(server: HttpsServer, { listen: { host, port } }: Config): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        new KeyturnError('config_invalid', `Cannot listen on ${host}:${port} (${error.code ?? 'unknown'}).`, {
-          fix: 'Choose another port with listen.port in keyturn.yaml, or stop what uses it.',
-        }),
-      );
-    });
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
 }

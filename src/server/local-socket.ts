@@ -1,9 +1,11 @@
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { createConnection } from 'node:net';
+import { dirname } from 'node:path';
 import { KeyturnError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import { http } from '../core/io/http.ts';
+import { whyFile } from '../core/io/why-file.ts';
 import type { Desk } from '../credential/desk.ts';
 import { freeze, LOCAL_OPERATOR } from '../credential/hold/freeze.ts';
 import type { HoldJournal } from '../credential/hold/hold-journal.ts';
@@ -17,6 +19,10 @@ import { freezeOf, freezeRequest } from './schemas.ts';
  * @throws KeyturnError `config_invalid` when the socket can't be made or another process listens on it.
  */
 export async function openLocalSocket(path: string, desk: Desk, journal: HoldJournal): Promise<Server> {
+  // A copy of the instance's folder comes without it, and /run is empty after each boot.
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw notMade(path, error);
+  });
   await removeStale(path);
   const server = http.createServer(async (request, response) => {
     const id = newId('request');
@@ -50,15 +56,15 @@ export async function openLocalSocket(path: string, desk: Desk, journal: HoldJou
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const mask = process.umask(0o177);
-    server.once('error', () => {
-      reject(
-        new KeyturnError('config_invalid', `The socket ${path} can't be made.`, {
-          fix: 'Its folder must exist and belong to this user; a socket path has at most 107 bytes.',
-        }),
-      );
-    });
+    server.once('error', (error) => reject(notMade(path, error)));
     server.listen(path, () => chmod(path, 0o600).then(resolve, reject));
     process.umask(mask);
+  });
+}
+
+function notMade(path: string, error: unknown): KeyturnError {
+  return new KeyturnError('config_invalid', `The socket ${path} can't be made${whyFile(error)}.`, {
+    fix: 'Its folder must belong to this user, or let it make it: socket.path in keyturn.yaml, of at most 107 bytes.',
   });
 }
 

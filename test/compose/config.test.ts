@@ -1,8 +1,11 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { loadConfig, parseConfig } from '../../src/compose/config.ts';
 import { KeyturnError } from '../../src/core/errors.ts';
+import { emptyHome } from './home.ts';
 
 type Document = Record<string, unknown>;
 
@@ -90,6 +93,9 @@ test('the operator’s own certificate files stand in for our CA', () => {
 
 test.each([
   ['listen.port', 65_536],
+  ['listen.host', '127.0.0.1:8443'],
+  ['listen.host', '$HOST'],
+  ['listen.host', ''],
   ['listen.port', '8443'],
   ['listen.names', []],
   ['listen.names', ['https://keyturn.internal']],
@@ -115,6 +121,8 @@ test.each([
   ['cache', { seconds: 61 }],
   ['cache', 'on'],
   ['leases', { default: '2h', maximum: '1h' }],
+  // Dates that it leads to would be none.
+  ['leases.maximum', '999999999w'],
 ])('a wrong %s (%j) is named, and never quoted', (path, value) => {
   const error = refusal(changed(path, value));
   expect(error).toMatchObject({ code: 'config_invalid', fix: expect.stringMatching(/\S/) });
@@ -172,8 +180,20 @@ test('any text is a configuration or config_invalid', () => {
 test('a home without a configuration names init', async () => {
   await expect(loadConfig('/nowhere')).rejects.toMatchObject({
     code: 'config_invalid',
-    fix: 'Make an instance: keyturn init --home /nowhere',
+    message: "/nowhere/keyturn.yaml can't be read (there is no such file).",
+    fix: expect.stringContaining('keyturn init --home /nowhere'),
   });
+});
+
+test('a configuration that is there and can’t be read asks for no second instance', async () => {
+  await using home = await emptyHome();
+  await mkdir(join(home.path, 'keyturn.yaml'), { recursive: true });
+  const error = await loadConfig(home.path).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    code: 'config_invalid',
+    message: expect.stringMatching(/keyturn\.yaml can't be read \(/),
+  });
+  expect((error as KeyturnError).fix).not.toContain('init');
 });
 
 test('a text that is no YAML is told by its line, and none of it is quoted', () => {

@@ -68,3 +68,17 @@ test('a failed init leaves the folder as it was', async () => {
   expect(await readdir(home.path)).toEqual([]);
   await initInstance(wrong);
 });
+
+test('a folder that nothing can be made in is named, with what the system said', async () => {
+  // There, and as good as read-only for root as well.
+  const home = '/proc/self/fdinfo';
+  await expect(initInstance({ home, administrator: 'alice', port: 0, ask })).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringMatching(/^No instance can be made in \/proc\/self\/fdinfo: .*\/proc\/self\/fdinfo\/keys \(/),
+    fix: expect.stringContaining('--home'),
+  });
+  await expect(initInstance({ home: '/dev/null/x', administrator: 'alice', port: 0, ask })).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining('/dev/null/x (a part of its path is no folder)'),
+  });
+});

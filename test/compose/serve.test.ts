@@ -1,4 +1,6 @@
+import { rm, stat } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { gateReads, OPENER, Stage } from '../credential/stage.ts';
 
@@ -69,4 +71,12 @@ test('a ledger that can commit no more is told to the operator, with the cause',
   expect(told.map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({ level: 40, state: 'failed', detail: expect.stringContaining('no such table') }),
   ]);
+});
+
+test('a copy of the instance without run/, as a further server gets one, can be frozen through its socket', async () => {
+  const run = join(stage.keyturn.home, 'run');
+  await rm(run, { recursive: true });
+  await stage.keyturn.restart();
+  expect((await stat(run)).mode & 0o777).toBe(0o700);
+  expect((await stat(join(run, 'keyturn.sock'))).isSocket()).toBe(true);
 });

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { KeyturnError } from '../../core/errors.ts';
-import { whyFile } from './why-file.ts';
+import { whyFile } from '../../core/io/why-file.ts';
 
 /**
  * A file that is made before what goes into it is asked for: when it can't be, nothing has happened yet. Removed when

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { KeyturnError } from '../../core/errors.ts';
+import { refusedFile } from '../../core/io/why-file.ts';
 import { exitCodeOf } from './exit.ts';
 
 /** Where a command writes. People read lines on standard output; with `--json` it is one JSON document. */
@@ -41,17 +42,23 @@ export class Terminal {
   fail(error: unknown): number {
     const known = error instanceof KeyturnError ? error : null;
     const code = known?.code ?? 'internal';
-    const message = known?.message ?? 'An unexpected fault inside the command.';
+    // Of any other error nothing is told: it may quote what came in.
+    const refused = known === null ? refusedFile(error) : null;
+    const message =
+      known?.message ??
+      (refused === null ? 'An unexpected fault inside the command.' : `The system refused ${refused}.`);
+    const fix = refused === null ? known?.fix : 'Look after that file or folder, then try again.';
     if (this.json) {
       const document = {
-        error: { code, message, ...(known?.fix === undefined ? {} : { fix: known.fix }), facts: known?.facts ?? {} },
+        error: { code, message, ...(fix === undefined ? {} : { fix }), facts: known?.facts ?? {} },
       };
       this.#err.write(`${JSON.stringify(document)}\n`);
     } else {
       const head = styleText('red', 'error', { stream: this.#err as NodeJS.WriteStream });
       this.#err.write(`${head} ${printable(message)} [${code}]\n`);
-      if (known?.fix !== undefined) this.#err.write(`  fix: ${printable(known.fix)}\n`);
-      if (known === null && error instanceof Error) this.#err.write(`  ${error.name} ${firstFrame(error)}\n`);
+      if (fix !== undefined) this.#err.write(`  fix: ${printable(fix)}\n`);
+      if (known === null && refused === null && error instanceof Error)
+        this.#err.write(`  ${error.name} ${firstFrame(error)}\n`);
     }
     return exitCodeOf(code);
   }

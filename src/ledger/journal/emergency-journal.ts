@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { isKeyturnError, type KeyturnError } from '../../core/errors.ts';
 import { openPreallocated, unusable, writeWhole } from './file.ts';
@@ -159,5 +160,7 @@ function full(path: string, slots: number): KeyturnError {
 function asUnavailable(error: unknown, path: string): KeyturnError {
   if (isKeyturnError(error)) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const folder = dirname(path);
+  if (code === 'ENOENT') return unusable(path, `there is no folder ${folder}`, `Make it: mkdir -m 700 ${folder}`);
   return unusable(path, `its disk said ${code}`, 'Look after its disk, then restart the server.');
 }

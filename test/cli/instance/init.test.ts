@@ -55,6 +55,8 @@ test.each([
 test.each([
   [['--name', 'bad name'], /^--name: /, /keyturn\.internal or 10\.0\.0\.7/],
   [['--name', 'kt.internal', '--name', '*.internal'], /^--name: /, /keyturn\.internal or 10\.0\.0\.7/],
+  [['--host', '127.0.0.1:8443'], /^--host: /, /--port/],
+  [['--host', 'https://kt.internal'], /^--host: /, /0\.0\.0\.0/],
   [['--origin', 'our log'], /^--origin: /, /without spaces/],
   [[...NO_DATABASE, '--postgres-port', '70000'], /^--postgres-port: /, /1 to 65535/],
   [[...NO_DATABASE, '--postgres-schema', 'Our Schema'], /^--postgres-schema: /, /lower-case letters/],
@@ -68,6 +70,16 @@ test.each([
     expect(`${message} ${fix}`).not.toContain('keyturn.yaml');
   },
 );
+
+test.each([
+  [['--host', '::1'], 'https://[::1]:'],
+  [['--host', '0.0.0.0'], 'https://localhost:'],
+  [['--host', '10.0.0.7', '--name', 'kt.internal'], 'https://kt.internal:'],
+])('init %j makes a connection file that leads to where the server listens', async (args, url) => {
+  await keyturn.json(['init', '--admin', 'alice', '--port', '0', ...args]);
+  const text = await readFile(join(keyturn.home, 'admin', 'connection.json'), 'utf8');
+  expect((JSON.parse(text) as { servers: string[] }).servers).toEqual([expect.stringContaining(url)]);
+});
 
 test('a master key file is named from where the command runs, also for the server', async () => {
   const args = ['init', '--admin', 'alice', '--port', '0', '--master-key-file', 'apart.key'];

@@ -1,3 +1,4 @@
+import { open, readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -40,6 +41,26 @@ test('an error tells what, code and what to do; of an unknown one nothing but wh
   expect(inside.written.err).toContain('[internal]');
   expect(inside.written.err).not.toContain('quotes a secret');
 });
+
+test('what the system refuses is named with its reason, and is no fault of ours', async () => {
+  const { shown, written } = terminal(false);
+  const missing = await readFile('/nowhere/at-all').catch((error: unknown) => error);
+  expect(shown.fail(missing)).toBe(1);
+  expect(written.err).toContain('The system refused /nowhere/at-all (there is no such file).');
+  expect(written.err).toMatch(/\n {2}fix: \S/);
+  expect(written.err).not.toContain('unexpected');
+  const full = await openedFull();
+  const programs = terminal(true);
+  programs.shown.fail(full);
+  expect(JSON.parse(programs.written.err)).toMatchObject({
+    error: { message: expect.stringContaining('disk is full') },
+  });
+});
+
+async function openedFull(): Promise<unknown> {
+  await using device = await open('/dev/full', 'w');
+  return device.writeFile('x').catch((error: unknown) => error);
+}
 
 test('codes without a place of their own are failures', () => {
   expect([exitCodeOf('internal'), exitCodeOf('key_mismatch'), exitCodeOf('held')]).toEqual([1, 1, 3]);

@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Keyturn } from '../keyturn.ts';
+import { KEYTURN, Keyturn } from '../keyturn.ts';
 
 let keyturn: Keyturn;
 
@@ -54,4 +58,22 @@ test('a file that cannot be read or made is told with the reason', async () => {
   expect(missing).toMatchObject({ exit: 4, code: 'not_found', fix: `Make it: mkdir -m 700 ${folder}/nowhere` });
   const made = await keyturn.refusal(['backup', 'keygen', '--out', '/proc/identity']);
   expect(made).toMatchObject({ code: expect.stringMatching(/not_found|invalid_input/) });
+});
+
+test('output that finds no room is told as that, and is no success', async () => {
+  const { home, folder } = keyturn;
+  expect(await keyturn.run(['init', '--admin', 'alice', '--port', '0'])).toMatchObject({ code: 0 });
+  const full = openSync('/dev/full', 'w');
+  const env = { ...process.env, KEYTURN_HOME: home, NO_COLOR: '1' };
+  const child = spawn(process.execPath, [KEYTURN, 'policy', 'check'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', full, 'pipe'],
+  });
+  closeSync(full);
+  const [err, [code]] = await Promise.all([text(child.stderr!), once(child, 'close')]);
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: expect.stringMatching(/^error Standard output takes no more \(the disk is full\).*\n {2}fix: .+\n$/),
+  });
 });

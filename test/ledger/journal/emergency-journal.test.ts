@@ -118,3 +118,12 @@ test('a crash while it is made leaves none, and the next start makes it', async 
   await journal.append({ id: 1 });
   await journal.close();
 });
+
+test('a folder that there is not is told as that, not as a disk that fails', async () => {
+  const missing = join(place.folder, 'elsewhere', 'emergency.journal');
+  await expect(EmergencyJournal.open(missing)).rejects.toMatchObject({
+    ...unavailable,
+    message: expect.stringContaining(`there is no folder ${join(place.folder, 'elsewhere')}`),
+    fix: expect.stringContaining('mkdir -m 700'),
+  });
+});

@@ -1,12 +1,12 @@
 import { basename } from 'node:path';
 import { KeyturnError } from '../../../core/errors.ts';
 import { readAtMost } from '../../../core/io/read-at-most.ts';
+import { whyFile } from '../../../core/io/why-file.ts';
 import type { Api } from '../../api/api.ts';
 import { type FormFile, multipart } from '../../api/form.ts';
 import type { Context } from '../../context.ts';
 import { EXIT } from '../../terminal/exit.ts';
 import { facts } from '../../terminal/terminal.ts';
-import { whyFile } from '../../terminal/why-file.ts';
 import { nextOf } from '../rotation/next.ts';
 import { type Answers, withAnswers } from './answers.ts';
 import { removeSources, type Source } from './remove-sources.ts';

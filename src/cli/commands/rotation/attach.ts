@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import { KeyturnError } from '../../../core/errors.ts';
 import { readAtMost } from '../../../core/io/read-at-most.ts';
+import { whyFile } from '../../../core/io/why-file.ts';
 import { type FormFile, multipart } from '../../api/form.ts';
 import type { Context } from '../../context.ts';
-import { whyFile } from '../../terminal/why-file.ts';
 import { pathOf } from './view.ts';
 
 const MAX_FILE = 1024 * 1024;
