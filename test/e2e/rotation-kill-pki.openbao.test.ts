@@ -1,3 +1,8 @@
 import { killedWhileRotating } from './rotation-kill/describe.ts';
 
-killedWhileRotating({ maker: 'pki', store: 'vault' });
+// Where the issuer or the store of the keys is asked.
+killedWhileRotating({
+  maker: 'pki',
+  store: 'vault',
+  steps: ['make-key', 'request', 'await', 'revoke', 'destroy', 'discard'],
+});
