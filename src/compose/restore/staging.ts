@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, rmdir, stat } from 'node:fs/promis
 import { basename, dirname, join } from 'node:path';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import { syncFolder } from '../../core/io/sync-folder.ts';
+import { whyFile } from '../../core/io/why-file.ts';
 import { FileLock } from '../../keystore/file/disk/lock.ts';
 import { errno } from '../../keystore/file/disk/owner-only.ts';
 import { exists } from '../exists.ts';
@@ -131,7 +132,7 @@ function notEmpty(home: string): KeyturnError {
 }
 
 function cannotBeMade(home: string, error: unknown): KeyturnError {
-  const what = `No folder can be made beside ${home} (${errno(error)}); a restore works in one until all is well.`;
+  const what = `No folder can be made beside ${home}${whyFile(error)}; a restore works in one until all is well.`;
   return new KeyturnError('conflict', what, { fix: `${NEW_FOLDER} in one that you may write to.` });
 }
 

@@ -55,13 +55,13 @@ test.each([
     'a file where its parent should be',
     () => writeFile(home, 'x'),
     () => join(home, 'new'),
-    /No folder can be made beside .*ENOTDIR/,
+    /No folder can be made beside .* \(a part of its path is no folder\)/,
   ],
   [
     'a file further up',
     () => writeFile(home, 'x'),
     () => join(home, 'a', 'new'),
-    /No folder can be made beside .*ENOTDIR/,
+    /No folder can be made beside .* \(a part of its path is no folder\)/,
   ],
   ['the root of another file system', async () => undefined, () => '/proc', /Something is mounted at \/proc/],
 ])('%s is refused at once, and stays as it is', async (_what, prepare, target, message) => {
