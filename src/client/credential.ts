@@ -9,9 +9,10 @@ import type { Accepted } from './lease/accept.ts';
 import { Companions } from './lease/companions.ts';
 import { type LeaseDesk, type LeaseHolder, LeaseKeeper } from './lease/keeper.ts';
 import type { TimeLeft } from './lease/time-left.ts';
-import { KeyturnDispatcher, type UndiciModule } from './partner/dispatcher.ts';
 import { Identity, type IdentityWatcher } from './partner/identity.ts';
 import { MtlsAgent } from './partner/mtls-agent.ts';
+import { KeyturnDispatcher } from './partner/undici/dispatcher.ts';
+import type { UndiciModule } from './partner/undici/module.ts';
 import type { Use } from './wire.ts';
 
 export interface CredentialOptions {

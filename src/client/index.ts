@@ -6,5 +6,5 @@ export { Credential, type CredentialOptions, type CredentialStatus } from './cre
 export { keyturnErrorIn } from './diagnosis/explained-error.ts';
 export type { ClientEvents, ClientListeners, ClientMetrics, CredentialEvents } from './events.ts';
 export type { FetchInit } from './fetch/fetch.ts';
-export type { UndiciModule } from './partner/dispatcher.ts';
+export type { UndiciModule } from './partner/undici/module.ts';
 export type { TokenOption } from './token-source.ts';

@@ -110,7 +110,8 @@ export class VersionAgent extends Agent {
   }
 }
 
-function outlived(version: number): KeyturnError {
+/** Why what ran past the bound of the drain was cut. */
+export function outlived(version: number): KeyturnError {
   return new KeyturnError(
     'lease_superseded',
     `The request ran longer than version ${version} may after its replacement.`,

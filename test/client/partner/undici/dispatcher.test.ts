@@ -1,11 +1,24 @@
 import * as undici8 from 'undici';
 import * as undici7 from 'undici7';
 import { describe, expect, test } from 'vitest';
-import { keyturnErrorIn } from '../../../src/client/index.ts';
-import { startScene } from '../setup.ts';
+import { keyturnErrorIn } from '../../../../src/client/index.ts';
+import { promote, type Scene, startScene } from '../../setup.ts';
 
 /** The two share what is used here; their types differ in details. */
 const MODULES = { 'undici 8': undici8, 'undici 7': undici7 as unknown as typeof undici8 };
+
+/** A request that the partner has and does not answer; settled with what it fails with. */
+async function hanging(scene: Scene, undici: typeof undici8): Promise<{ readonly failed: Promise<unknown> }> {
+  const dispatcher = scene.credential.dispatcher(undici);
+  const failed = undici.request(`${scene.partner.url}/hang`, { dispatcher }).catch((error: unknown) => error);
+  await expect.poll(() => scene.partner.seen.length).toBe(1);
+  return { failed };
+}
+
+async function swap(scene: Scene): Promise<void> {
+  await promote(scene, 2);
+  await scene.credential.renew();
+}
 
 describe.each(Object.entries(MODULES))('%s', (_name, undici) => {
   test('a connection closed before its first answer is named as the refusal that the profile lists', async () => {
@@ -36,6 +49,49 @@ describe.each(Object.entries(MODULES))('%s', (_name, undici) => {
     await expect(undici.request(scene.partner.url, { dispatcher })).rejects.toMatchObject({ code: 'held' });
     const byFetch = await undici.fetch(scene.partner.url, { dispatcher }).catch((error: unknown) => error);
     expect(keyturnErrorIn(byFetch)?.code).toBe('held');
+  });
+
+  test('what outlives the drain is cut by its bound, and counts as in use no more', async () => {
+    await using scene = await startScene({ credential: { drainMs: 60_000 } });
+    const { failed } = await hanging(scene, undici);
+    await swap(scene);
+    scene.time.advance(59_999);
+    await scene.credential.renew();
+    expect(scene.keyturn.calls('/renew').at(-1)?.body?.inUse).toEqual([2, 1]);
+    scene.time.advance(1);
+    expect(keyturnErrorIn(await failed)?.code).toBe('lease_superseded');
+    await expect
+      .poll(async () => {
+        await scene.credential.renew();
+        return scene.keyturn.calls('/renew').at(-1)?.body?.inUse;
+      })
+      .toEqual([2]);
+  });
+
+  test('a freeze cuts what still runs on the version before', async () => {
+    await using scene = await startScene();
+    const { failed } = await hanging(scene, undici);
+    await swap(scene);
+    scene.keyturn.trouble = { kind: 'problem', status: 403, code: 'held' };
+    await scene.credential.renew();
+    expect(keyturnErrorIn(await failed)?.code).toBe('held');
+    await expect.poll(() => scene.partner.seen[0]?.socket.destroyed).toBe(true);
+  });
+
+  test('what the application did wrong, or waited too long for, is no fault of the partner', async () => {
+    await using scene = await startScene();
+    const dispatcher = scene.credential.dispatcher(undici);
+    const { url } = scene.partner;
+    const wrong = [
+      undici.request(`${url}/hang`, { dispatcher, headersTimeout: 50 }),
+      undici.request(url, { dispatcher, method: 'NO METHOD' as 'GET' }),
+      undici.request(url, { dispatcher, method: 'POST', headers: { 'content-length': '9' }, body: 'short' }),
+    ];
+    for (const failed of await Promise.allSettled(wrong)) {
+      if (failed.status === 'fulfilled') throw new Error('answered');
+      expect(failed.reason.code).toMatch(/^UND_ERR_/);
+      expect(keyturnErrorIn(failed.reason)).toBe(null);
+    }
   });
 
   test('one dispatcher for each undici, and an application that closes it closes nothing of ours', async () => {
