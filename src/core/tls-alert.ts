@@ -47,6 +47,16 @@ export function alertOf(code: string, message: string): TlsAlert | null {
   return { number: 0, name, aboutCertificate: false };
 }
 
+/**
+ * Why our own side gave up TLS, in OpenSSL's words, e.g. `wrong version number` where a port speaks plain HTTP; null when
+ * that is not what failed. OpenSSL writes `error:0A00010B:SSL routines:function:reason:file:line:`.
+ */
+export function tlsFailureOf(code: string, message: string): string | null {
+  if (code !== 'EPROTO' && !code.startsWith('ERR_SSL_')) return null;
+  const reason = /:SSL routines:[^:]{0,80}:([a-z0-9 /_-]{1,80}):/i.exec(message)?.[1];
+  return reason ?? 'the other side does not speak it as we do';
+}
+
 function alertNumbered(number: number): TlsAlert {
   const [name, aboutCertificate] = ALERTS.get(number) ?? [`alert_${number}`, false];
   return { number, name, aboutCertificate };

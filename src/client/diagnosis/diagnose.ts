@@ -1,5 +1,5 @@
 import { KeyturnError } from '../../core/errors.ts';
-import { alertOf, type TlsAlert } from '../../core/tls-alert.ts';
+import { alertOf, type TlsAlert, tlsFailureOf } from '../../core/tls-alert.ts';
 import type { Refusal } from '../wire.ts';
 import { type LocalCause, localCause, type Presented } from './local-cause.ts';
 import { isTrustFailure } from './trust-failure.ts';
@@ -10,7 +10,7 @@ export interface FailedCall {
   readonly host: string;
   /** Node's code, e.g. `ECONNRESET`. */
   readonly code: string;
-  /** Node's text: only looked at for an alert, never passed on. */
+  /** Node's text: only looked at for what OpenSSL says, never passed on. */
   readonly message: string;
   /** `connect` or `getaddrinfo` when no connection came to be. */
   readonly syscall: string | null;
@@ -49,7 +49,8 @@ export function diagnose(call: FailedCall, situation: Situation): KeyturnError {
   if (alert !== null) return alerted(call, situation, alert);
   const closed = !call.reused && CLOSED.has(call.code);
   if (closed && situation.refusals.some(({ kind }) => kind === 'close')) return closedOn(call, situation);
-  return unreachable(call, situation);
+  const failure = tlsFailureOf(call.code, call.message);
+  return failure === null ? unreachable(call, situation) : withoutTls(call, situation, failure);
 }
 
 /** Whether it may be the certificate's doing: a refusal, or a new connection that was ended without an answer. */
@@ -106,14 +107,19 @@ function closedOn(call: FailedCall, situation: Situation): KeyturnError {
   );
 }
 
+/** Our side of TLS could not go on: the port speaks something else, or the two have too little in common. */
+function withoutTls(call: FailedCall, situation: Situation, failure: string): KeyturnError {
+  return new KeyturnError('partner_unreachable', `TLS with ${call.host} failed: ${failure} (${call.code}).`, {
+    fix: 'Check that this port speaks TLS, and compare TLS versions and cipher suites with what the partner demands.',
+    facts: facts(call, situation, 'tls'),
+  });
+}
+
 function unreachable(call: FailedCall, situation: Situation): KeyturnError {
-  const how = call.answered
-    ? 'broke off its answer'
-    : call.reused
-      ? 'closed a kept connection'
-      : 'could not be reached';
+  const keptClosed = call.reused && CLOSED.has(call.code);
+  const how = call.answered ? 'broke off its answer' : keptClosed ? 'closed a kept connection' : 'could not be reached';
   return new KeyturnError('partner_unreachable', `${call.host} ${how} (${call.code}).`, {
-    fix: call.reused ? 'Repeat the request if it may be repeated.' : 'Check the network and the partner’s status.',
-    facts: facts(call, situation, call.reused ? 'kept_connection_closed' : 'network'),
+    fix: keptClosed ? 'Repeat the request if it may be repeated.' : 'Check the network and the partner’s status.',
+    facts: facts(call, situation, keptClosed ? 'kept_connection_closed' : 'network'),
   });
 }

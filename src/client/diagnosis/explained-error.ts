@@ -32,18 +32,31 @@ export interface RequestOnWire {
 
 export function failedCall(error: Error, at: Pick<FailedCall, 'host' | 'reused' | 'answered'>): FailedCall {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  const syscall = 'syscall' in error && typeof error.syscall === 'string' ? error.syscall : null;
-  return { ...at, code, message: error.message, syscall };
+  return { ...at, code, message: error.message, syscall: syscallOf(error) };
 }
 
+/** Null for none. A host with several addresses fails with one error for each: the first speaks for all. */
+function syscallOf(error: Error): string | null {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  if (!(first instanceof Error) || !('syscall' in first)) return null;
+  return typeof first.syscall === 'string' ? first.syscall : null;
+}
+
+/** What libraries end a call with that took them too long; from the system they come with a system call. */
+const TIME_LIMITS = new Set(['ECONNABORTED', 'ETIMEDOUT', 'ESOCKETTIMEDOUT']);
+
+/** undici's own codes that tell of the partner; the others are of the application's mistakes, aborts and time limits. */
+const UNDICI_OF_PARTNER = new Set(['UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT']);
+
 /**
- * Not an abort or a time limit of the application's (`AbortSignal`; axios: ECONNABORTED without a system call), not a
- * mistake in the call, not ours; and not explained already.
+ * Not an abort or a time limit of the application's (`AbortSignal`; axios: ECONNABORTED, got: ETIMEDOUT), not a mistake
+ * in the call, not ours; and not explained already.
  */
 export function isExplainable(error: Error): boolean {
   if (isKeyturnError(error) || error instanceof DOMException || error.cause !== undefined) return false;
   const code = 'code' in error ? String(error.code) : '';
-  if (code === '' || code === 'ERR_CANCELED' || (code === 'ECONNABORTED' && !('syscall' in error))) return false;
+  if (code === '' || code === 'ERR_CANCELED' || (TIME_LIMITS.has(code) && syscallOf(error) === null)) return false;
+  if (code.startsWith('UND_ERR_')) return UNDICI_OF_PARTNER.has(code);
   return error.name !== 'AbortError' && !code.startsWith('ERR_HTTP_') && !code.startsWith('HPE_');
 }
 

@@ -1,8 +1,9 @@
 import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, LookupFunction } from 'node:net';
 import { createServer } from 'node:net';
+import got from 'got';
 import * as undici from 'undici';
 import { describe, expect, test } from 'vitest';
 import { type Credential, connect, type KeyturnError, keyturnErrorIn } from '../../../src/client/index.ts';
@@ -161,6 +162,49 @@ test('https keeps the code of Node for retries, and carries the explanation as i
   const [error] = await once(sent, 'error');
   expect(error).toMatchObject({ code: 'ECONNRESET', cause: { code: 'partner_refused' } });
   expect(error.message).toContain('our certificate expired');
+});
+
+test.each(VERSIONS)('undici is told of an alert by its name over %s', async (tls) => {
+  await using on = await stage({ partner: { tls, switches: { refuseBy: 'alert' } } });
+  const dispatcher = on.credential.dispatcher(undici);
+  const failure = () => undici.request(on.url, { dispatcher }).then(({ body }) => body.dump(), keyturnErrorIn);
+  await failure();
+  await on.partner.revoke(on.partner.seen[0]!.serial);
+  await expect.poll(failure).toMatchObject({ code: 'partner_refused', facts: { alert: 'certificate_revoked' } });
+  expect(on.told.codes('refused')).toContain('partner_refused');
+});
+
+test('a port that speaks no TLS is told as that, in OpenSSL’s words', async () => {
+  const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await using on = await stage({ lent: { endpoints: [`127.0.0.1:${port}`] } });
+  const error = await failureOf(on.credential, `https://127.0.0.1:${port}`);
+  expect(error).toMatchObject({ code: 'partner_unreachable', facts: { cause: 'tls' } });
+  expect(error.message).toContain('wrong version number');
+  server.close();
+});
+
+test('a host with several addresses is unreachable too, even when our certificate has expired', async () => {
+  await using on = await stage({ identity: LOCAL.certificate_expired, lent: { endpoints: ['twice.example:443'] } });
+  const lookup: LookupFunction = (_host, _options, found) =>
+    found(null, [
+      { address: '127.0.0.1', family: 4 },
+      { address: '::1', family: 6 },
+    ]);
+  const sent = request('https://twice.example', { agent: on.credential.mtlsAgent(), lookup }).end();
+  const [error] = await once(sent, 'error');
+  expect(error).toBeInstanceOf(AggregateError);
+  expect(keyturnErrorIn(error)).toMatchObject({ code: 'partner_unreachable', facts: { cause: 'network' } });
+});
+
+test('a time limit of got’s is the application’s own', async () => {
+  await using on = await stage({ partner: { switches: { delayMs: 60_000 } } });
+  const agent = { https: on.credential.mtlsAgent() };
+  const limits = { timeout: { request: 50 }, retry: { limit: 0 } };
+  const error = await got(on.url, { agent, ...limits }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'ETIMEDOUT' });
+  expect(keyturnErrorIn(error)).toBe(null);
 });
 
 test('undici carries the explanation of a handshake that failed as the cause', async () => {
