@@ -48,7 +48,7 @@ export type Trouble =
   | {
       readonly kind: 'record';
       readonly entry?: string;
-      readonly data?: Readonly<Record<string, string>>;
+      readonly data?: Readonly<Record<string, string | number>>;
       readonly credential?: string;
     }
   /** The answer, changed on its way. */
@@ -116,7 +116,7 @@ export class FakeLog {
     this.#frontier = TreeFrontier.empty();
   }
 
-  append(kind: string, live: Live & { readonly data: Record<string, string> }, seen: number): Receipt {
+  append(kind: string, live: Live & { readonly data: Record<string, string | number> }, seen: number): Receipt {
     const index = this.#frontier.size;
     const { credential, version, data } = live;
     const recorded = recordEntry(

@@ -77,13 +77,19 @@ function assertReceipt(answer: LeaseAnswer, { call, lease }: Expected, log: Seen
     ['expiresAt', entry.data['expiresAt'], answer.expiresAt],
   ];
   const wrong = facts.find(([, recorded, answered]) => recorded !== answered);
-  if (wrong === undefined) return;
-  throw new KeyturnError(
+  if (wrong !== undefined) throw another(wrong[0]);
+  // As long as it was granted for, whatever the clocks say; a server of before that told it does not record it.
+  const { seconds = answer.secondsLeft } = entry.data;
+  if (!(typeof seconds === 'number' && answer.secondsLeft <= seconds)) throw another('life');
+}
+
+function another(field: string): KeyturnError {
+  return new KeyturnError(
     'receipt_invalid',
-    `The receipt proves another access: its ${wrong[0]} is not that of the lease.`,
+    `The receipt proves another access: its ${field} is not that of the lease.`,
     {
       fix: 'Treat the server, or what stands before it, as compromised until this is explained.',
-      facts: { field: wrong[0] },
+      facts: { field },
     },
   );
 }

@@ -43,15 +43,24 @@ export class SeenLog {
   }
 
   /**
-   * Verifies the receipt and remembers its tree.
+   * Verifies the receipt of an access that was asked for since the remembered tree was seen, and remembers its tree.
    * @throws KeyturnError `receipt_invalid`, `log_forked`; then the remembered tree stays as it was.
    */
   verify(receipt: Receipt): ProvenEntry {
     const proven = verifyReceipt(receipt, this.#verifier, this.#head);
+    // What was not asked for yet cannot stand in a tree that was seen: this is an answer of before, come again.
+    if (proven.index < (proven.restart?.base.size ?? this.size)) throw ofBefore();
     if (proven.restart !== null) this.#news = restored(proven.restart, this.size, this.#verifier.origin);
     this.#head = { size: proven.size, root: proven.root, generation: proven.generation };
     return proven;
   }
+}
+
+function ofBefore(): KeyturnError {
+  return new KeyturnError('receipt_invalid', 'The receipt proves an access from before this one was asked for.', {
+    fix: 'Treat what stands before the server as compromised until this is explained: it plays old answers again.',
+    facts: { field: 'index' },
+  });
 }
 
 function restored({ from, to, base, lost, continues }: LogRestart, seen: number, origin: string): KeyturnError {

@@ -15,7 +15,7 @@ import { noHolds } from '../hold/checks.ts';
 import type { Touched } from '../hold/hold-switch.ts';
 import { refused } from '../refusal.ts';
 import { endOf, formerLease, type Replaced, stillLive } from './former.ts';
-import { type Lease, type LeaseWish, usesOf } from './lease.ts';
+import { grantedSeconds, type Lease, type LeaseWish, secondsLeftOf, usesOf } from './lease.ts';
 import { readMaterial } from './material.ts';
 import { untilGroundHolds } from './moved-ground.ts';
 import { type Chosen, chooseVersion, lentChecks, shareFacts, wishedSeconds } from './share.ts';
@@ -72,7 +72,7 @@ export async function lend(desk: Desk, caller: Caller, lending: Lending): Promis
   const touched = touchedBy(caller, version, companions);
   const receipt = await record(desk, caller, { ...lending, row, companions, touched, sealer });
   desk.holds.refuse(touched);
-  const secondsLeft = Math.max(0, Math.floor((row.expires_at - desk.clock.now()) / 1000));
+  const secondsLeft = secondsLeftOf(row, desk.clock.now());
   return { row, version, secondsLeft, sealed: seal(sealer, row, version, material.secrets()), receipt };
 }
 
@@ -178,8 +178,7 @@ async function record(desk: Desk, caller: Caller, lending: Recording): Promise<R
 }
 
 /**
- * The facts of a lease that its receipt proves; the client compares each with its answer. `client`: SHA-256 of the public
- * key of its process, lower-case hex.
+ * The facts of a lease that its receipt proves; the client compares each with its answer. `client`: SHA-256 of the public key of its process, lower-case hex.
  */
 export function leaseFacts(row: LeaseRow, version: VersionRow, client: string, more: JsonObject): JsonObject {
   return {
@@ -188,6 +187,8 @@ export function leaseFacts(row: LeaseRow, version: VersionRow, client: string, m
     spki: version.spki,
     serial: version.serial,
     expiresAt: timestamp(row.expires_at),
+    // The server's clock and the log's may differ, so that no two instants tell this.
+    seconds: grantedSeconds(row),
     token: row.token,
     client,
   };

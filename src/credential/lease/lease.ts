@@ -13,6 +13,16 @@ export interface Lease {
   readonly receipt: Receipt;
 }
 
+/** How long it was granted or renewed for, whole seconds, rounded up. */
+export function grantedSeconds({ expires_at, renewed_at, granted_at }: LeaseRow): number {
+  return Math.ceil((expires_at - (renewed_at ?? granted_at)) / 1000);
+}
+
+/** What is left of it; never more than it was granted for, should the clock have stepped back since. */
+export function secondsLeftOf(row: LeaseRow, now: number): number {
+  return Math.max(0, Math.min(Math.floor((row.expires_at - now) / 1000), grantedSeconds(row)));
+}
+
 export interface LeaseWish {
   /** Raw X25519 public key of the client process, 32 octets. */
   readonly hpkePublicKey: Buffer;

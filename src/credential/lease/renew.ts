@@ -8,7 +8,7 @@ import { noHolds } from '../hold/checks.ts';
 import { refused } from '../refusal.ts';
 import { stillLive } from './former.ts';
 import { currentCompanions, leaseEnd, leaseFacts, lend, requirePartner, seal, touchedBy } from './grant.ts';
-import { type Lease, type LeaseWish, type Report, usesOf } from './lease.ts';
+import { type Lease, type LeaseWish, type Report, secondsLeftOf, usesOf } from './lease.ts';
 import { readMaterial } from './material.ts';
 import { untilGroundHolds } from './moved-ground.ts';
 import { type Chosen, chooseVersion, lentChecks, shareFacts, wishedSeconds } from './share.ts';
@@ -62,7 +62,7 @@ async function extend(desk: Desk, caller: Caller, extension: Extension): Promise
   const row = { ...lease, renewed_at: now, expires_at: expiresAt, uses: JSON.stringify(wish.uses), ...said };
   const receipt = await record(desk, caller, extension, row, companions);
   desk.holds.refuse(touchedBy(caller, version, companions));
-  const secondsLeft = Math.max(0, Math.floor((expiresAt - desk.clock.now()) / 1000));
+  const secondsLeft = secondsLeftOf(row, desk.clock.now());
   const sealed = sealer === null ? null : seal(sealer, row, version, material.secrets());
   return { row, version, secondsLeft, sealed, receipt };
 }

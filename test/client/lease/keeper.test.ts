@@ -264,6 +264,34 @@ for (const [name, other] of Object.entries(OTHERS)) {
   });
 }
 
+test('an answer that is played again is no answer: the lease ends when it would have', async () => {
+  await using scene = await startScene();
+  const { keyturn, credential, told, time } = scene;
+  let first: LeaseAnswer | null = null;
+  // In the same tree that was seen last, about the same lease, signed: all of it true, once.
+  keyturn.trouble = { kind: 'tamper', change: (answer) => (first ??= answer) };
+  await credential.renew();
+  expect(told.of('renewed')).toHaveLength(1);
+  time.advance(LEASE_MS / 2);
+  await credential.renew();
+  expect(told.codes('alarm')).toEqual(['receipt_invalid']);
+  expect(await code(call(scene))).toBe('no error');
+  time.advance(LEASE_MS / 2);
+  expect(await code(call(scene))).toBe('lease_expired');
+});
+
+test('no answer makes a lease longer than its receipt says that it was granted for', async () => {
+  await using scene = await startScene();
+  scene.keyturn.trouble = { kind: 'record', data: { seconds: LEASE_MS / 1_000 - 1 } };
+  await scene.credential.renew();
+  scene.keyturn.trouble = { kind: 'record', data: { seconds: 'ever' } };
+  await scene.credential.renew();
+  expect(scene.told.codes('alarm')).toEqual(['receipt_invalid', 'receipt_invalid']);
+  scene.keyturn.trouble = { kind: 'record', data: { seconds: LEASE_MS / 1_000 } };
+  await scene.credential.renew();
+  expect(scene.told.of('renewed')).toHaveLength(1);
+});
+
 test('credentials that renew at once take turns, so that each receipt continues the one before', async () => {
   await using scene = await startScene();
   const more = await Promise.all(Array.from({ length: 5 }, () => scene.client.credential(CREDENTIAL)));
