@@ -1,9 +1,10 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { LogSigner } from '../../../src/audit/checkpoint.ts';
 import type { TestInstance } from '../../e2e/instance.ts';
 import { type Issued, TestCa } from '../../fakes/ca.ts';
 import { type Keyturn, served } from '../keyturn.ts';
@@ -46,11 +47,21 @@ test('with a role of one’s own the key goes to a new file of mode 0600, and th
   expect(await instance.entries('key.revealed')).toMatchObject([{ data: { reason: 'move to the new HSM' } }]);
 });
 
+test('a key whose reveal is not shown to be on the log is not written', async () => {
+  const connection = JSON.parse(await readFile(join(instance.home, 'admin', 'connection.json'), 'utf8'));
+  const { vkey } = LogSigner.create(connection.log.origin, generateKeyPairSync('ed25519').privateKey);
+  const log = { ...connection.log, keys: [vkey] };
+  await keyturn.write('other-log.json', JSON.stringify({ ...connection, log }));
+  const refusal = await keyturn.refusal([...REVEAL, '--out', 'unproven.pem', '--connection', 'other-log.json']);
+  expect(refusal).toMatchObject({ code: 'receipt_invalid' });
+  expect(existsSync(keyturn.path('unproven.pem'))).toBe(false);
+});
+
 test('a file that exists is not overwritten, and then nothing is revealed at all', async () => {
   await keyturn.write('taken.pem', 'mine');
   expect(await keyturn.refusal([...REVEAL, '--out', 'taken.pem'])).toMatchObject({ exit: 5, code: 'conflict' });
   expect(await readFile(keyturn.path('taken.pem'), 'utf8')).toBe('mine');
-  expect(await instance.entries('key.revealed')).toHaveLength(1);
+  expect(await instance.entries('key.revealed')).toHaveLength(2);
 });
 
 test.each([
@@ -63,5 +74,5 @@ test.each([
     code: 'invalid_input',
     fix: expect.stringMatching(/\S/),
   });
-  expect(await instance.entries('key.revealed')).toHaveLength(1);
+  expect(await instance.entries('key.revealed')).toHaveLength(2);
 });

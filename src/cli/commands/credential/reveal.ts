@@ -1,3 +1,6 @@
+import { hash } from 'node:crypto';
+import { type Receipt, verifyReceipt } from '../../../audit/receipt.ts';
+import { decodeBase64url } from '../../../core/encoding/base64url.ts';
 import { pemOctets } from '../../../core/encoding/pem.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import { AnswerOpener } from '../../../sealed/answer.ts';
@@ -18,6 +21,7 @@ interface Answer {
   readonly spki: string;
   readonly expiresAt: string;
   readonly sealed: SealedAnswer;
+  readonly receipt: Receipt;
 }
 
 type Revealed = Pick<Answer, 'version' | 'spki'> & { readonly pem: Buffer };
@@ -64,6 +68,7 @@ async function fetchKey(
   if (credential !== wanted.credential || version !== Number(wanted.version)) {
     throw new KeyturnError('sealed_answer_invalid', 'The answer is about another version than was asked for.');
   }
+  refuseUnrecorded(api, answer, opener);
   const secrets = opener.open(answer.sealed, { lease: request, credential, version, spki, expiresAt });
   try {
     const key = secrets.get('key');
@@ -72,6 +77,22 @@ async function fetchKey(
   } finally {
     for (const secret of secrets.values()) secret.dispose();
   }
+}
+
+/** A key of whose reveal no entry is shown is not written. @throws KeyturnError `receipt_invalid`. */
+function refuseUnrecorded(
+  api: Api,
+  { receipt, request, credential, version, spki }: Answer,
+  opener: AnswerOpener,
+): void {
+  const { entry } = verifyReceipt(receipt, api.connection.log, null);
+  const client = hash('sha256', decodeBase64url(opener.publicKey) ?? '', 'hex');
+  const isOurs = entry.kind === 'key.revealed' && entry.request === request;
+  const isOfKey = entry.credential === credential && entry.version === version && entry.data['spki'] === spki;
+  if (isOurs && isOfKey && entry.data['client'] === client) return;
+  throw new KeyturnError('receipt_invalid', 'The receipt proves another access than this reveal.', {
+    fix: 'Treat the server, or what stands before it, as compromised until this is explained.',
+  });
 }
 
 /** Resolves when the octets are handed over, so that they can be wiped. */
