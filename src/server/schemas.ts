@@ -166,6 +166,13 @@ export const auditQuery = z.strictObject({
 export const backupRequest = z.strictObject({ recipient: z.string().min(1).max(100) }).meta({ id: 'BackupRequest' });
 
 export const reasonRequest = z.strictObject({ reason }).meta({ id: 'ReasonRequest' });
+export const rotationRequest = z
+  .strictObject({
+    reason,
+    /** The current version's key is, or may be, in other hands. */
+    compromised: z.boolean().optional(),
+  })
+  .meta({ id: 'RotationRequest' });
 export const waiverRequest = z
   .strictObject({
     what: z.enum(['canary', 'drain', 'proof', 'holder']),

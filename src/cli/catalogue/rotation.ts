@@ -7,7 +7,11 @@ export const rotate: Spec = {
   about: 'Replace the current version: new certificate, proven, swapped in, the old one revoked and proven dead',
   example: 'keyturn rotate lean/sandbox --plan',
   load: () => import('../commands/rotation/rotate.ts'),
-  options: [['--plan', 'say what would be done, by whom and with which outage, and do nothing'], REASON],
+  options: [
+    ['--plan', 'say what would be done, by whom and with which outage, and do nothing'],
+    ['--compromised', 'its key is, or may be, in other hands: whoever revokes it is told so'],
+    REASON,
+  ],
 };
 
 export const rotationGroup: Group = [

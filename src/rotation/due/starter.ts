@@ -167,7 +167,7 @@ export class DueStarter {
     const told = { reason, since: timestamp(since), at: timestamp(at), latest: timestamp(latest) };
     const checks = [...fence.checks, ...ownerNotHeld({ credential, version })];
     try {
-      await startRotation(desk, { actor: 'system', checks, facts: { due: told } }, ground, reason);
+      await startRotation(desk, { actor: 'system', checks, facts: { due: told } }, ground, { reason });
       return true;
     } catch (error) {
       // Somebody else has begun one, or frozen it, at this moment.

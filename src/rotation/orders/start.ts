@@ -13,18 +13,20 @@ import { pathOf } from '../workflow/path.ts';
 import type { Ground } from './plan.ts';
 import { DEFAULT_LEAD_SECONDS } from './timetable.ts';
 
+/** Why one begins: one of the reasons that are known, or a person's words. */
+export interface Cause {
+  readonly reason: string;
+  /** What a person said of it, beside a reason that is known. */
+  readonly said?: string;
+}
+
 /**
  * Begins a rotation. From then on every server of the ledger goes on with it.
  * @throws KeyturnError `conflict` when one is open already, saying which; `held` and the like by the mandate's checks.
  */
-export async function startRotation(
-  desk: Desk,
-  mandate: Mandate,
-  ground: Ground,
-  reason: string,
-): Promise<RotationRow> {
+export async function startRotation(desk: Desk, mandate: Mandate, ground: Ground, cause: Cause): Promise<RotationRow> {
   const { credential, current } = ground;
-  const row = rotationRow(desk, mandate, ground, reason);
+  const row = rotationRow(desk, mandate, ground, cause);
   const outcome = await desk.ledger.commit({
     checks: [
       ...mandate.checks,
@@ -50,7 +52,7 @@ export async function startRotation(
       ...(current === null ? {} : { version: current.version }),
       data: {
         rotation: row.id,
-        reason,
+        ...cause,
         issuer: row.issuer,
         keyBy: ground.way.keyBy,
         live: ground.way.live,
@@ -65,10 +67,11 @@ export async function startRotation(
   throw refused(outcome.rule);
 }
 
-function rotationRow(desk: Desk, { actor }: Mandate, { credential, current, issuer, way }: Ground, reason: string) {
+function rotationRow(desk: Desk, { actor }: Mandate, { credential, current, issuer, way }: Ground, cause: Cause) {
   const now = desk.clock.now();
   const path = pathOf(way);
-  const facts: Facts = { path, way };
+  const { reason, ...said } = cause;
+  const facts: Facts = { path, way, ...said };
   return {
     id: newId('rotation', now),
     credential,

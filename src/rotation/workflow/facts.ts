@@ -86,6 +86,8 @@ export interface Pause {
 export interface Facts {
   readonly path: readonly Step[];
   readonly way: Way;
+  /** What the person who began it said of its reason. */
+  readonly said?: string;
   /** Absent when the rotation has moved on; void when it waits for nothing any more, since a person has steered it. */
   readonly pause?: Pause;
   /** The request to the issuer may have arrived from then on; void when it was refused. */

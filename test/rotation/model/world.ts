@@ -169,7 +169,7 @@ export class World {
       const ground = await groundOf(this.desk, this.#issuers, this.credential);
       const version = ground.current?.version ?? null;
       const mandate = mandateOf(this.#house.alice, authority, 'credential:rotate', this.credential, version);
-      await startRotation(this.desk, mandate, ground, 'test');
+      await startRotation(this.desk, mandate, ground, { reason: 'test' });
     });
   }
 

@@ -5,6 +5,7 @@ import { pathOf, type Rotation, rotationLines } from './view.ts';
 interface Options {
   readonly reason?: string;
   readonly plan?: boolean;
+  readonly compromised?: boolean;
 }
 
 interface Plan {
@@ -29,7 +30,7 @@ interface Plan {
 
 export default async function rotate(
   { terminal, api }: Context,
-  { reason = 'asked for by hand', plan }: Options,
+  { reason = 'asked for by hand', plan, compromised }: Options,
   credential: string,
 ): Promise<void> {
   const open = await api();
@@ -38,7 +39,8 @@ export default async function rotate(
     showPlan(terminal, (await open.call({ method: 'GET', path: `${path}/plan` })) as Plan);
     return;
   }
-  const rotation = (await open.call({ method: 'POST', path, json: { reason } })) as Rotation;
+  const json = { reason, ...(compromised === true ? { compromised } : {}) };
+  const rotation = (await open.call({ method: 'POST', path, json })) as Rotation;
   terminal.result(rotation, rotationLines(rotation));
   terminal.note(`It goes on by itself. See where it is: keyturn rotation show ${credential}`);
 }

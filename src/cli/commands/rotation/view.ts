@@ -69,7 +69,7 @@ export function rotationLines(rotation: Rotation): string[] {
     ...(rotation.orders === undefined || rotation.orders.length === 0
       ? []
       : ([['legal now', rotation.orders.join(', ')]] as const)),
-    ['asked by', `${rotation.askedBy}: ${rotation.reason}`],
+    ['asked by', `${rotation.askedBy}: ${rotation.reason}${saidOf(rotation)}`],
     ...seenLines('canary', found['canary']),
     ...seenLines('control', found['control']),
     ...shareLines(found),
@@ -78,6 +78,10 @@ export function rotationLines(rotation: Rotation): string[] {
     ...provenLine(found),
     ...(rotation.endedAt === null ? [] : ([['ended', rotation.endedAt]] as const)),
   ]);
+}
+
+function saidOf({ found: { said } }: Rotation): string {
+  return typeof said === 'string' ? ` (${said})` : '';
 }
 
 function stepsOf({ path, step, endedAt }: Rotation): string {

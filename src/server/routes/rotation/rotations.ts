@@ -19,7 +19,14 @@ import {
 } from '../../../rotation/orders/steer.ts';
 import { listRotations, listTasks, rotationJson, showRotation, taskJson } from '../../../rotation/orders/view.ts';
 import { ok, type Route, route } from '../../http/route.ts';
-import { credentialParam, idParam, reasonRequest, taskDoneRequest, waiverRequest } from '../../schemas.ts';
+import {
+  credentialParam,
+  idParam,
+  reasonRequest,
+  rotationRequest,
+  taskDoneRequest,
+  waiverRequest,
+} from '../../schemas.ts';
 import { uploadOf } from '../credentials.ts';
 
 const openQuery = z.object({ open: z.enum(['true', 'false']).optional() });
@@ -61,7 +68,7 @@ function startRoutes({ desk, issuers, nudge, due, rules }: RotationRoutesOptions
       path: '/v1/credentials/{name}/rotation',
       summary: 'Replace the current version: a workflow that any server goes on with',
       params: credentialParam,
-      json: reasonRequest,
+      json: rotationRequest,
       success: { status: 201, description: 'The rotation, as it begins' },
       problems: ['permission_denied', 'not_found', 'no_current_version', 'conflict', 'config_invalid'],
       handle: async ({ params, body }, caller) => {
@@ -69,7 +76,9 @@ function startRoutes({ desk, issuers, nudge, due, rules }: RotationRoutesOptions
         const ground = await groundOf(desk, issuers, params.name);
         const { credential, current } = ground;
         const mandate = mandateOf(caller, authority, 'credential:rotate', credential, current?.version ?? null);
-        const row = await startRotation(desk, mandate, ground, body.reason);
+        const { reason, compromised = false } = body;
+        const cause = compromised ? ({ reason: 'compromised', said: reason } as const) : { reason };
+        const row = await startRotation(desk, mandate, ground, cause);
         nudge();
         return ok(rotationJson(row), 201);
       },

@@ -82,7 +82,7 @@ export class Hands {
     const ground = await groundOf(desk, issuers, CREDENTIAL);
     const version = ground.current?.version ?? null;
     const mandate = mandateOf(this.#alice, authority, 'credential:rotate', CREDENTIAL, version);
-    return startRotation(desk, mandate, ground, 'test');
+    return startRotation(desk, mandate, ground, { reason: 'test' });
   }
 }
 

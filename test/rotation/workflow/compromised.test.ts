@@ -1,0 +1,44 @@
+import { afterEach, expect, test } from 'vitest';
+import { RotationStage } from '../stage.ts';
+
+let stage: RotationStage;
+afterEach(() => stage.strike());
+
+const HOLD = { target: 'version', subject: 'lean/sandbox', version: 1, reason: 'key seen in a paste' };
+
+test('a leaked key: frozen by one person, replaced, revoked as compromised, proven dead, and kept until two have thawed it', async () => {
+  stage = await RotationStage.set();
+  const [old] = await stage.ledger.find('versions', { version: 1 });
+  const bob = await stage.keyturn.grant('person:bob', 'approver', { credentials: ['**'] });
+  const { body: frozen } = await stage.keyturn.call('POST', '/v1/holds', { json: HOLD });
+  const begun = await stage.start('key seen in a paste', { compromised: true });
+  expect(begun).toMatchObject({ status: 201, body: { reason: 'compromised', found: { said: 'key seen in a paste' } } });
+  expect(await stage.keyturn.entries('rotation.started')).toMatchObject([
+    { actor: 'person:alice', data: { reason: 'compromised', said: 'key seen in a paste' } },
+  ]);
+  await stage.import();
+  const asked = await stage.until('a task', ({ tasks }) => tasks.some(({ kind }) => kind === 'revoke'));
+  const text = asked.tasks.find(({ kind }) => kind === 'revoke')?.text ?? '';
+  expect(text).toContain('keyCompromise');
+  expect(text).toContain('Its key may be in the hands of others.');
+  // What a person says is no proof: the partner goes on accepting it.
+  expect(await stage.done('revoke')).toMatchObject({ status: 200 });
+  await stage.until('a round', ({ found }) => found['lastRound'] !== undefined);
+  expect((await stage.show()).found).not.toHaveProperty('provenAt');
+  expect(await stage.keyturn.entries('version.revoked')).toMatchObject([{ data: { reason: 'keyCompromise' } }]);
+
+  await stage.partner.revoke(old?.serial ?? '');
+  const kept = await stage.until('to be destroyed', ({ step, waitsFor }) => step === 'destroy' && waitsFor !== null);
+  expect(kept.found).toMatchObject({ provenAt: expect.any(Number), control: { verdict: 'accepted' } });
+  expect(await stage.states()).toEqual({ 1: 'retired', 2: 'current' });
+  const thaw = `/v1/holds/${String(frozen['hold'])}/thaw`;
+  expect((await stage.keyturn.call('POST', thaw)).body).toMatchObject({ state: 'asked' });
+  expect((await stage.keyturn.call('POST', thaw, { token: bob })).body).toMatchObject({ state: 'lifted' });
+  await stage.untilState('completed');
+  expect(await stage.states()).toEqual({ 1: 'destroyed', 2: 'current' });
+  expect((await stage.kinds()).filter((kind) => kind.startsWith('hold.'))).toEqual([
+    'hold.placed',
+    'hold.thaw-asked',
+    'hold.lifted',
+  ]);
+}, 60_000);
