@@ -154,6 +154,7 @@ export const canIRequest = z
 
 export const auditQuery = z.strictObject({
   from: z.coerce.number().int().min(0).optional(),
+  to: z.coerce.number().int().min(0).optional(),
   kind: line.max(60).optional(),
   actor: line.max(120).optional(),
   credential: line.max(100).optional(),

@@ -9,6 +9,8 @@ import { auditQuery } from '../schemas.ts';
 
 /** Entries fetched at a time while exporting. */
 const PAGE = 1_000;
+/** Entries of one answer when nothing else is asked for. */
+const DEFAULT_PAGE = 100;
 
 /** The audit log: query, export, newest checkpoint, proofs. */
 export function auditRoutes(desk: Desk, origin: string): Route[] {
@@ -17,14 +19,26 @@ export function auditRoutes(desk: Desk, origin: string): Route[] {
       id: 'queryAudit',
       method: 'get',
       path: '/v1/audit/entries',
-      summary: 'Entries by index, time, kind, actor or credential',
+      summary: 'Entries by index (from `from`, below `to`), time, kind, actor or credential',
       query: auditQuery,
-      success: { status: 200, description: 'Entries as recorded' },
+      success: {
+        status: 200,
+        description:
+          'As recorded; `next` is null on the last page, or what `from` (newest first: `to`) is for the next',
+      },
       problems: ['permission_denied', 'invalid_input', 'ledger_unavailable'],
       handle: async ({ query }, caller) => {
         await authorise(desk, caller, 'audit:read', null);
-        const rows = await desk.ledger.entries(entryQuery(query));
-        return ok({ items: rows.map(({ json }) => JSON.parse(json) as unknown), size: desk.ledger.status().size });
+        const { limit = DEFAULT_PAGE } = query;
+        // One more than is given, which tells whether there is more.
+        const rows = await desk.ledger.entries({ ...entryQuery(query), limit: limit + 1 });
+        const items = rows.slice(0, limit);
+        const next = rows.length > limit ? nextPage(items.at(-1)?.index ?? 0, query.newest === 'true') : null;
+        return ok({
+          items: items.map(({ json }) => JSON.parse(json) as unknown),
+          next,
+          size: desk.ledger.status().size,
+        });
       },
     }),
     route({
@@ -72,6 +86,11 @@ export function auditRoutes(desk: Desk, origin: string): Route[] {
       },
     }),
   ];
+}
+
+/** `to` is exclusive, `from` is not. */
+function nextPage(last: number, newestFirst: boolean): number {
+  return newestFirst ? last : last + 1;
 }
 
 function entryQuery(query: z.infer<typeof auditQuery>): EntryQuery {

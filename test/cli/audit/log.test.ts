@@ -43,6 +43,33 @@ test('tail shows the newest entries in their order, query those that were asked 
   });
 });
 
+test('a query that shows a part of what it found says so, and how to go on, in either direction', async () => {
+  interface Page extends Items {
+    readonly next: number | null;
+  }
+  for (let more = 0; more < 3; more += 1) await instance.token('service:payments');
+  const tokens = ['audit', 'query', '--kind', 'token.created'];
+  const all = (await keyturn.json<Page>(tokens)).items.map(({ index }) => index);
+  expect(all.length).toBeGreaterThan(3);
+  for (const [direction, option, expected] of [
+    [[], '--from', all],
+    [['--newest'], '--to', all.toReversed()],
+  ] as const) {
+    const walked: number[] = [];
+    let next: number | null = null;
+    do {
+      const place: string[] = next === null ? [] : [option, String(next)];
+      const page: Page = await keyturn.json<Page>([...tokens, ...direction, '--limit', '1', ...place]);
+      walked.push(...page.items.map(({ index }) => index));
+      ({ next } = page);
+    } while (next !== null);
+    expect(walked).toEqual(expected);
+  }
+  const part = await keyturn.run([...tokens, '--limit', '1', '--newest']);
+  expect(part.err).toBe(`warning More was found than is shown. Go on with the same command and --to ${all.at(-1)}\n`);
+  expect((await keyturn.run([...tokens, '--limit', String(all.length)])).err).toBe('');
+});
+
 test('a followed log goes on as entries arrive, one JSON entry a line', async () => {
   const args = ['audit', 'tail', '--lines', '1', '--follow', '--json', '--home', instance.home];
   const child = spawn(process.execPath, [KEYTURN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
