@@ -2,6 +2,7 @@ import type { Change } from '../../ledger/change.ts';
 import type { EmergencyJournal } from '../../ledger/journal/emergency-journal.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { HoldRow } from '../../ledger/tables.ts';
+import { aboutOf } from './credential-of.ts';
 
 /** How long a freeze waits for the ledger before it goes to the emergency journal, milliseconds. */
 const LEDGER_PATIENCE_MS = 40;
@@ -99,6 +100,7 @@ export function holdChange(row: HoldRow, request?: string): Change {
       kind: 'hold.placed',
       actor: row.placed_by,
       ...(request === undefined ? {} : { request }),
+      ...aboutOf(row),
       data: { hold: row.id, target: row.target, subject: row.subject, reason: row.reason, placedAt: row.placed_at },
     },
   };

@@ -5,7 +5,7 @@ import { authorise, denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
-import { credentialOf } from './credential-of.ts';
+import { aboutOf, credentialOf } from './credential-of.ts';
 import type { HoldJournal } from './hold-journal.ts';
 
 export interface Thawed {
@@ -53,6 +53,7 @@ export async function thaw(desk: Desk, journal: HoldJournal, caller: Caller, id:
       kind: lift ? 'hold.lifted' : 'hold.thaw-asked',
       actor: caller.principal.id,
       request: caller.request,
+      ...aboutOf(hold),
       data: {
         hold: id,
         target: hold.target,
