@@ -49,6 +49,8 @@ export interface OpenOptions {
   readonly acceptRollback?: boolean;
   /** The checkpoint outside could not be written; releases go on. */
   readonly onCheckpointFailure?: (error: KeyturnError) => void;
+  /** The emergency journal held so many records that can't be read: freezes, perhaps. */
+  readonly onJournalTorn?: (records: number) => void;
   /** The ledger can commit no more, or can again. */
   readonly onLedgerStatus?: (status: LedgerStatus) => void;
   /** For metrics. */
@@ -193,7 +195,8 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     return mine;
   };
   await recordRules(ledger, clock, rules, null);
-  await replayHolds(desk, journal);
+  const { torn } = await replayHolds(desk, journal);
+  if (torn > 0) options.onJournalTorn?.(torn);
   await settlePending(desk);
   await settleCompanions(desk);
   await settleMoves(desk);

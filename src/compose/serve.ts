@@ -74,6 +74,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
       checkpointFailures += 1;
       log.warning('outside-checkpoint-failed', { message });
     },
+    onJournalTorn: (records) => log.warning('freeze-journal-torn', { records }),
     onLedgerStatus: ({ state, detail }) => {
       if (state === 'ready') log.notice('ledger-ready');
       else if (state !== 'closed') log.warning('ledger-unavailable', { state, detail });

@@ -9,17 +9,18 @@ const TARGETS: readonly HoldTarget[] = ['version', 'credential', 'principal', 'h
 
 /**
  * At start, before the first release: holds in the ledger are put into the switch, then those of the emergency journal
- * are brought into the ledger (each once, by id), and the journal is emptied.
+ * are brought into the ledger (each once, by id), and the journal is emptied. What was torn there can't be: a freeze that
+ * nobody was told of, or one that is lost. Which, nobody can know, so that it was there goes on record.
  * @throws KeyturnError `ledger_unavailable`, `journal_unavailable`: then nothing may be released.
  */
 export async function replayHolds(
   desk: Pick<Desk, 'ledger' | 'holds'>,
   journal: EmergencyJournal,
-): Promise<{ replayed: number }> {
+): Promise<{ replayed: number; torn: number }> {
   for await (const inForce of rowPages(desk.ledger, 'holds', { lifted_at: null }, 'id')) {
     for (const { id, target, subject } of inForce) desk.holds.place(id, target, subject);
   }
-  const records = await journal.records();
+  const [records, torn] = [await journal.records(), await journal.torn()];
   let replayed = 0;
   for (const record of records) {
     const row = holdRowOf(record);
@@ -28,8 +29,11 @@ export async function replayHolds(
     desk.holds.place(row.id, row.target, row.subject);
     replayed += 1;
   }
-  if (records.length > 0) await journal.clear();
-  return { replayed };
+  if (torn.length > 0) {
+    await desk.ledger.commit({ entry: { kind: 'journal.torn', actor: 'system', data: { slots: torn } } });
+  }
+  if (records.length > 0 || torn.length > 0) await journal.clear();
+  return { replayed, torn: torn.length };
 }
 
 /** The journal is a file on disk: what it holds is parsed as strictly as a request. */

@@ -1,3 +1,5 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Stage } from '../stage.ts';
 
@@ -25,6 +27,24 @@ test('a hold that the ledger took before the crash is replayed as nothing, and t
   expect(await stage.desk.ledger.find('holds', {})).toHaveLength(1);
   expect(await stage.keyturn.serving.instance.journal.records()).toEqual([]);
   expect(await stage.lease(payments)).toMatchObject({ body: { code: 'held' } });
+});
+
+test('what is torn in the journal may have been a freeze: a start says so once, on the log and in the server’s, and takes the rest', async () => {
+  const { journal } = stage.keyturn.serving.instance;
+  const [row] = await stage.desk.ledger.find('holds', {
+    id: String((await stage.freeze('host', '192.0.2.1')).body['hold']),
+  });
+  await journal.append({ ...row!, id: 'hold_1', subject: '192.0.2.2' });
+  await journal.append({ ...row!, id: 'hold_2', subject: '192.0.2.3' });
+  const file = await open(join(stage.keyturn.home, 'journal', 'freeze.journal'), 'r+');
+  await file.write(Buffer.from('X'), 0, 1, 60);
+  await file.close();
+  await stage.keyturn.restart();
+  expect(await stage.keyturn.entries('journal.torn')).toMatchObject([{ actor: 'system', data: { slots: [0] } }]);
+  expect(stage.keyturn.log.filter((line) => line.includes('freeze-journal-torn'))).toHaveLength(1);
+  expect(await stage.desk.ledger.find('holds', { subject: '192.0.2.3' })).toHaveLength(1);
+  await stage.keyturn.restart();
+  expect(await stage.keyturn.entries('journal.torn')).toHaveLength(1);
 });
 
 test('one that was lifted meanwhile, by way of another server, does not come back', async () => {
