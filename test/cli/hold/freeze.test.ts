@@ -53,6 +53,14 @@ test('when no server is reached, it says so and how to go on', async () => {
   expect(refusal).toMatchObject({ exit: 6, code: 'server_unreachable' });
 });
 
+test('a long reason that is cut in the midst of a character does not stop a freeze', async () => {
+  const reason = `x${'\u{1f525}'.repeat(300)}`;
+  await keyturn.json(['freeze', '--host', '192.0.2.10', '--reason', reason]);
+  await doChores(instance.serving.instance);
+  const { items } = await keyturn.json<{ items: { subject: string; reason: string }[] }>(['hold', 'list']);
+  expect(items.find(({ subject }) => subject === '192.0.2.10')?.reason).toBe(`x${'\u{1f525}'.repeat(249)}`);
+});
+
 test('a reason that was pasted with line ends and escapes does not stop a freeze', async () => {
   const reason = 'from the log:\n\tkey=\u001b[31mabc\r\n';
   const { hold } = await keyturn.json<{ hold: string }>(['freeze', '--host', '192.0.2.9', '--reason', reason]);
@@ -90,7 +98,7 @@ test.each([
 test('hold list tells who froze what and why', async () => {
   await doChores(instance.serving.instance);
   const { out } = await keyturn.run(['hold', 'list']);
-  expect(out.trim().split('\n')).toHaveLength(9);
+  expect(out.trim().split('\n')).toHaveLength(10);
   for (const told of ['lean/sandbox@1', 'local:socket', 'person:alice', 'by hand', 'key seen in a paste']) {
     expect(out).toContain(told);
   }

@@ -46,10 +46,14 @@ export default async function freeze(context: Context, options: Options, credent
   return EXIT.attention;
 }
 
-/** What was pasted in a hurry: a freeze does not fail because of a line end or a tab. */
+/** What was pasted in a hurry: a freeze does not fail because of a line end, a tab, or what stands where it is cut. */
 function oneLine(reason: string): string {
   const line = reason.replaceAll(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\ufeff]+/gu, ' ');
-  return line.trim().slice(0, 500);
+  return line
+    .trim()
+    .slice(0, 500)
+    .replace(/\p{Cs}$/u, '')
+    .trim();
 }
 
 function restOf({ durable, unreached }: Frozen): string {
