@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
@@ -8,7 +9,7 @@ import { settleMoves } from '../credential/store/settle-moves.ts';
 import { settlePending } from '../credential/version/settle.ts';
 import { systemRecord } from '../keystore/record-name.ts';
 import { createApp } from '../server/http/app.ts';
-import { openLocalSocket } from '../server/local-socket.ts';
+import { keepLocalSocket, openLocalSocket } from '../server/local-socket.ts';
 import { ServerLog } from '../server/log/server-log.ts';
 import { StoreLog } from '../server/log/store-log.ts';
 import { StrangerLog } from '../server/log/stranger-log.ts';
@@ -128,6 +129,8 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   const socket = await openLocalSocket(config.socket, desk, instance.holdJournal);
   const socketDrain = new Drain(socket);
   opened.defer(() => socketDrain.stop());
+  const socketWatch = setInterval(() => void watchSocket(socket, config, log), CHORES_EVERY_MS).unref();
+  opened.defer(() => clearInterval(socketWatch));
   const chores = setInterval(choresOf(instance, strangers, log), CHORES_EVERY_MS).unref();
   opened.defer(() => clearInterval(chores));
   const rounds: [string, number, () => Promise<unknown>][] = [
@@ -173,6 +176,15 @@ async function identitySource({ config, store }: Instance): Promise<ServerIdenti
   using key = await store.read(systemRecord('ca', 1));
   const ca = openServerCa(await readFile(config.certificate.ca, 'utf8'), key);
   return caSource({ ca, names: config.listen.names });
+}
+
+/** Also while the ledger is down: it is then that somebody may need it. */
+async function watchSocket(socket: HttpServer, { socket: path }: Config, log: ServerLog): Promise<void> {
+  try {
+    if (await keepLocalSocket(socket, path)) log.warning('local-socket-restored', { path });
+  } catch (error) {
+    log.warning('local-socket-gone', { path, code: error instanceof KeyturnError ? error.code : 'internal' });
+  }
 }
 
 /** What is done now and then; a round that takes long delays the next one. */

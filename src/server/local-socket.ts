@@ -1,10 +1,11 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { KeyturnError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import { http } from '../core/io/http.ts';
+import { codeOf } from '../core/io/node-code.ts';
 import { whyFile } from '../core/io/why-file.ts';
 import type { Desk } from '../credential/desk.ts';
 import { freeze, LOCAL_OPERATOR } from '../credential/hold/freeze.ts';
@@ -20,9 +21,7 @@ import { freezeOf, freezeRequest } from './schemas.ts';
  */
 export async function openLocalSocket(path: string, desk: Desk, journal: HoldJournal): Promise<Server> {
   // A copy of the instance's folder comes without it, and /run is empty after each boot.
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw notMade(path, error);
-  });
+  await makeFolder(path);
   await removeStale(path);
   const server = http.createServer(async (request, response) => {
     const id = newId('request');
@@ -53,11 +52,36 @@ export async function openLocalSocket(path: string, desk: Desk, journal: HoldJou
   return server;
 }
 
+/**
+ * Makes the socket anew where its file is gone, since then nobody on this host could freeze without the network; true if it
+ * was. Called now and then. What stands in its place is left alone.
+ * @throws KeyturnError `config_invalid` when it can't be made.
+ */
+export async function keepLocalSocket(server: Server, path: string): Promise<boolean> {
+  const found = await lstat(path).catch(codeOf);
+  if (found !== 'ENOENT' || !server.listening) return false;
+  await makeFolder(path);
+  // Connections that there are go on.
+  server.close();
+  await listen(server, path);
+  return true;
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw notMade(path, error);
+  });
+}
+
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const mask = process.umask(0o177);
-    server.once('error', (error) => reject(notMade(path, error)));
-    server.listen(path, () => chmod(path, 0o600).then(resolve, reject));
+    const failed = (error: Error) => reject(notMade(path, error));
+    server.once('error', failed);
+    server.listen(path, () => {
+      server.off('error', failed);
+      chmod(path, 0o600).then(resolve, reject);
+    });
     process.umask(mask);
   });
 }
