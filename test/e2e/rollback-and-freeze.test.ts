@@ -21,11 +21,12 @@ test('a frozen principal reads nothing, and the try is on the log', async () => 
   expect((await keyturn.call('GET', '/v1/audit/entries', { token: auditor })).status).toBe(200);
   const json = { target: 'principal', subject: 'person:mallory', reason: 'token seen elsewhere' };
   expect((await keyturn.call('POST', '/v1/holds', { json })).status).toBe(201);
-  for (const path of ['/v1/audit/entries', '/v1/tokens', '/v1/credentials', '/v1/holds']) {
+  const lists = ['/v1/credentials', '/v1/holds', '/v1/rotations', '/v1/rotations/forecast', '/v1/tasks'];
+  for (const path of ['/v1/audit/entries', '/v1/tokens', ...lists]) {
     const reply = await keyturn.call('GET', path, { token: auditor });
     expect([path, reply.status, reply.body['code']]).toEqual([path, 403, 'held']);
   }
-  expect(await keyturn.entries('access.denied')).toHaveLength(4);
+  expect(await keyturn.entries('access.denied')).toHaveLength(7);
 });
 
 test('a client that has seen more than the log holds is told that the log is not the one it knew', async () => {

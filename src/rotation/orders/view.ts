@@ -2,7 +2,7 @@ import { credentialName } from '../../access/credential-name.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
 import { timestamp } from '../../core/clock.ts';
 import { KeyturnError } from '../../core/errors.ts';
-import { authorise } from '../../credential/authorise.ts';
+import { authorise, refuseFrozen } from '../../credential/authorise.ts';
 import type { Caller } from '../../credential/caller.ts';
 import type { Desk } from '../../credential/desk.ts';
 import type { LeaseRow, RotationRow, TaskRow } from '../../ledger/tables.ts';
@@ -53,6 +53,7 @@ export async function listRotations(
   caller: Caller,
   query: { readonly open: boolean },
 ): Promise<JsonObject[]> {
+  await refuseFrozen(desk, caller, 'credential:list', null);
   const where = query.open ? { ended_at: null } : {};
   const rows = await desk.ledger.find('rotations', where, {
     orderBy: 'created_at',
@@ -67,6 +68,7 @@ export async function listRotations(
 
 /** Open tasks of credentials that the caller may see, the most urgent first. */
 export async function listTasks(desk: Desk, caller: Caller): Promise<JsonObject[]> {
+  await refuseFrozen(desk, caller, 'credential:list', null);
   const rows = await desk.ledger.find('tasks', { state: 'open' }, { orderBy: 'due_at', limit: MOST_TASKS });
   return rows.filter((row) => maySee(desk, caller, row.credential)).map(taskJson);
 }
