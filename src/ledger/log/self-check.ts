@@ -34,12 +34,11 @@ function openOwn(verifier: LogVerifier, note: string): Checkpoint {
   }
 }
 
-/** An entry as it stands in its row. */
-export interface EntryRow {
-  readonly idx: number;
-  readonly json: string;
-  readonly leaf: Uint8Array;
-}
+/** What is read of an entry's row. */
+export const ENTRY_COLUMNS = 'idx, time, kind, actor, credential, json, leaf';
+
+/** The columns that an entry is found by, and what its text says there. */
+const FOUND_BY = ['kind', 'actor', 'credential'] as const;
 
 /** Rebuilds the tree from a place on, entry by entry. */
 export class EntriesCheck {
@@ -52,12 +51,19 @@ export class EntriesCheck {
     this.#from = start.size;
   }
 
-  /** @throws KeyturnError `ledger_corrupt` for an entry that is missing or not the one that was hashed. */
-  add(row: EntryRow): void {
-    const expected = this.#rebuilt.size;
-    if (row.idx !== expected) throw corrupt(`entry ${expected} is missing`);
-    const hash = leafHash(Buffer.from(row.json, 'utf8'));
-    if (!hash.equals(row.leaf)) throw corrupt(`entry ${expected} does not fit its leaf hash`);
+  /**
+   * Takes the {@link ENTRY_COLUMNS} of the next row as a database gives them.
+   * @throws KeyturnError `ledger_corrupt` for an entry that is missing or not the one that was hashed, and one that is found
+   * as what it is not: nothing that is signed says so.
+   */
+  add(row: Readonly<Record<string, unknown>>): void {
+    const [expected, json, leaf] = [this.#rebuilt.size, String(row['json']), row['leaf']];
+    if (Number(row['idx']) !== expected) throw corrupt(`entry ${expected} is missing`);
+    const hash = leafHash(Buffer.from(json, 'utf8'));
+    if (!(leaf instanceof Uint8Array && hash.equals(leaf)))
+      throw corrupt(`entry ${expected} does not fit its leaf hash`);
+    const wrong = wrongColumn(row, JSON.parse(json) as Record<string, unknown>);
+    if (wrong !== null) throw corrupt(`entry ${expected} is found by another ${wrong} than stands in it`);
     this.#rebuilt.append(hash);
   }
 
@@ -69,6 +75,11 @@ export class EntriesCheck {
     if (this.#rebuilt.root().equals(head.root())) return;
     throw corrupt(`its entries from ${this.#from} on lead to another root than its head`);
   }
+}
+
+function wrongColumn(row: Readonly<Record<string, unknown>>, entry: Readonly<Record<string, unknown>>): string | null {
+  if (Number(row['time']) !== Date.parse(String(entry['time']))) return 'time';
+  return FOUND_BY.find((column) => (row[column] ?? null) !== (entry[column] ?? null)) ?? null;
 }
 
 export function corrupt(what: string): KeyturnError {

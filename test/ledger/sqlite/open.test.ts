@@ -98,6 +98,10 @@ describe('a ledger that was changed behind its back is not opened', () => {
   test.each([
     ['the text of an entry', `UPDATE entries SET json = replace(json, 'alice', 'mallo') WHERE idx = 3`, 'entry 3'],
     ['a leaf hash', `UPDATE entries SET leaf = zeroblob(32) WHERE idx = 3`, 'entry 3'],
+    ['the kind that an entry is found by', `UPDATE entries SET kind = 'x.hidden' WHERE idx = 3`, 'another kind'],
+    ['its actor', `UPDATE entries SET actor = 'person:eve' WHERE idx = 3`, 'another actor'],
+    ['its credential', `UPDATE entries SET credential = 'a/b' WHERE idx = 3`, 'another credential'],
+    ['its time', 'UPDATE entries SET time = time - 1 WHERE idx = 3', 'another time'],
     ['an entry taken out', 'DELETE FROM entries WHERE idx = 3', 'entry 3 is missing'],
     ['the last entry taken off', 'DELETE FROM entries WHERE idx = 9', 'it has 9 entries'],
     [

@@ -4,7 +4,7 @@ import { frontierPlaces, unpackFrontier } from '../../log/frontier.ts';
 import type { LogEnd } from '../../log/log-tail.ts';
 import type { SignedHead } from '../../log/proof.ts';
 import { signedHead } from '../../log/rows.ts';
-import { checkHead, corrupt, EntriesCheck } from '../../log/self-check.ts';
+import { checkHead, corrupt, ENTRY_COLUMNS, EntriesCheck } from '../../log/self-check.ts';
 import { NEWEST_CHECKPOINT } from '../../sql/log.ts';
 import type { Row, Session } from '../connection/session.ts';
 import { Tree } from './tree.ts';
@@ -61,11 +61,9 @@ async function checkEntries(session: Session, head: TreeFrontier, from: number):
   );
   const check = new EntriesCheck(TreeFrontier.restore(from, hashes));
   for (let at = from; ; at += PAGE) {
-    const sql = 'SELECT idx, json, leaf FROM entries WHERE idx >= $1 ORDER BY idx LIMIT $2';
+    const sql = `SELECT ${ENTRY_COLUMNS} FROM entries WHERE idx >= $1 ORDER BY idx LIMIT $2`;
     const { rows } = await session.run({ sql, values: [at, PAGE] });
-    for (const { idx, json, leaf } of rows) {
-      check.add({ idx: Number(idx), json: String(json), leaf: leaf instanceof Uint8Array ? leaf : Buffer.alloc(0) });
-    }
+    for (const row of rows) check.add(row);
     if (rows.length < PAGE) break;
   }
   check.assertLeadsTo(head);

@@ -3,7 +3,7 @@ import { TreeFrontier } from '../../../audit/tree.ts';
 import { frontierPlaces, unpackFrontier } from '../../log/frontier.ts';
 import type { LogEnd } from '../../log/log-tail.ts';
 import type { SignedHead } from '../../log/proof.ts';
-import { checkHead, corrupt, EntriesCheck } from '../../log/self-check.ts';
+import { checkHead, corrupt, ENTRY_COLUMNS, EntriesCheck } from '../../log/self-check.ts';
 import type { Statements } from '../database/connection.ts';
 import { TreeRows } from '../database/tree-rows.ts';
 
@@ -36,9 +36,7 @@ function checkEntries(statements: Statements, head: TreeFrontier, from: number):
   const nodes = new TreeRows(statements);
   const start = frontierPlaces(from).map(({ level, index }) => nodes.node(level, index));
   const check = new EntriesCheck(TreeFrontier.restore(from, start));
-  const rows = statements.prepare('SELECT idx, json, leaf FROM entries WHERE idx >= ? ORDER BY idx').iterate(from);
-  for (const { idx, json, leaf } of rows) {
-    check.add({ idx: Number(idx), json: String(json), leaf: leaf instanceof Uint8Array ? leaf : Buffer.alloc(0) });
-  }
+  const rows = statements.prepare(`SELECT ${ENTRY_COLUMNS} FROM entries WHERE idx >= ? ORDER BY idx`).iterate(from);
+  for (const row of rows) check.add(row);
   check.assertLeadsTo(head);
 }
