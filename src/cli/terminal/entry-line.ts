@@ -10,6 +10,11 @@ function factsOf(data: unknown): string {
   if (typeof data !== 'object' || data === null) return '';
   return Object.entries(data)
     .filter(([, value]) => typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-    .map(([name, value]) => `${name}=${String(value).slice(0, 48)}`)
+    .map(([name, value]) => `${name}=${quoted(String(value).slice(0, 48))}`)
     .join(' ');
+}
+
+/** What a person wrote must not read as further facts. */
+function quoted(value: string): string {
+  return /[\s"]/.test(value) ? JSON.stringify(value) : value;
 }
