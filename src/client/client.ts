@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { KeyturnError } from '../core/errors.ts';
 import { Credential, type CredentialOptions, type CredentialParts } from './credential.ts';
+import { assertCredentialOptions } from './options.ts';
 import type { LeaseWatch } from './server/watch.ts';
 
 const NAME = /^[a-z0-9][a-z0-9._/-]{0,199}$/;
@@ -24,14 +25,16 @@ export class KeyturnClient implements AsyncDisposable {
    * Leases a credential now, and keeps it leased until it is closed. Every call gives a lease of its own: call it
    * once a credential and process.
    * @throws KeyturnError why there is no lease: `permission_denied`, `held`, `unauthenticated`, `no_current_version`,
-   * `server_unreachable`, `server_untrusted`, `receipt_invalid`, `log_forked`, `sealed_answer_invalid`.
+   * `server_unreachable`, `server_untrusted`, `receipt_invalid`, `log_forked`, `sealed_answer_invalid`,
+   * `connection_file_invalid` (there is no token); `invalid_input` for a name or an option that can't be.
    */
   async credential(name: string, options: CredentialOptions = {}): Promise<Credential> {
-    if (!NAME.test(name)) {
+    if (typeof name !== 'string' || !NAME.test(name)) {
       throw new KeyturnError('invalid_input', 'That is not the name of a credential.', {
         fix: 'Give a name such as lean/sandbox.',
       });
     }
+    assertCredentialOptions(options);
     if (this.#closing !== null) throw new KeyturnError('client_closed', 'The client was closed.');
     const { watch } = this.#parts;
     const closed = (credential: Credential): void => {

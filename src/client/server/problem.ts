@@ -16,6 +16,7 @@ const VERDICTS = [
 
 /** Codes that are no verdict on the lease, but say more than that the server failed. */
 const KNOWN = [
+  'invalid_input',
   'not_found',
   'no_current_version',
   'certificate_expired',
