@@ -5,6 +5,7 @@ import { type ConnectionFile, readConnection } from './connection-file.ts';
 import { type ClientListeners, type ClientMetrics, callSafely } from './events.ts';
 import type { Random } from './lease/cadence.ts';
 import { SeenLog } from './lease/seen-log.ts';
+import { assertConnectOptions } from './options.ts';
 import { type Scheduler, systemScheduler } from './scheduler.ts';
 import { ServerExchange } from './server/exchange.ts';
 import { LeaseServers } from './server/lease-servers.ts';
@@ -38,11 +39,12 @@ const TIMEOUT_MS = 5_000;
 /**
  * Prepares a client. Nothing is asked of a server yet, and nothing is trusted on first use: the servers' CA and the
  * log's keys are those of the connection file.
- * @throws KeyturnError `connection_file_invalid`.
+ * @throws KeyturnError `connection_file_invalid`; `invalid_input` for an option that can't be.
  */
 export async function connect(options: ConnectOptions): Promise<KeyturnClient> {
+  assertConnectOptions(options);
   const { servers, ca, log } = await readConnection(options.connection);
-  const { on = {}, scheduler = systemScheduler, timeoutMs = TIMEOUT_MS } = options;
+  const { on = {}, clock = systemClock, scheduler = systemScheduler, timeoutMs = TIMEOUT_MS } = options;
   const warning = await tokenFileWarning(options.token);
   if (warning !== null) callSafely(() => on.warning?.({ message: warning }));
   const exchange = new ServerExchange({ ca, token: tokenSource(options.token), timeoutMs, scheduler });
@@ -50,10 +52,10 @@ export async function connect(options: ConnectOptions): Promise<KeyturnClient> {
   return new KeyturnClient({
     watch: options.watch === false ? null : new LeaseWatch({ servers, source: exchange, scheduler, random }),
     desk: {
-      servers: new LeaseServers(servers, exchange),
+      servers: new LeaseServers(servers, exchange, clock),
       log: new SeenLog(log),
       opener: AnswerOpener.generate(),
-      clock: options.clock ?? systemClock,
+      clock,
       scheduler,
       random,
     },

@@ -109,6 +109,11 @@ export class KeyturnError extends Error {
   }
 }
 
+/** A fault of ours, told as an error of ours: where nothing may be thrown that nobody expects. */
+export function unexpected(cause: unknown): KeyturnError {
+  return new KeyturnError('internal', 'Something unexpected failed.', { fix: 'See its cause, and report it.', cause });
+}
+
 /** True for a {@link KeyturnError}, narrowed to `code` when one is given. */
 export function isKeyturnError(error: unknown, code?: ErrorCode): error is KeyturnError {
   return error instanceof KeyturnError && (code === undefined || error.code === code);

@@ -1,6 +1,6 @@
 import { FIRST_GENERATION } from '../../audit/generation.ts';
 import type { Clock } from '../../core/clock.ts';
-import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
+import { isKeyturnError, KeyturnError, unexpected } from '../../core/errors.ts';
 import type { AnswerOpener } from '../../sealed/answer.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { LeaseServers, ServerOutcome } from '../server/lease-servers.ts';
@@ -82,6 +82,8 @@ export class LeaseKeeper {
    * rides that out; but when a server has told of a freeze and none can say otherwise, the freeze stands.
    */
   async ask(inDoubt: 'ride-out' | 'end' = 'ride-out'): Promise<void> {
+    // A process that slept asks for a new lease: its old one can't be renewed any more.
+    if (this.#time?.over() === true) this.expire();
     this.#cancelAsk();
     if (this.#stopped) return;
     const call = this.#lease === null ? 'grant' : 'renew';
@@ -101,11 +103,7 @@ export class LeaseKeeper {
   /** Ends the lease if its time is over; true when it is. */
   expire(): boolean {
     if (this.#time?.over() !== true) return this.#time === null;
-    this.#end(
-      new KeyturnError('lease_expired', 'The lease ended before it could be renewed.', {
-        fix: 'Look at the alarms before: they say why no Keyturn server could be asked.',
-      }),
-    );
+    this.#end(expired(this.#failures));
     return true;
   }
 
@@ -161,8 +159,7 @@ export class LeaseKeeper {
       const accepted = acceptAnswer(outcome.value, expected, log, opener);
       return { kind: 'accepted', accepted, time: new TimeLeft(clock, asked, accepted.answer.secondsLeft) };
     } catch (error) {
-      if (isKeyturnError(error)) return { kind: 'trouble', error };
-      throw error;
+      return { kind: 'trouble', error: isKeyturnError(error) ? error : unexpected(error) };
     }
   }
 
@@ -227,6 +224,19 @@ export class LeaseKeeper {
     for (const octets of judged.accepted.companions.values()) octets.dispose();
     await this.#desk.servers.giveBack(judged.accepted.answer.lease);
   }
+}
+
+/** `failures`: tries in a row that came to nothing. */
+function expired(failures: number): KeyturnError {
+  if (failures > 0) {
+    return new KeyturnError('lease_expired', 'The lease ended before it could be renewed.', {
+      fix: 'Look at the alarms before: they say why no Keyturn server could be asked.',
+    });
+  }
+  const why = 'this process slept, or its token, its grant or the certificate ends';
+  return new KeyturnError('lease_expired', `The lease ended with no try to renew it: ${why}.`, {
+    fix: 'A new one is asked for by itself; renew() asks at once. If none comes, status().reason says why.',
+  });
 }
 
 function toldFrozen(): KeyturnError {

@@ -77,7 +77,10 @@ export class ServerExchange implements EventSource {
     const timeoutMs = this.#options.timeoutMs;
     let late: KeyturnError | null = null;
     const cancel = this.#options.scheduler.after(timeoutMs, () => {
-      late = new KeyturnError('server_unreachable', `${server.host} gave no answer within ${timeoutMs} ms.`);
+      late = new KeyturnError('server_unreachable', `${server.host} gave no answer within ${timeoutMs} ms.`, {
+        fix: 'Look whether the server is overloaded, or a firewall swallows what is sent to it.',
+        facts: { server: server.host },
+      });
       sent.destroy(late);
     });
     // Once the answer has begun, an error reaches its reader as well; here it must only not go unheard.
@@ -139,11 +142,31 @@ export class ServerExchange implements EventSource {
   }
 
   async #authorization(): Promise<string> {
-    const token = await this.#options.token();
+    const token = await this.#tokenInTime();
     // A header has to be a string; the Buffer at least is not left behind.
     const authorization = `Bearer ${token.toString('latin1')}`;
     token.fill(0);
     return authorization;
+  }
+
+  /** A token that never comes must not hold up the renewals of all credentials. One that comes too late is wiped. */
+  async #tokenInTime(): Promise<Buffer> {
+    const { token, timeoutMs, scheduler } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    const cancel = scheduler.after(timeoutMs, () => {
+      reject(
+        new KeyturnError('connection_file_invalid', `The token was not given within ${timeoutMs} ms.`, {
+          fix: 'Look at the function, or the file system, that the token comes from.',
+        }),
+      );
+      asked.then(
+        (octets) => octets.fill(0),
+        () => {},
+      );
+    });
+    const asked = token();
+    asked.then(resolve, reject);
+    return promise.finally(cancel);
   }
 
   async #requestOptions(call: ServerCall, body: Buffer | null): Promise<RequestOptions> {

@@ -1,4 +1,5 @@
-import { KeyturnError } from '../../core/errors.ts';
+import type { Clock } from '../../core/clock.ts';
+import { type ErrorCode, KeyturnError, unexpected } from '../../core/errors.ts';
 import type { GrantRequest, RenewRequest } from '../wire.ts';
 import type { ServerCall, ServerExchange } from './exchange.ts';
 import { failureOf, type ServerFailure } from './problem.ts';
@@ -6,17 +7,25 @@ import { failureOf, type ServerFailure } from './problem.ts';
 /** `value` is what the JSON said, not looked at yet. */
 export type ServerOutcome = { readonly kind: 'answer'; readonly value: unknown } | ServerFailure;
 
+/** A server that gave no answer is asked after the others for this long, milliseconds. */
+const ASIDE_MS = 60_000;
+
 /**
  * The lease API at the servers of the connection file. Each call tries them in order until one answers; the first
- * verdict counts, since every server reads the same ledger.
+ * verdict counts, since every server reads the same ledger. A server that gave no answer goes to the end for a while:
+ * one that hangs would cost each call of each credential the whole time limit.
  */
 export class LeaseServers {
   readonly #servers: readonly URL[];
   readonly #exchange: ServerExchange;
+  readonly #clock: Clock;
+  /** Until when a server is asked after the others, by the monotonic clock. */
+  readonly #aside = new Map<URL, number>();
 
-  constructor(servers: readonly URL[], exchange: ServerExchange) {
+  constructor(servers: readonly URL[], exchange: ServerExchange, clock: Clock) {
     this.#servers = servers;
     this.#exchange = exchange;
+    this.#clock = clock;
   }
 
   grant(credential: string, body: GrantRequest): Promise<ServerOutcome> {
@@ -39,11 +48,23 @@ export class LeaseServers {
 
   async #call(call: ServerCall, success: number): Promise<ServerOutcome> {
     let last: ServerOutcome | null = null;
-    for (const server of this.#servers) {
+    for (const server of this.#inOrder()) {
       last = await this.#ask(server, call, success);
+      if (last.kind === 'trouble' && WITHOUT_ANSWER.has(last.error.code)) {
+        this.#aside.set(server, this.#clock.monotonic() + ASIDE_MS);
+      } else {
+        this.#aside.delete(server);
+      }
       if (last.kind !== 'trouble') return last;
     }
     return last ?? trouble(new KeyturnError('server_unreachable', 'There is no server to ask.'));
+  }
+
+  /** That of the file, for those that answer and then for those set aside. */
+  #inOrder(): URL[] {
+    const now = this.#clock.monotonic();
+    const isAside = (server: URL): boolean => (this.#aside.get(server) ?? now) > now;
+    return this.#servers.toSorted((one, other) => Number(isAside(one)) - Number(isAside(other)));
   }
 
   async #ask(server: URL, call: ServerCall, success: number): Promise<ServerOutcome> {
@@ -54,11 +75,12 @@ export class LeaseServers {
       if (reply.type !== 'application/json') throw notJson(server);
       return { kind: 'answer', value: parseJson(reply.body, server) };
     } catch (error) {
-      if (error instanceof KeyturnError) return trouble(error);
-      throw error;
+      return trouble(error instanceof KeyturnError ? error : unexpected(error));
     }
   }
 }
+
+const WITHOUT_ANSWER: ReadonlySet<ErrorCode> = new Set(['server_unreachable', 'server_untrusted']);
 
 function parseJson(body: Buffer, server: URL): unknown {
   try {
