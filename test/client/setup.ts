@@ -64,6 +64,8 @@ export async function startEcho(ca: TestCa, maxVersion: 'TLSv1.2' | 'TLSv1.3' = 
         response.statusCode = 302;
         response.setHeader('location', 'https://elsewhere.example/');
       }
+      const length = request.headers['x-length'];
+      if (typeof length === 'string') response.setHeader('content-length', length);
       if (request.url === '/echo') return void request.pipe(response);
       response.setHeader('x-serial', echoed.serial);
       response.end(JSON.stringify({ commonName, headers: request.headers }));

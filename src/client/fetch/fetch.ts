@@ -128,7 +128,7 @@ function answer(exchange: Exchange, resolve: (response: Response) => void, rejec
     const { signal } = init;
     const { identity } = way;
     const why = (error: unknown) => (signal?.aborted === true ? signal.reason : (identity.endReason ?? error));
-    resolve(partnerResponse(response, url, why));
+    resolve(partnerResponse(response, url, { method: sent.method, why }));
   } catch (error) {
     // A status or a header that no Response can hold, e.g. 600.
     sent.destroy();

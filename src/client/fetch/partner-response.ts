@@ -1,17 +1,18 @@
 import type { IncomingMessage } from 'node:http';
-import { bodyStream, readWhole, streamOf, type Why } from './message-body.ts';
+import { Beginning, bodyStream, EAGER_OCTETS, readWhole, streamOf, type Why } from './message-body.ts';
 
 /** Fetch standard, "null body status". */
 const WITHOUT_BODY = new Set([101, 103, 204, 205, 304]);
 
-/**
- * Bodies that say they are at most this long are taken from the socket at once, so that an application which looks at
- * the status alone does not hold the connection. A longer one waits to be read or cancelled.
- */
-const EAGER_OCTETS = 65_536;
-
 /** The global Response, seen as a class whose members may be accessors, as they are. */
 const GlobalResponse: new (body: null, init: ResponseInit) => object = Response;
+
+/** What the message is the answer to. */
+export interface Asked {
+  /** An answer to HEAD has no body, whatever its headers say. */
+  readonly method: string;
+  readonly why: Why;
+}
 
 /**
  * A global `Response` over an answer of node:https. Read as a whole (`json`, `text`,
@@ -26,21 +27,26 @@ class PartnerResponse extends GlobalResponse {
   #headers: Headers | null = null;
   /** A short body on its way, or there. */
   readonly #eager: Promise<Buffer> | null = null;
+  /** What is there of a body whose length is not known. */
+  readonly #beginning: Beginning | null = null;
   /** What holds the stream, once there is one. */
   #streamed: Response | null = null;
   #used = false;
 
-  constructor(message: IncomingMessage, url: URL, why: Why) {
+  constructor(message: IncomingMessage, url: URL, { method, why }: Asked) {
     const init = { status: message.statusCode ?? 0, statusText: message.statusMessage ?? '' };
     super(null, init);
     this.#message = message;
     this.#why = why;
     this.#init = init;
     this.url = url.hash === '' ? url.href : url.href.slice(0, -url.hash.length);
-    if (WITHOUT_BODY.has(init.status)) {
+    const length = message.headers['content-length'];
+    if (method === 'HEAD' || WITHOUT_BODY.has(init.status)) {
       message.resume();
       this.#streamed = new Response(null, init);
-    } else if (Number(message.headers['content-length']) <= EAGER_OCTETS) {
+    } else if (length === undefined) {
+      this.#beginning = new Beginning(message);
+    } else if (Number(length) <= EAGER_OCTETS) {
       this.#eager = readWhole(message, why);
       // Whoever reads the body hears of it; nobody has to.
       this.#eager.catch(() => {});
@@ -95,7 +101,7 @@ class PartnerResponse extends GlobalResponse {
   #whole(): Promise<Buffer> {
     if (this.#used) return Promise.reject(alreadyRead());
     this.#used = true;
-    return this.#eager ?? readWhole(this.#message, this.#why);
+    return this.#eager ?? readWhole(this.#message, this.#why, this.#beginning?.take());
   }
 
   #stream(): Response {
@@ -107,14 +113,15 @@ class PartnerResponse extends GlobalResponse {
   }
 
   #bodyStream(): ReadableStream<Uint8Array> {
-    return this.#eager === null ? bodyStream(this.#message, this.#why) : streamOf(this.#eager);
+    if (this.#eager !== null) return streamOf(this.#eager);
+    return bodyStream(this.#message, this.#why, this.#beginning?.take() ?? []);
   }
 }
 
 /** @throws RangeError for a status that no Response can hold, e.g. 600. */
-export function partnerResponse(message: IncomingMessage, url: URL, why: Why): Response {
+export function partnerResponse(message: IncomingMessage, url: URL, asked: Asked): Response {
   // It is a Response by class, and has each of its members; the compiler was told less of its base.
-  return new PartnerResponse(message, url, why) as object as Response;
+  return new PartnerResponse(message, url, asked) as object as Response;
 }
 
 /** As the runtime's own Response says it. */

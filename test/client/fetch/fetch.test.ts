@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
+import type { FetchInit } from '../../../src/client/index.ts';
 import { startScene } from '../setup.ts';
 
 test('an answer is a Response with status, headers, url and every way to read a body', async () => {
@@ -131,6 +132,55 @@ test('a connection is free again when only the status of a short answer was look
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   expect(new Set(scene.partner.seen.map(({ socket }) => socket)).size).toBe(1);
+});
+
+const UNREAD: Record<string, FetchInit> = {
+  'of unknown length': { method: 'POST', body: 'short' },
+  'to HEAD, with a long length of what is not sent': { method: 'HEAD', headers: { 'x-length': '10000000' } },
+};
+
+for (const [what, init] of Object.entries(UNREAD)) {
+  test(`neither does an answer ${what} hold its connection`, async () => {
+    await using scene = await startScene();
+    for (let at = 0; at < 3; at += 1) {
+      const { status } = await scene.credential.fetch(`${scene.partner.url}/echo`, init);
+      expect(status).toBe(200);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(new Set(scene.partner.seen.map(({ socket }) => socket)).size).toBe(1);
+  });
+}
+
+test('an answer to HEAD has an empty body, and the headers of the whole', async () => {
+  await using scene = await startScene();
+  const init = { method: 'HEAD', headers: { 'x-length': '10000000' } };
+  const response = await scene.credential.fetch(`${scene.partner.url}/echo`, init);
+  expect([response.headers.get('content-length'), await response.text()]).toEqual(['10000000', '']);
+});
+
+test('a body of unknown length is whole however late it is asked for, and by whatever way', async () => {
+  await using scene = await startScene();
+  const ways: Record<string, (response: Response) => Promise<number>> = {
+    bytes: async (response) => (await response.bytes()).length,
+    text: async (response) => (await response.text()).length,
+    clone: async (response) => (await response.clone().text()).length,
+    stream: async (response) => {
+      let length = 0;
+      for await (const chunk of response.body!) length += chunk.length;
+      return length;
+    },
+  };
+  // Less and more than what is taken at once, and none.
+  for (const length of [0, 1, 65_536, 65_537, 1_000_000]) {
+    for (const late of [0, 20]) {
+      for (const [way, read] of Object.entries(ways)) {
+        const init = { method: 'POST', body: 'x'.repeat(length) };
+        const response = await scene.credential.fetch(`${scene.partner.url}/echo`, init);
+        await new Promise((resolve) => setTimeout(resolve, late));
+        expect([way, late, await read(response)]).toEqual([way, late, length]);
+      }
+    }
+  }
 });
 
 test('what is no call for a partner is refused without quoting it', async () => {
