@@ -111,6 +111,9 @@ function clientManifest() {
     license,
     type: 'module',
     sideEffects: false,
+    // For compilers that do not read "exports" (moduleResolution node10, which commonjs implies).
+    main: entry.default,
+    types: entry.types,
     exports: { '.': entry, './package.json': './package.json' },
   };
 }

@@ -75,6 +75,17 @@ test('in a folder with nothing else it loads, and pulls in nothing but itself an
   expect(foreign).toEqual([]);
 });
 
+test('CommonJS loads it as well, and compilers that read no "exports" find its types', () => {
+  const print = 'console.log(typeof require("@keyturn/client").connect)';
+  const printed = execFileSync(process.execPath, ['--input-type=commonjs', '-e', print], {
+    cwd: bare,
+    encoding: 'utf8',
+  });
+  expect(printed).toBe('function\n');
+  const { main, types, exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  expect({ types, default: main }).toEqual(exports['.']);
+});
+
 test('no import left in it ends in .ts or names a package', () => {
   for (const path of globSync('**/*.{js,d.ts}', { cwd: installed })) {
     const text = readFileSync(join(installed, path), 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '');
