@@ -1,4 +1,5 @@
 import { judgeSecondPerson } from '../../access/two-persons.ts';
+import { parseEntry } from '../../audit/recorded.ts';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import type { HoldRow } from '../../ledger/tables.ts';
 import { authorise, denial } from '../authorise.ts';
@@ -7,6 +8,9 @@ import type { Desk } from '../desk.ts';
 import { refused } from '../refusal.ts';
 import { aboutOf, credentialOf } from './credential-of.ts';
 import type { HoldJournal } from './hold-journal.ts';
+
+/** Newest asks of one person that are looked through for that of this hold. */
+const MOST_ASKS = 1_000;
 
 export interface Thawed {
   readonly hold: string;
@@ -18,7 +22,8 @@ export interface Thawed {
 
 /**
  * One stops, two release: the first person asks, a second who is not the first lifts. Each one's right is decided at
- * their own step. An ask that is older than the window counts no more; the next person is then the first again.
+ * their own step. An ask that is older than the window, or was made with a token that was revoked since, counts no more;
+ * the next person is then the first again.
  * A hold that rests in this server's emergency journal alone is brought into the ledger first.
  * @throws KeyturnError `not_found`, `conflict` (already lifted), `second_person_required` (the same person twice),
  * `ledger_unavailable` while the ledger does not take such a hold.
@@ -27,12 +32,19 @@ export async function thaw(desk: Desk, journal: HoldJournal, caller: Caller, id:
   const hold = await findHold(desk, journal, id);
   const authority = await authorise(desk, caller, 'hold:lift', credentialOf(hold));
   refuseLifted(hold);
-  const step = await judge(desk, caller, hold);
+  const askedWith = await tokenOfAsk(desk, hold);
+  const step = await judge(desk, caller, hold, askedWith);
   const now = desk.clock.now();
   const lift = step === 'second';
+  // What was asked with a token that is revoked by then was asked by whoever had it.
+  const askStands =
+    lift && askedWith !== null
+      ? [{ rule: 'ask-revoked', table: 'tokens', some: { id: askedWith, revoked_at: null } } as const]
+      : [];
   const outcome = await desk.ledger.commit({
     checks: [
       ...authority.checks,
+      ...askStands,
       {
         rule: 'hold-unchanged',
         table: 'holds',
@@ -76,12 +88,13 @@ export async function thaw(desk: Desk, journal: HoldJournal, caller: Caller, id:
 }
 
 /** Whether this is the first or the second person; that the same one asks twice is a denial, and recorded as one. */
-async function judge(desk: Desk, caller: Caller, hold: HoldRow): Promise<'first' | 'second'> {
+async function judge(desk: Desk, caller: Caller, hold: HoldRow, askedWith: string | null): Promise<'first' | 'second'> {
   const [credential, now] = [credentialOf(hold), desk.clock.now()];
+  const isAsked = askedWith !== null && (await isUnrevoked(desk, askedWith));
   try {
     refuseOneself(caller, hold);
     return judgeSecondPerson({
-      first: hold.thaw_asked_by === null ? null : { principal: hold.thaw_asked_by, at: hold.thaw_asked_at ?? 0 },
+      first: isAsked ? { principal: hold.thaw_asked_by ?? '', at: hold.thaw_asked_at ?? 0 } : null,
       second: caller.principal,
       now,
       may: (principal) => desk.policy().decide({ principal, permission: 'hold:lift', credential, now }).allow,
@@ -93,6 +106,18 @@ async function judge(desk: Desk, caller: Caller, hold: HoldRow): Promise<'first'
     }
     throw error;
   }
+}
+
+/** Token that the first person asked with; null where nobody has. */
+async function tokenOfAsk({ ledger }: Desk, { id, thaw_asked_by: actor }: HoldRow): Promise<string | null> {
+  if (actor === null) return null;
+  const asks = await ledger.entries({ kind: 'hold.thaw-asked', actor, descending: true, limit: MOST_ASKS, few: true });
+  const data = asks.map(({ json }) => parseEntry(json).data).find(({ hold }) => hold === id);
+  return typeof data?.['token'] === 'string' ? data['token'] : null;
+}
+
+async function isUnrevoked({ ledger }: Desk, id: string): Promise<boolean> {
+  return (await ledger.count('tokens', { id, revoked_at: null })) > 0;
 }
 
 /** Whoever is frozen has no part in lifting that. */

@@ -66,6 +66,33 @@ test('an ask counts no more when its giver has lost the right', async () => {
   expect((await stage.lease(payments)).status).toBe(403);
 });
 
+test('an ask counts no more when the token that it came with was revoked: whoever had it asked', async () => {
+  const { id, token } = (
+    await stage.post('/v1/tokens', { json: { principal: 'person:bob', ttlSeconds: 600, comment: 'stolen' } })
+  ).body as Record<'id' | 'token', string>;
+  expect(await thaw(token)).toMatchObject({ body: { state: 'asked', askedBy: 'person:bob' } });
+  expect((await stage.keyturn.call('DELETE', `/v1/tokens/${id}`)).status).toBe(204);
+  expect(await thaw()).toMatchObject({ body: { state: 'asked', askedBy: 'person:alice' } });
+  expect((await stage.lease(payments)).status).toBe(403);
+  expect(await thaw(bob)).toMatchObject({ body: { state: 'lifted', askedBy: 'person:alice' } });
+});
+
+test('an ask whose token is revoked at the last moment lifts nothing', async () => {
+  const { id, token } = (
+    await stage.post('/v1/tokens', { json: { principal: 'person:bob', ttlSeconds: 600, comment: 'stolen' } })
+  ).body as Record<'id' | 'token', string>;
+  await thaw(token);
+  const { ledger } = stage.desk;
+  const commit = ledger.commit.bind(ledger);
+  ledger.commit = async (change) => {
+    ledger.commit = commit;
+    await stage.keyturn.call('DELETE', `/v1/tokens/${id}`);
+    return commit(change);
+  };
+  expect(await thaw()).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  expect((await stage.lease(payments)).status).toBe(403);
+});
+
 test('the two approvals lift one hold, once: replayed, or for another hold, they do nothing', async () => {
   const other = String((await stage.freeze('credential', 'lean/sandbox')).body['hold']);
   await thaw();
