@@ -55,6 +55,27 @@ export async function rollBackRotation(desk: Desk, caller: Caller, name: string,
   return steer(helm, 'rotation.roll-back-asked', { why }, { set, checks });
 }
 
+/**
+ * Says of a rotation under way that the key which it replaces has leaked: it is gone on with as one that began for that.
+ * Null where there is none that is on its way to replace the current version: then one has to be begun.
+ */
+export async function sayCompromised(
+  desk: Desk,
+  caller: Caller,
+  name: string,
+  said: string,
+): Promise<RotationRow | null> {
+  const credential = credentialName(name);
+  if ((await desk.ledger.count('rotations', { credential, ended_at: null })) === 0) return null;
+  const helm = await takeHelm(desk, caller, name);
+  const { row, facts } = helm;
+  if (row.state !== 'running' || row.replaces === null || wasPromoted(row)) return null;
+  const set = { reason: 'compromised', facts: JSON.stringify({ ...facts, said }), waits_for: '' };
+  const some = { credential, version: row.replaces, state: 'current' } as const;
+  const checks = [{ rule: 'version-current', table: 'versions', some } as const];
+  return steer(helm, 'rotation.compromised', { said }, { set, checks });
+}
+
 /** Tries again what was halted, from the same step. @throws KeyturnError `not_found`, `rotation_state`. */
 export async function retryRotation(desk: Desk, caller: Caller, name: string, why: string): Promise<RotationRow> {
   const helm = await takeHelm(desk, caller, name);

@@ -4,6 +4,26 @@ import { RotationStage } from '../stage.ts';
 let stage: RotationStage;
 afterEach(() => stage.strike());
 
+test('a key that turns out to have leaked while its replacement is waited for is revoked as compromised as well', async () => {
+  stage = await RotationStage.set();
+  const { body } = await stage.start('yearly');
+  await stage.until('waiting', ({ step, waitsFor }) => step === 'await' && waitsFor !== null);
+  expect(await stage.start('yearly')).toMatchObject({ status: 409 });
+  const marked = await stage.start('key seen in a paste', { compromised: true });
+  expect(marked).toMatchObject({
+    status: 201,
+    body: { id: body['id'], reason: 'compromised', step: 'await', found: { said: 'key seen in a paste' } },
+  });
+  expect(await stage.keyturn.entries('rotation.compromised')).toMatchObject([
+    { actor: 'person:alice', credential: 'lean/sandbox', data: { said: 'key seen in a paste' } },
+  ]);
+  await stage.import();
+  const asked = await stage.until('a task', ({ tasks }) => tasks.some(({ kind }) => kind === 'revoke'));
+  expect(asked.tasks.find(({ kind }) => kind === 'revoke')?.text).toContain('keyCompromise');
+  // By then another version is current: of that one nobody has said anything.
+  expect(await stage.start('seen too', { compromised: true })).toMatchObject({ status: 409 });
+}, 60_000);
+
 const HOLD = { target: 'version', subject: 'lean/sandbox', version: 1, reason: 'key seen in a paste' };
 
 test('a leaked key: frozen by one person, replaced, revoked as compromised, proven dead, and kept until two have thawed it', async () => {

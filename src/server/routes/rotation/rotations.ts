@@ -15,6 +15,7 @@ import {
   resumeRotation,
   retryRotation,
   rollBackRotation,
+  sayCompromised,
   waive,
 } from '../../../rotation/orders/steer.ts';
 import { listRotations, listTasks, rotationJson, showRotation, taskJson } from '../../../rotation/orders/view.ts';
@@ -69,7 +70,11 @@ function startRoutes({ desk, issuers, nudge, due, rules }: RotationRoutesOptions
       summary: 'Replace the current version: a workflow that any server goes on with',
       params: credentialParam,
       json: rotationRequest,
-      success: { status: 201, description: 'The rotation, as it begins' },
+      success: {
+        status: 201,
+        description:
+          'The rotation, as it begins; where one is on its way already and the key has leaked, as it goes on',
+      },
       problems: ['permission_denied', 'not_found', 'no_current_version', 'conflict', 'config_invalid'],
       handle: async ({ params, body }, caller) => {
         const authority = await authorise(desk, caller, 'credential:rotate', params.name);
@@ -78,7 +83,8 @@ function startRoutes({ desk, issuers, nudge, due, rules }: RotationRoutesOptions
         const mandate = mandateOf(caller, authority, 'credential:rotate', credential, current?.version ?? null);
         const { reason, compromised = false } = body;
         const cause = compromised ? ({ reason: 'compromised', said: reason } as const) : { reason };
-        const row = await startRotation(desk, mandate, ground, cause);
+        const underWay = compromised ? await sayCompromised(desk, caller, credential, reason) : null;
+        const row = underWay ?? (await startRotation(desk, mandate, ground, cause));
         nudge();
         return ok(rotationJson(row), 201);
       },
