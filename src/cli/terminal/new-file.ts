@@ -22,15 +22,19 @@ export class NewFile implements AsyncDisposable {
     return new NewFile(path, await openNew(path, mode));
   }
 
-  /** Appends; for what comes in pieces. */
-  write(piece: Buffer): Promise<void> {
-    return this.#handle.writeFile(piece);
+  /** Appends; for what comes in pieces. @throws KeyturnError `invalid_input`. */
+  async write(piece: Buffer): Promise<void> {
+    await this.#handle.writeFile(piece).catch((error: unknown) => notWritten(this.path, error));
   }
 
-  /** Writes the rest, if any; the file stays. */
+  /** Writes the rest, if any; the file stays. @throws KeyturnError `invalid_input`; then it does not. */
   async keep(rest: string | Buffer = Buffer.alloc(0)): Promise<void> {
-    await this.#handle.writeFile(rest);
-    await this.#handle.sync();
+    try {
+      await this.#handle.writeFile(rest);
+      await this.#handle.sync();
+    } catch (error) {
+      notWritten(this.path, error);
+    }
     this.#kept = true;
   }
 
@@ -55,6 +59,13 @@ export async function openNew(path: string, mode: number): Promise<FileHandle> {
       fix: 'Choose a place where you may write; nothing was done.',
     });
   }
+}
+
+/** @throws KeyturnError `invalid_input`. */
+export function notWritten(path: string, error: unknown): never {
+  throw new KeyturnError('invalid_input', `${path} can't be written${whyFile(error)}.`, {
+    fix: 'Make room, or choose another place; nothing of it was left there.',
+  });
 }
 
 export function taken(path: string): KeyturnError {

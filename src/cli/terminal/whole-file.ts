@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncFolder } from '../../core/io/sync-folder.ts';
-import { openNew, taken } from './new-file.ts';
+import { notWritten, openNew, taken } from './new-file.ts';
 
 /** What a file system says that has no second names. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
@@ -29,8 +29,9 @@ export class WholeFile implements AsyncDisposable {
     return new WholeFile(path, part, await openNew(part, 0o600));
   }
 
-  write(piece: Buffer): Promise<void> {
-    return this.#handle.writeFile(piece);
+  /** @throws KeyturnError `invalid_input`. */
+  async write(piece: Buffer): Promise<void> {
+    await this.#handle.writeFile(piece).catch((error: unknown) => notWritten(this.path, error));
   }
 
   /** Removes what killed commands left of the same file. For whoever knows that no other one writes it now. */
@@ -45,7 +46,7 @@ export class WholeFile implements AsyncDisposable {
 
   /** Gives it its name. @throws KeyturnError `conflict` when that was taken meanwhile. */
   async keep(): Promise<void> {
-    await this.#handle.sync();
+    await this.#handle.sync().catch((error: unknown) => notWritten(this.path, error));
     await this.#name();
     await syncFolder(dirname(this.path));
   }

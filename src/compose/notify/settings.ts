@@ -94,7 +94,8 @@ function mailSetting(data: z.infer<typeof mail>, at: AbsolutePath): MailOptions 
 }
 
 function isHttpsOrLoopback(text: string): boolean {
-  const url = new URL(text);
+  const url = URL.parse(text);
+  if (url === null) return false;
   // A name and password in a URL are shown wherever the URL is.
   if (url.username !== '' || url.password !== '') return false;
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));

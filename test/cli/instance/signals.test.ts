@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request } from 'node:https';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { connectedTcp } from '../../tls/connect.ts';
 import { KEYTURN, Keyturn } from '../keyturn.ts';
@@ -103,4 +105,20 @@ test('SIGHUP, which others read their files anew for, ends no server that has no
   expect(await keyturn.json(['whoami'])).toMatchObject({ principal: 'person:alice' });
   child.kill('SIGTERM');
   expect(await closed).toEqual([0, null]);
+});
+
+test('a server whose ledger has failed ends when it is told to', { timeout: PROCESSES_MS }, async () => {
+  const ledger = new DatabaseSync(join(keyturn.home, 'ledger', 'ledger.db'));
+  ledger.exec('ALTER TABLE entries RENAME TO gone');
+  try {
+    expect(await keyturn.refusal(['token', 'create', 'service:x'])).toMatchObject({
+      exit: 6,
+      code: 'ledger_unavailable',
+    });
+    child.kill('SIGTERM');
+    expect(await closed).toEqual([0, null]);
+  } finally {
+    ledger.exec('ALTER TABLE gone RENAME TO entries');
+    ledger.close();
+  }
 });

@@ -56,6 +56,7 @@ test('ports follow from how TLS is begun', () => {
 });
 
 test.each([
+  ['notify.webhook.url', { webhook: { ...webhook, url: 'hooks.example.com' } }],
   ['notify.webhook.url', { webhook: { ...webhook, url: 'http://hooks.example.com/' } }],
   ['notify.webhook.url', { webhook: { ...webhook, url: 'http://127.0.0.1.example.com/' } }],
   ['notify.webhook.url', { webhook: { ...webhook, url: 'https://name:word@hooks.example.com/' } }],

@@ -46,13 +46,17 @@ function untilTold({ log }: Serving): Promise<void> {
 }
 
 /**
- * A thread that waits for a disk which does not answer keeps the process from ending by itself. Nothing is lost by the
- * hard way: what was acknowledged is durable, and what was not may not be released any more.
+ * A thread that waits for a disk which does not answer keeps the process from ending by itself, and so do those of a ledger
+ * that has failed, which nobody closes. Nothing is lost by the hard way: what was acknowledged is durable, and what was not
+ * may not be released any more.
  */
 async function stop(serving: Serving): Promise<void> {
-  const isStuck = serving.instance.desk.ledger.status().state === 'stalled';
+  const { ledger } = serving.instance.desk;
+  const isStuck = ledger.status().state === 'stalled';
   await Promise.race([serving.stop(), sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
-  if (!isStuck) return;
-  serving.log.end();
-  process.kill(process.pid, 'SIGKILL');
+  if (isStuck) {
+    serving.log.end();
+    process.kill(process.pid, 'SIGKILL');
+  }
+  if (ledger.status().state !== 'closed') process.exit();
 }
