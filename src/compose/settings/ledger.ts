@@ -7,7 +7,8 @@ const PORT = 'must be a whole number from 1 to 65535';
 const HOST = 'must be a name, an address, or the folder of a socket, of at most 253 characters';
 /** PostgreSQL cuts longer identifiers off. */
 const NAME = 'must have 1 to 63 characters';
-const SCHEMA = 'must be lower-case letters, digits and underscores, at most 49';
+/** PostgreSQL keeps names that begin with pg_ for itself. */
+const SCHEMA = 'must be lower-case letters, digits and underscores, at most 49, and not begin with pg_';
 
 const postgres = z.strictObject({
   /** Name, address, or the folder of a Unix socket. */
@@ -17,7 +18,7 @@ const postgres = z.strictObject({
   user: z.string({ error: NAME }).min(1, NAME).max(63, NAME),
   schema: z
     .string({ error: SCHEMA })
-    .regex(/^[a-z_][a-z0-9_]{0,48}$/, SCHEMA)
+    .regex(/^(?!pg_)[a-z_][a-z0-9_]{0,48}$/, SCHEMA)
     .optional(),
   'password-file': path.optional(),
   ca: path.optional(),

@@ -107,7 +107,7 @@ function giveUp(client: PoolClient): void {
 
 function unreadable(why: string): KeyturnError {
   return new KeyturnError('ledger_unavailable', `The ledger cannot be read: ${why}.`, {
-    fix: 'Look after the database of the ledger.',
+    fix: 'Look after the database of the ledger; keyturn doctor on the server’s host says what it lacks.',
     facts: { state: 'ready' },
   });
 }

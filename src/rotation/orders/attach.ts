@@ -6,11 +6,12 @@ import type { Desk } from '../../credential/desk.ts';
 import { refused } from '../../credential/refusal.ts';
 import { confirmEnvironment, issuerChainFor } from '../../credential/version/issuer-chain.ts';
 import { deviationsOf } from '../../x509/issued/judge-issued.ts';
-import { judgeClientCredential } from '../../x509/judge.ts';
+import { type Judgement, judgeClientCredential } from '../../x509/judge.ts';
 import { readUpload } from '../../x509/upload.ts';
 import { askedFor } from '../steps/issue/asked-for.ts';
 import { closeTasks } from '../task/tasks.ts';
 import { attachment } from './attachment.ts';
+import { toldOfOurKey } from './our-key.ts';
 import { refuseServices } from './person.ts';
 
 export interface AttachRequest {
@@ -59,7 +60,7 @@ export async function attachCertificate(desk: Desk, caller: Caller, request: Att
     );
   }
   const issuerChain = await issuerChainFor(desk, credential, upload, request.acceptNewChain ?? false);
-  const { leaf, chain, warnings } = judgeClientCredential({
+  const { leaf, chain, warnings } = judged({
     key: { spki: row.spki },
     certificates: upload.certificates,
     issuerChain,
@@ -108,6 +109,14 @@ export async function attachCertificate(desk: Desk, caller: Caller, request: Att
     warnings: [...warnings, ...deviations],
     entry: outcome.index,
   };
+}
+
+function judged(candidate: Parameters<typeof judgeClientCredential>[0]): Judgement {
+  try {
+    return judgeClientCredential(candidate);
+  } catch (error) {
+    throw toldOfOurKey(error);
+  }
 }
 
 function askedOf(desk: Desk, credential: string) {

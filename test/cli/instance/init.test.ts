@@ -59,6 +59,7 @@ test.each([
   [['--host', 'https://kt.internal'], /^--host: /, /0\.0\.0\.0/],
   [['--origin', 'our log'], /^--origin: /, /without spaces/],
   [[...NO_DATABASE, '--postgres-port', '70000'], /^--postgres-port: /, /1 to 65535/],
+  [[...NO_DATABASE, '--postgres-schema', 'pg_catalog'], /^--postgres-schema: /, /not begin with pg_/],
   [[...NO_DATABASE, '--postgres-schema', 'Our Schema'], /^--postgres-schema: /, /lower-case letters/],
 ] as const)(
   'init %j names the option and the allowed form, and no file that is not there',

@@ -65,3 +65,27 @@ test('of a certificate that is given up, the partner is not told that its succes
   expect(text).not.toContain('successor');
   expect(steps.join()).toMatch(/keyturn task done task_[0-9a-f]+ /);
 });
+
+test('a certificate that is none for our key is told as that: no advice has somebody upload a key, or import', async () => {
+  const { csr } = await waiting();
+  const ca = await TestCa.create();
+  const day = 86_400_000;
+  const [from, to] = [new Date(Date.now() - 2 * day), new Date(Date.now() - day)];
+  const refused = [
+    await attach((await ca.client()).certificatePem, ca),
+    await attach('', ca),
+    await attach((await ca.sign(csr, { notBefore: from, notAfter: to })).certificatePem, ca),
+    await attach((await ca.sign(csr, { notBefore: new Date(Date.now() + day) })).certificatePem, ca),
+  ].map(({ body }) => body as { code: string; detail: string; fix: string });
+  expect(refused.map(({ code }) => code)).toEqual([
+    'key_mismatch',
+    'certificate_missing',
+    'certificate_expired',
+    'certificate_not_yet_valid',
+  ]);
+  for (const { detail, fix } of refused) {
+    expect(detail).not.toMatch(/private key/);
+    expect(fix).toMatch(/upload/i);
+    expect(fix).not.toMatch(/import|the key and/);
+  }
+});
