@@ -19,6 +19,7 @@ export interface ReadFile {
 
 /** One file by itself: its YAML and its shape. What it refers to is checked when all files are there. */
 export function readYaml({ name, text }: PolicyText): ReadFile | Problem[] {
+  if (text.trim() === '') return [emptyProblem(name)];
   const lines = new LineCounter();
   const document = parseDocument(text, {
     version: '1.2',
@@ -55,6 +56,12 @@ function plain(document: Document.Parsed): unknown {
 function yamlProblem(file: string, fault: YAMLError, lines: LineCounter): Problem {
   const what = fault.code === 'DUPLICATE_KEY' ? 'A member is given twice.' : `This is not valid YAML (${fault.code}).`;
   return { file, line: lines.linePos(fault.pos[0]).line, path: '', what, fix: 'Mend the line.' };
+}
+
+/** As a full disk or an editor leaves one: taken as it stands, it would take everything from everybody. */
+function emptyProblem(file: string): Problem {
+  const fix = 'Put back what was in it, or remove the file; that there are none is written "bindings: []".';
+  return { file, line: null, path: '', what: 'It is empty.', fix };
 }
 
 function aliasProblem(file: string): Problem {

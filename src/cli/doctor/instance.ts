@@ -1,7 +1,7 @@
 import { createConnection } from 'node:net';
 import { dirname, relative, sep } from 'node:path';
 import { type Config, loadConfig } from '../../compose/config.ts';
-import { checkRules } from '../../compose/upkeep/check-rules.ts';
+import { checkRules, unknownIssuerText } from '../../compose/upkeep/check-rules.ts';
 import { examineIssuers } from '../../compose/upkeep/examine/issuers.ts';
 import { examineLedger } from '../../compose/upkeep/examine/ledger.ts';
 import { examineNotify } from '../../compose/upkeep/examine/notify.ts';
@@ -23,7 +23,7 @@ export async function checkInstance(home: string, examination: Examination): Pro
     ...(await examineNotify(config)),
     ...('file' in config.masterKey ? [apart(config)] : []),
     ...(await examineLedger(config)),
-    await attempt('policies', async () => `access policy ${(await checkRules(config)).digest.slice(0, 16)}`),
+    ...(await checkPolicies(config)),
     await checkSocket(config.socket),
     checkpointApart(config),
   ];
@@ -68,10 +68,15 @@ function isInside(folder: string, path: string): boolean {
   return way !== '..' && !way.startsWith(`..${sep}`);
 }
 
-async function attempt(name: string, act: () => Promise<string>): Promise<Check> {
+async function checkPolicies(config: Config): Promise<Check[]> {
   try {
-    return ok(name, await act());
+    const { digest, unknownIssuers } = await checkRules(config);
+    const fix = 'Add it under issuers in keyturn.yaml, or correct the profile.';
+    return [
+      ok('policies', `access policy ${digest.slice(0, 16)}`),
+      ...unknownIssuers.map((unknown) => attention('issuers of profiles', unknownIssuerText(unknown), fix)),
+    ];
   } catch (error) {
-    return brokenBy(name, error);
+    return [brokenBy('policies', error)];
   }
 }

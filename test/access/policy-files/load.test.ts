@@ -57,10 +57,20 @@ function withBinding(change: Record<string, unknown>): string {
   return JSON.stringify({ bindings: [binding] });
 }
 
+describe('a file that is empty', () => {
+  it.each(['', '\n  \n'])('is refused, since its bindings would be gone (%j)', (text) => {
+    expect(refused(() => parse(ROLES, text)).message).toContain('1.yaml: It is empty.');
+  });
+
+  it('is another one than a list that is, or a remark alone', () => {
+    for (const text of ['bindings: []', '# none yet']) expect(() => parse(ROLES, text)).not.toThrow();
+  });
+});
+
 describe('a policy', () => {
   it('means the same in one file or many, in any order', () => {
     const one = parse(ROLES + BINDINGS + EXPECTATIONS);
-    const many = parse(EXPECTATIONS, BINDINGS, '', ROLES, '# nothing yet\n');
+    const many = parse(EXPECTATIONS, BINDINGS, ROLES, '# nothing yet\n');
     expect(many.digest).toBe(one.digest);
     expect(one.bindings.map(({ id, expiresAt }) => [id, expiresAt])).toEqual([
       ['one', null],

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -26,6 +26,22 @@ test('can-i answers yes with exit code 0 and no with 3, and explains both', asyn
   const asked = ['can-i', 'credential:lease', 'lean/sandbox', '--as', 'service:payments'];
   expect(await keyturn.json(asked, 3)).toMatchObject({ decision: { allow: false } });
   expect(await keyturn.refusal(['can-i', 'credential:fly'])).toMatchObject({ exit: 2, code: 'invalid_input' });
+});
+
+test('a profile whose issuer there is not is told before a rotation needs it', async () => {
+  const lean = join(instance.home, 'policies', 'partners', 'lean.yaml');
+  const before = await readFile(lean, 'utf8');
+  await writeFile(lean, before.replace('issuer: manual\n      key: partner', 'issuer: house\n      key: keyturn'));
+  expect(await keyturn.json(['policy', 'check'], 10)).toMatchObject({
+    unknownIssuers: [{ environment: 'lean/sandbox', issuer: 'house' }],
+  });
+  expect((await keyturn.run(['policy', 'check'])).err).toContain(
+    'lean/sandbox has its certificates from the issuer house',
+  );
+  const { checks } = await keyturn.json<{ checks: { name: string; state: string }[] }>(['doctor'], 10);
+  expect(checks.filter(({ name }) => name === 'issuers of profiles')).toHaveLength(1);
+  await writeFile(lean, before);
+  expect(await keyturn.json(['policy', 'check'])).toMatchObject({ unknownIssuers: [] });
 });
 
 test('a policy is checked without a server and reloaded whole, or not at all', async () => {
