@@ -3,8 +3,9 @@ import { type RequestOptions, request } from 'node:https';
 import { pipeline } from 'node:stream';
 import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import { keyturnErrorIn } from '../diagnosis/explained-error.ts';
-import type { Identity } from '../partner/identity.ts';
+import { copyOf, type Identity } from '../partner/identity.ts';
 import type { MtlsAgent } from '../partner/mtls-agent.ts';
+import type { VersionAgent } from '../partner/version-agent.ts';
 import { partnerResponse } from './partner-response.ts';
 import { type Body, type BodyInit, readBody } from './request-body.ts';
 import { type HeadersInit, headerPairs, methodOf } from './request-head.ts';
@@ -43,7 +44,9 @@ export async function partnerFetch(way: Way, input: string | URL, init: FetchIni
   // Given with the options, a header that can't be sent is refused before there is a connection that would wait for it.
   const options = { ...target, headers: headersOf(body, init.headers) };
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
-  const sent = request(options, (response) => answer({ way, url, init, sent, response }, resolve, reject));
+  const sent = request(options, (response) => answer({ via, url, init, sent, response }, resolve, reject));
+  // The agent has taken the request by now, with the version that is current.
+  const via = way.identity.current;
   sent.on('error', (error) => reject(signal?.aborted === true ? signal.reason : rejection(error)));
   if (signal) abortWith(sent, signal);
   send(sent, body);
@@ -109,7 +112,8 @@ function abortWith(sent: ClientRequest, signal: AbortSignal): void {
 }
 
 interface Exchange {
-  readonly way: Way;
+  /** The version that it was sent with; null when it was refused. */
+  readonly via: VersionAgent | null;
   readonly url: URL;
   readonly init: FetchInit;
   readonly sent: ClientRequest;
@@ -117,7 +121,7 @@ interface Exchange {
 }
 
 function answer(exchange: Exchange, resolve: (response: Response) => void, reject: (error: unknown) => void): void {
-  const { way, response, sent, url, init } = exchange;
+  const { via, response, sent, url, init } = exchange;
   const status = response.statusCode ?? 0;
   if (init.redirect === 'error' && status >= 300 && status < 400 && response.headers.location !== undefined) {
     sent.destroy();
@@ -126,8 +130,10 @@ function answer(exchange: Exchange, resolve: (response: Response) => void, rejec
   }
   try {
     const { signal } = init;
-    const { identity } = way;
-    const why = (error: unknown) => (signal?.aborted === true ? signal.reason : (identity.endReason ?? error));
+    const why = (error: unknown): unknown => {
+      if (signal?.aborted === true) return signal.reason;
+      return via === null || via.cutReason === null ? error : copyOf(via.cutReason);
+    };
     resolve(partnerResponse(response, url, { method: sent.method, why }));
   } catch (error) {
     // A status or a header that no Response can hold, e.g. 600.

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Agent, type RequestOptions, request } from 'node:https';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import * as undici from 'undici';
 import { expect, test } from 'vitest';
@@ -99,6 +100,23 @@ test('a request that runs longer than the drain may is cut at its bound, and cou
   expect(await running).toBe('lease_superseded');
   await scene.told.until('drained');
   expect(scene.told.of('drained')).toEqual([{ credential: 'lean/sandbox', version: 1, cut: 1 }]);
+});
+
+test('an answer that the bound of the drain, or a freeze, breaks off says why when its body is read', async () => {
+  for (const [bound, code] of [
+    [10_000, 'lease_superseded'],
+    [0, 'held'],
+  ] as const) {
+    await using scene = await startScene({ credential: { drainMs: 10_000 } });
+    const body = new Readable({ read() {} });
+    body.push('begun');
+    const response = await scene.credential.fetch(`${scene.partner.url}/echo`, { method: 'POST', body });
+    await swap(scene);
+    scene.time.advance(bound);
+    scene.keyturn.trouble = { kind: 'problem', status: 403, code: 'held' };
+    await scene.credential.renew();
+    await expect(response.text()).rejects.toMatchObject({ name: 'KeyturnError', code });
+  }
 });
 
 test('connections are kept and used again, and an idle one is closed at the swap', async () => {
