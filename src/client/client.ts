@@ -35,13 +35,16 @@ export class KeyturnClient implements AsyncDisposable {
       });
     }
     assertCredentialOptions(options);
-    if (this.#closing !== null) throw new KeyturnError('client_closed', 'The client was closed.');
+    if (this.#closing !== null) throw wasClosed();
     const { watch } = this.#parts;
     const closed = (credential: Credential): void => {
       this.#open.delete(credential);
       watch?.remove(credential);
     };
-    const credential = await Credential.lease(name, options, { ...this.#parts, closed });
+    const credential = await Credential.lease(name, options, { ...this.#parts, closed }).catch((error: unknown) => {
+      // What close() cut is no outage.
+      throw this.#closing === null ? error : wasClosed();
+    });
     this.#open.add(credential);
     watch?.add(credential);
     if (this.#closing !== null) await credential.close();
@@ -67,4 +70,10 @@ export class KeyturnClient implements AsyncDisposable {
     await Promise.all([...this.#open].map((credential) => credential.close()));
     this.#parts.desk.servers.close();
   }
+}
+
+function wasClosed(): KeyturnError {
+  return new KeyturnError('client_closed', 'The client was closed.', {
+    fix: 'Make a new one with connect, or close it when nothing is asked of it any more.',
+  });
 }

@@ -43,3 +43,14 @@ test('a renewal that finds another version swaps it in under the same agent, and
   expect(told.events.map(({ name }) => name)).toEqual(['leased', 'renewed', 'rotated', 'drained']);
   expect(told.of('drained')).toEqual([{ credential: 'lean/sandbox', version: 1, cut: 0 }]);
 });
+
+test('a credential that was asked for when the client is closed is told so, not as an outage', async () => {
+  await using scene = await startScene();
+  const calls = scene.keyturn.arrived.length;
+  scene.keyturn.trouble = { kind: 'hang' };
+  const asked = scene.client.credential('lean/sandbox').catch((error: unknown) => error);
+  await expect.poll(() => scene.keyturn.arrived.length).toBe(calls + 1);
+  scene.keyturn.trouble = null;
+  await scene.client.close();
+  expect(await asked).toMatchObject({ code: 'client_closed' });
+});

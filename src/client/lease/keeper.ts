@@ -233,7 +233,7 @@ function expired(failures: number): KeyturnError {
       fix: 'Look at the alarms before: they say why no Keyturn server could be asked.',
     });
   }
-  const why = 'this process slept, or its token, its grant or the certificate ends';
+  const why = 'this process slept, its clock was set ahead, or its token, its grant or the certificate ends';
   return new KeyturnError('lease_expired', `The lease ended with no try to renew it: ${why}.`, {
     fix: 'A new one is asked for by itself; renew() asks at once. If none comes, status().reason says why.',
   });
