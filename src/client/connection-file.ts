@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { LogVerifier } from '../audit/checkpoint.ts';
-import { KeyturnError } from '../core/errors.ts';
+import { isError, KeyturnError } from '../core/errors.ts';
 import { readAtMost } from '../core/io/read-at-most.ts';
 
 /** What `keyturn token create` writes: where Keyturn is and what to pin. Holds no secret; the token is a file apart. */
@@ -37,7 +37,7 @@ export async function readConnection(source: string | ConnectionFile): Promise<C
 
 async function readJson(path: string): Promise<unknown> {
   const octets = await readAtMost(path, MAX_OCTETS).catch((error: unknown) => {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const reason = isError(error) && 'code' in error ? String(error.code) : 'unknown';
     throw invalid(`${path} can't be read (${reason})`);
   });
   if (octets === null) throw invalid(`${path} is longer than ${MAX_OCTETS} octets`);

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { types } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { KeyturnError } from '../core/errors.ts';
+import { isError, KeyturnError } from '../core/errors.ts';
 
 /**
  * Gives the API token's octets anew for every request, so that a rotated file is picked up. The receiver owns the
@@ -40,7 +40,7 @@ async function readToken(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const reason = isError(error) && 'code' in error ? String(error.code) : 'unknown';
     throw invalid(`The token file ${path} can't be read (${reason}).`);
   }
 }

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /**
  * The closed list of stable error codes. Programs act on the code, people read the message.
  * A code is never renamed or reused; the HTTP status of each is decided in `server/` alone.
@@ -112,6 +114,14 @@ export class KeyturnError extends Error {
 /** A fault of ours, told as an error of ours: where nothing may be thrown that nobody expects. */
 export function unexpected(cause: unknown): KeyturnError {
   return new KeyturnError('internal', 'Something unexpected failed.', { fix: 'See its cause, and report it.', cause });
+}
+
+/**
+ * True for an error of any realm: a test runner that gives this code a context of its own hands it Node's errors, which
+ * are no instances of the `Error` there.
+ */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
 }
 
 /** True for a {@link KeyturnError}, narrowed to `code` when one is given. */

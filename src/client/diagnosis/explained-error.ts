@@ -1,5 +1,5 @@
 import type { ClientRequest } from 'node:http';
-import { isKeyturnError, type KeyturnError } from '../../core/errors.ts';
+import { isError, isKeyturnError, type KeyturnError } from '../../core/errors.ts';
 import type { Endpoint } from '../partner/endpoints.ts';
 import { copyOf, type Identity } from '../partner/identity.ts';
 import type { VersionAgent } from '../partner/version-agent.ts';
@@ -11,7 +11,7 @@ import type { FailedCall } from './diagnose.ts';
  * caller's own doing, and ours, are left alone.
  */
 export function explainRequestError(call: RequestOnWire, error: unknown): void {
-  if (!(error instanceof Error) || !isExplainable(error)) return;
+  if (!isError(error) || !isExplainable(error)) return;
   const { identity, agent, endpoint, request } = call;
   if (agent.cutReason !== null) {
     attach(error, copyOf(agent.cutReason));
@@ -37,8 +37,8 @@ export function failedCall(error: Error, at: Pick<FailedCall, 'host' | 'reused' 
 
 /** Null for none. A host with several addresses fails with one error for each: the first speaks for all. */
 function syscallOf(error: Error): string | null {
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  if (!(first instanceof Error) || !('syscall' in first)) return null;
+  const first: unknown = 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : error;
+  if (!isError(first) || !('syscall' in first)) return null;
   return typeof first.syscall === 'string' ? first.syscall : null;
 }
 
@@ -70,7 +70,7 @@ export function attach(error: Error, explanation: KeyturnError): void {
 export function keyturnErrorIn(error: unknown): KeyturnError | null {
   let at = error;
   // Causes could form a ring.
-  for (let depth = 0; depth < 16 && at instanceof Error; depth += 1) {
+  for (let depth = 0; depth < 16 && isError(at); depth += 1) {
     if (isKeyturnError(at)) return at;
     at = at.cause;
   }

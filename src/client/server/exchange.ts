@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
-import { KeyturnError } from '../../core/errors.ts';
+import { isError, KeyturnError } from '../../core/errors.ts';
 import { isTrustFailure } from '../diagnosis/trust-failure.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { TokenSource } from '../token-source.ts';
@@ -210,7 +210,7 @@ async function readReply(response: IncomingMessage): Promise<ServerReply> {
 
 function asTrouble(error: unknown, server: URL): KeyturnError {
   if (error instanceof KeyturnError) return error;
-  const original = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  const original = isError(error) && 'code' in error ? String(error.code) : 'unknown';
   const facts = { server: server.host, original };
   if (isTrustFailure(original)) {
     return new KeyturnError('server_untrusted', `The certificate of ${server.host} is not trusted (${original}).`, {

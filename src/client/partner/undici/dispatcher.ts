@@ -1,4 +1,4 @@
-import { KeyturnError } from '../../../core/errors.ts';
+import { isError, KeyturnError } from '../../../core/errors.ts';
 import { attach, failedCall, isExplainable } from '../../diagnosis/explained-error.ts';
 import type { Endpoint } from '../endpoints.ts';
 import type { Follower, Identity } from '../identity.ts';
@@ -66,7 +66,7 @@ export class KeyturnDispatcher implements Follower {
     const explain = (error: unknown, answered: boolean): void => {
       // undici does not tell which connection an error is of. One that was made meanwhile is taken for the request's.
       const reused = pools.connected === connectedBefore;
-      if (!(error instanceof Error) || !isExplainable(error)) return;
+      if (!isError(error) || !isExplainable(error)) return;
       const failed = failedCall(pools.rootOf(error), { host: admitted.name, reused, answered });
       attach(error, this.#identity.explain(failed, material));
     };
