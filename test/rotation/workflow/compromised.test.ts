@@ -1,4 +1,7 @@
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { AnswerOpener } from '../../../src/sealed/answer.ts';
+import { edit } from '../../e2e/instance.ts';
 import { RotationStage } from '../stage.ts';
 
 let stage: RotationStage;
@@ -24,10 +27,44 @@ test('a key that turns out to have leaked while its replacement is waited for is
   expect(await stage.start('seen too', { compromised: true })).toMatchObject({ status: 409 });
 }, 60_000);
 
+test('a leaked key that nobody has frozen is drained of its leases, and of no copies', async () => {
+  stage = await RotationStage.set();
+  const lease = await borrowed();
+  await revealed();
+  await stage.start('key seen in a paste', { compromised: true });
+  await stage.import();
+  const waiting = await stage.until('waiting', ({ step, waitsFor }) => step === 'drain' && waitsFor !== null);
+  expect(waiting.waitsFor).toContain('Leases are live');
+  await lease.giveBack();
+  await stage.until('a task', ({ tasks }) => tasks.some(({ kind }) => kind === 'revoke'));
+}, 60_000);
+
+/** By a service, for an hour. */
+async function borrowed() {
+  const token = await stage.keyturn.grant('service:payments', 'service');
+  const json = { hpkePublicKey: AnswerOpener.generate().publicKey, seen: 0, ttlSeconds: 3_600 };
+  const { body } = await stage.keyturn.call('POST', '/v1/credentials/lean%2Fsandbox/leases', { token, json });
+  return { giveBack: () => stage.keyturn.call('DELETE', `/v1/leases/${String(body['lease'])}`, { token }) };
+}
+
+/** To a person, by a role of their own. */
+async function revealed(): Promise<void> {
+  await edit(join(stage.home, 'policies', 'access', 'roles.yaml'), (file) => ({
+    roles: [...(file['roles'] as unknown[]), { name: 'revealer', title: 'R', permissions: ['credential:reveal'] }],
+  }));
+  const token = await stage.keyturn.grant('person:dave', 'revealer');
+  const json = { hpkePublicKey: AnswerOpener.generate().publicKey, reason: 'test' };
+  const path = '/v1/credentials/lean%2Fsandbox/versions/1/reveal';
+  expect((await stage.keyturn.call('POST', path, { token, json })).status).toBe(200);
+}
+
 const HOLD = { target: 'version', subject: 'lean/sandbox', version: 1, reason: 'key seen in a paste' };
 
 test('a leaked key: frozen by one person, replaced, revoked as compromised, proven dead, and kept until two have thawed it', async () => {
   stage = await RotationStage.set();
+  // Who has it still is waited for by nobody: neither a lease that lasts an hour, nor a copy that a person was shown.
+  await borrowed();
+  await revealed();
   const [old] = await stage.ledger.find('versions', { version: 1 });
   const bob = await stage.keyturn.grant('person:bob', 'approver', { credentials: ['**'] });
   const { body: frozen } = await stage.keyturn.call('POST', '/v1/holds', { json: HOLD });

@@ -1,5 +1,6 @@
 import { parseEntry } from '../../../audit/recorded.ts';
 import type { Desk } from '../../../credential/desk.ts';
+import { versionSubject } from '../../../credential/hold/hold-switch.ts';
 import { findVersion } from '../../../credential/version/promote.ts';
 import { moveVersion } from '../../../credential/version/states.ts';
 import type { VersionRow } from '../../../ledger/tables.ts';
@@ -16,7 +17,8 @@ const NO_MATTER_WHAT: Successor = { fate: 'usable', checks: [] };
  * Until nobody uses the version that leaves: no live lease on it, and the longest request since the end of the last one
  * has passed. Whoever was given another version is waited for as if their lease still ran, until they say that they use
  * this one no more. What was revealed never drains: a person waives it by name. While its successor is frozen or compromised
- * it is kept, to be gone back to. Then its use is over for good.
+ * it is kept, to be gone back to. Then its use is over for good. A key that has leaked is waited with for nobody's copy, and
+ * once it is frozen for nobody at all: whoever may still use it is whom it has to be taken from.
  */
 export const drain: StepHandler = async (context) => {
   const { desk, row, facts, now, pace } = context;
@@ -26,7 +28,8 @@ export const drain: StepHandler = async (context) => {
   if (version.state === 'retired' || version.state === 'destroyed') return next();
   if (version.state === 'compromised') return next({ facts: { drainedAt: now() } });
   if (version.state === 'current') return halt(`Version ${number} is current again, and can't be retired.`);
-  const waived = waiverOf(facts, 'drain') !== null;
+  const pressing = row.reason === 'compromised' && facts.undone === undefined;
+  const waived = waiverOf(facts, 'drain') !== null || (pressing && (await isFrozen(desk, version)));
   const successor = waived ? NO_MATTER_WHAT : await successorOf(context);
   if (successor.fate === 'compromised') {
     return halt(
@@ -35,7 +38,7 @@ export const drain: StepHandler = async (context) => {
   }
   const { live, unsaid, lastEnd } = await holdersOf(desk, version, now(), now() - pace.longestRequestMs);
   if (live.length > 0 && !waived) return wait(`Leases are live on version ${number}.`, pace.lookMs);
-  const revealed = await unwaived(desk, version, facts);
+  const revealed = pressing ? [] : await unwaived(desk, version, facts);
   if (revealed.length > 0) {
     const names = revealed.join(', ');
     return wait(`Version ${number} was revealed to ${names}; such a copy never drains: waive it by name.`, pace.lookMs);
@@ -73,6 +76,11 @@ export const drain: StepHandler = async (context) => {
     },
   });
 };
+
+async function isFrozen({ ledger }: Desk, { credential, version }: VersionRow): Promise<boolean> {
+  const subject = { in: [credential, versionSubject(credential, version)] };
+  return (await ledger.count('holds', { target: { in: ['credential', 'version'] }, subject, lifted_at: null })) > 0;
+}
 
 /** Persons whom the key was revealed to, and whose copy nobody has waived. */
 export async function unwaived(
