@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { KeyturnError } from '../core/errors.ts';
@@ -9,7 +8,7 @@ import { settleMoves } from '../credential/store/settle-moves.ts';
 import { settlePending } from '../credential/version/settle.ts';
 import { systemRecord } from '../keystore/record-name.ts';
 import { createApp } from '../server/http/app.ts';
-import { keepLocalSocket, openLocalSocket } from '../server/local-socket.ts';
+import { LocalSocket } from '../server/local-socket.ts';
 import { ServerLog } from '../server/log/server-log.ts';
 import { StoreLog } from '../server/log/store-log.ts';
 import { StrangerLog } from '../server/log/stranger-log.ts';
@@ -126,11 +125,14 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   });
   watchRotations(metrics.registry, desk, () => instance.due.starter.summary());
 
-  const socket = await openLocalSocket(config.socket, desk, instance.holdJournal);
-  const socketDrain = new Drain(socket);
+  const socket = await LocalSocket.open(config.socket, desk, instance.holdJournal);
+  const socketDrain = new Drain(socket.server);
   opened.defer(() => socketDrain.stop());
   const socketWatch = setInterval(() => void watchSocket(socket, config, log), CHORES_EVERY_MS).unref();
-  opened.defer(() => clearInterval(socketWatch));
+  opened.defer(() => {
+    clearInterval(socketWatch);
+    return socket.leave();
+  });
   const chores = setInterval(choresOf(instance, strangers, log), CHORES_EVERY_MS).unref();
   opened.defer(() => clearInterval(chores));
   const rounds: [string, number, () => Promise<unknown>][] = [
@@ -179,9 +181,9 @@ async function identitySource({ config, store }: Instance): Promise<ServerIdenti
 }
 
 /** Also while the ledger is down: it is then that somebody may need it. */
-async function watchSocket(socket: HttpServer, { socket: path }: Config, log: ServerLog): Promise<void> {
+async function watchSocket(socket: LocalSocket, { socket: path }: Config, log: ServerLog): Promise<void> {
   try {
-    if (await keepLocalSocket(socket, path)) log.warning('local-socket-restored', { path });
+    if (await socket.keep()) log.warning('local-socket-restored', { path });
   } catch (error) {
     log.warning('local-socket-gone', { path, code: error instanceof KeyturnError ? error.code : 'internal' });
   }

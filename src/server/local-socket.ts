@@ -17,12 +17,57 @@ import { freezeOf, freezeRequest } from './schemas.ts';
 /**
  * The host-local way to freeze: HTTP on a Unix socket of mode 0600, so that whoever can run as this user can stop a
  * key without a token, a network or a healthy ledger. It can do nothing else.
- * @throws KeyturnError `config_invalid` when the socket can't be made or another process listens on it.
  */
-export async function openLocalSocket(path: string, desk: Desk, journal: HoldJournal): Promise<Server> {
-  // A copy of the instance's folder comes without it, and /run is empty after each boot.
-  await makeFolder(path);
-  await removeStale(path);
+export class LocalSocket {
+  readonly server: Server;
+  readonly #path: string;
+  #left = false;
+  #keeping: Promise<boolean> = Promise.resolve(false);
+
+  private constructor(server: Server, path: string) {
+    this.server = server;
+    this.#path = path;
+  }
+
+  /** @throws KeyturnError `config_invalid` when the socket can't be made or another process listens on it. */
+  static async open(path: string, desk: Desk, journal: HoldJournal): Promise<LocalSocket> {
+    // A copy of the instance's folder comes without it, and /run is empty after each boot.
+    await makeFolder(path);
+    await removeStale(path);
+    const server = freezing(desk, journal);
+    await listen(server, path);
+    return new LocalSocket(server, path);
+  }
+
+  /**
+   * Makes the socket anew where its file is gone, since then nobody on this host could freeze without the network; true if it
+   * was. Called now and then: what could not be made is tried again. What stands in its place is left alone.
+   * @throws KeyturnError `config_invalid` when it can't be made.
+   */
+  keep(): Promise<boolean> {
+    const kept = this.#keeping.catch(() => false).then(() => this.#remake());
+    this.#keeping = kept;
+    return kept;
+  }
+
+  /** It is not made anew any more. Resolves when nothing of that is under way. */
+  async leave(): Promise<void> {
+    this.#left = true;
+    await this.#keeping.catch(() => false);
+  }
+
+  async #remake(): Promise<boolean> {
+    const found = this.#left ? null : await lstat(this.#path).catch(codeOf);
+    if (found !== 'ENOENT') return false;
+    await makeFolder(this.#path);
+    // Connections that there are go on.
+    if (this.server.listening) this.server.close();
+    await listen(this.server, this.#path);
+    return true;
+  }
+}
+
+function freezing(desk: Desk, journal: HoldJournal): Server {
   const server = http.createServer(async (request, response) => {
     const id = newId('request');
     const answer = (status: number, body: unknown) => {
@@ -48,23 +93,7 @@ export async function openLocalSocket(path: string, desk: Desk, journal: HoldJou
   });
   server.requestTimeout = 5_000;
   server.maxConnections = 16;
-  await listen(server, path);
   return server;
-}
-
-/**
- * Makes the socket anew where its file is gone, since then nobody on this host could freeze without the network; true if it
- * was. Called now and then. What stands in its place is left alone.
- * @throws KeyturnError `config_invalid` when it can't be made.
- */
-export async function keepLocalSocket(server: Server, path: string): Promise<boolean> {
-  const found = await lstat(path).catch(codeOf);
-  if (found !== 'ENOENT' || !server.listening) return false;
-  await makeFolder(path);
-  // Connections that there are go on.
-  server.close();
-  await listen(server, path);
-  return true;
 }
 
 async function makeFolder(path: string): Promise<void> {
