@@ -15,6 +15,8 @@ export class VersionPools {
   readonly #identity: Identity;
   readonly #connect: Connector;
   readonly #pools = new Map<string, DispatcherLike>();
+  /** Open connections, those too that an upgrade has taken out of their pool. */
+  readonly #sockets = new Set<Duplex>();
   /** What a connection failed with first, by what it failed with last. */
   readonly #first = new WeakMap<Error, Error>();
   #connected = 0;
@@ -52,11 +54,13 @@ export class VersionPools {
   /** Lets the requests that run finish. Settled when nothing is left, by {@link destroy} at the latest; never rejects. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#pools.values()].map((pool) => pool.close()));
+    await Promise.all([...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
   }
 
   /** Ends every connection at once; requests fail with `reason`. */
   destroy(reason: KeyturnError): void {
     for (const pool of this.#pools.values()) pool.destroy(reason).catch(() => {});
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #open(endpoint: Endpoint): DispatcherLike {
@@ -84,6 +88,8 @@ export class VersionPools {
   }
 
   #watch(socket: Duplex): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
     let first: Error | null = null;
     // Heard before undici hears it, which fails the request as the socket closes.
     socket.on('error', (error) => {

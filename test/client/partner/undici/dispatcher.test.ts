@@ -78,6 +78,21 @@ describe.each(Object.entries(MODULES))('%s', (_name, undici) => {
     await expect.poll(() => scene.partner.seen[0]?.socket.destroyed).toBe(true);
   });
 
+  test('a connection that was upgraded counts as in use, and a freeze cuts it too', async () => {
+    await using scene = await startScene();
+    const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
+    scene.partner.server.on('upgrade', (_request, socket) => socket.write(upgrade));
+    const dispatcher = scene.credential.dispatcher(undici);
+    const { socket } = await undici.upgrade(scene.partner.url, { dispatcher });
+    socket.on('error', () => {});
+    await swap(scene);
+    await scene.credential.renew();
+    expect(scene.keyturn.calls('/renew').at(-1)?.body?.inUse).toEqual([2, 1]);
+    scene.keyturn.trouble = { kind: 'problem', status: 403, code: 'held' };
+    await scene.credential.renew();
+    expect(socket.destroyed).toBe(true);
+  });
+
   test('what the application did wrong, or waited too long for, is no fault of the partner', async () => {
     await using scene = await startScene();
     const dispatcher = scene.credential.dispatcher(undici);
