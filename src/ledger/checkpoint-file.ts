@@ -1,7 +1,9 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Checkpoint, LogVerifier } from '../audit/checkpoint.ts';
+import { MAX_NOTE_BYTES } from '../audit/note.ts';
 import { isKeyturnError, KeyturnError } from '../core/errors.ts';
+import { readAtMost } from '../core/io/read-at-most.ts';
 import { syncFolder } from '../core/io/sync-folder.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -112,7 +114,10 @@ export class CheckpointFile {
 
   async #read(): Promise<string | null> {
     try {
-      return await readFile(this.#options.path, 'utf8');
+      // A pipe or a device, or longer than any checkpoint: it is none.
+      const isFile = (await stat(this.#options.path)).isFile();
+      const octets = isFile ? await readAtMost(this.#options.path, MAX_NOTE_BYTES) : null;
+      return octets?.toString('utf8') ?? '';
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return null;
       throw new KeyturnError('ledger_unavailable', `The checkpoint outside cannot be read: ${codeOf(error)}.`, {
@@ -145,11 +150,15 @@ async function assertContinues(
   }
 }
 
-/** Whole and durable, or not at all. */
+/**
+ * Whole and durable, or not at all. Others may write to that folder: what stands in the way of the new file is removed, a
+ * symbolic link too, and never written through.
+ */
 async function replaceFile(path: string, note: string): Promise<void> {
   const made = `${path}.new`;
   const octets = Buffer.from(note, 'utf8');
-  const file = await open(made, 'w', 0o644);
+  await rm(made, { force: true });
+  const file = await open(made, 'wx', 0o644);
   try {
     const { bytesWritten } = await file.write(octets, 0, octets.length, 0);
     if (bytesWritten !== octets.length) throw new KeyturnError('ledger_unavailable', 'The disk is full.');

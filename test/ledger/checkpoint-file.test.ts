@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LogSigner } from '../../src/audit/checkpoint.ts';
 import { leafHash } from '../../src/audit/merkle.ts';
@@ -87,6 +89,36 @@ test('a ledger that is behind the file was rolled back, unless the loss is accep
   expect(place.verifier.open(await written()).size).toBe(5);
   await fileWith({ acceptRollback: true }).start(ledger);
   expect(place.verifier.open(await written()).size).toBe(0);
+});
+
+test('whoever has the folder outside can have nothing else written: a link in the way is removed, not followed', async () => {
+  const precious = join(place.folder, 'keys.ktn');
+  await writeFile(precious, 'keys');
+  await symlink(precious, `${path}.new`);
+  await outside.start(ledger);
+  await symlink(precious, `${path}.new`);
+  await grow(1);
+  await outside.settled();
+  expect(failures).toEqual([]);
+  expect(await written()).toBe((await ledger.head()).checkpoint);
+  expect(await readFile(precious, 'utf8')).toBe('keys');
+  // Nor does it follow one that stands in the place of the file.
+  await rm(path);
+  await symlink(precious, path);
+  await grow(1);
+  await outside.settled();
+  expect(await readFile(precious, 'utf8')).toBe('keys');
+});
+
+test('nor can they have a start read without end, or wait', async () => {
+  await symlink('/dev/zero', path);
+  await expect(outside.start(ledger)).rejects.toMatchObject(corrupt);
+  await rm(path);
+  await promisify(execFile)('mkfifo', [path]);
+  await expect(fileWith().start(ledger)).rejects.toMatchObject(corrupt);
+  await rm(path);
+  await writeFile(path, Buffer.alloc(1_000_000, 0x61));
+  await expect(fileWith().start(ledger)).rejects.toMatchObject(corrupt);
 });
 
 test('a ledger with as many entries, but others, was replaced', async () => {

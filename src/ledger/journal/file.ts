@@ -1,4 +1,4 @@
-import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { KeyturnError } from '../../core/errors.ts';
 import { syncFolder } from '../../core/io/sync-folder.ts';
@@ -28,7 +28,9 @@ export async function writeWhole(file: FileHandle, octets: Buffer, position: num
 
 async function create(path: string, size: number): Promise<void> {
   const made = `${path}.new`;
-  const file = await open(made, 'w', 0o600);
+  // What a crash has left, or a link that somebody has put there.
+  await rm(made, { force: true });
+  const file = await open(made, 'wx', 0o600);
   try {
     await file.chmod(0o600);
     await writeWhole(file, Buffer.alloc(size), 0, path);
