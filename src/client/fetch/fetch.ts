@@ -88,14 +88,19 @@ function requestOptions(agent: MtlsAgent, url: URL, init: FetchInit): RequestOpt
   };
 }
 
-/** The caller's win over ours, but for the length of octets in hand. */
+/** The caller's win over ours, but for the length of a body whose length is known. */
 function headersOf(body: Body | null, headers: HeadersInit | undefined): Record<string, string | number> {
+  const length = body === null ? null : lengthOf(body);
   return Object.fromEntries<string | number>([
     ['accept', '*/*'],
     ...(body === null || body.type === null ? [] : [['content-type', body.type] as const]),
     ...headerPairs(headers),
-    ...(body === null || body.octets === null ? [] : [['content-length', Buffer.byteLength(body.octets)] as const]),
+    ...(length === null ? [] : [['content-length', length] as const]),
   ]);
+}
+
+function lengthOf(body: Body): number | null {
+  return body.octets === null ? body.length : Buffer.byteLength(body.octets);
 }
 
 function send(sent: ClientRequest, body: Body | null): void {
