@@ -87,14 +87,15 @@ export const DUE_CHECKS: Readonly<Record<DueReason, (facts: DueFacts, rules: Due
 };
 
 /**
- * How long before a certificate's end its replacement begins at the latest. The margin of a short certificate is a share of
- * its lifetime: a week before the end of one that lives a day would be due for ever.
+ * How long before a certificate's end its replacement begins at the latest. The margin of a short certificate is half of what
+ * the share leaves of its lifetime: a week before the end of one that lives a day would be due for ever, and without the
+ * other half neither hours nor change freezes counted for it, nor were many spread.
  */
 export function leadBeforeEndMs(
   { notBefore, notAfter, lifecycle }: Pick<DueFacts, 'notBefore' | 'notAfter' | 'lifecycle'>,
   { margin, lifetimeShare }: DueRules,
 ): number {
-  const most = ((notAfter - notBefore) / 1000) * (1 - lifetimeShare);
+  const most = ((notAfter - notBefore) / 1000) * ((1 - lifetimeShare) / 2);
   return leadMs(lifecycle, Math.min(margin, most));
 }
 

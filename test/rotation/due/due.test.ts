@@ -108,17 +108,33 @@ describe('when it begins', () => {
   test('of a certificate that lives a day the margin is a share of the day: else it were due for ever', () => {
     const short = facts({ notAfter: START + DAY });
     expect(dueNow(short, START + 0.6 * DAY, options)).toBeNull();
-    expect(dueNow(short, START + 0.7 * DAY, options)).toMatchObject({
-      reason: 'expiry',
-      latest: START + (2 / 3) * DAY,
+    expect(dueNow(short, START + 0.7 * DAY, options)).toMatchObject({ reason: 'lifetime-share' });
+    expect(dueNow(short, START + 0.7 * DAY, options)?.latest).toBeCloseTo(START + (5 / 6) * DAY, -2);
+    expect(dueNow(short, START + 0.9 * DAY, options)).toMatchObject({ reason: 'expiry' });
+  });
+
+  test.each([1, 7, 14, 21, 30])('certificates of %d days are spread, and heed hours and freezes', (days) => {
+    const life = days * DAY;
+    const all = Array.from({ length: 20 }, (_, at) => {
+      return facts({ credential: `partner-${at}/production`, notAfter: START + life });
     });
+    expect(new Set(all.map((one) => nextDue(one, START, options).at)).size).toBe(20);
+    const since = START + (2 / 3) * life;
+    const freezes = [{ from: since - 1, to: since + 0.12 * life, why: 'release' }];
+    for (const one of all)
+      expect(nextDue(one, START, { ...options, freezes }).at).toBe(Math.floor(since + 0.12 * life) + 1);
+    const closed = { ...hours, closed: [{ from: '2026-01-01', to: '2029-01-01', why: 'gone' }] };
+    const lifecycle = { issuance: ISSUANCE, hours: closed };
+    const last = nextDue(facts({ notAfter: START + life, lifecycle }), START, options);
+    expect(last.at).toBe(last.latest);
+    expect(last.latest).toBeLessThan(START + life);
   });
 
   test('and so it is before the end of its issuer', () => {
     const short = facts({ notAfter: START + DAY, issuerEndsAt: START + 2 * DAY });
-    expect(nextDue(short, START, options).reason).toBe('expiry');
-    expect(dueNow({ ...short, issuerEndsAt: START + 0.9 * DAY }, START + 0.5 * DAY, options)).toBeNull();
-    expect(dueNow({ ...short, issuerEndsAt: START + 0.9 * DAY }, START + 0.6 * DAY, options)?.reason).toBe(
+    expect(nextDue(short, START, options).reason).toBe('lifetime-share');
+    expect(dueNow({ ...short, issuerEndsAt: START + 0.8 * DAY }, START + 0.6 * DAY, options)).toBeNull();
+    expect(dueNow({ ...short, issuerEndsAt: START + 0.8 * DAY }, START + 0.65 * DAY, options)?.reason).toBe(
       'issuer-ends',
     );
   });
