@@ -101,7 +101,11 @@ test('a database that holds another log is not touched', async () => {
   const { signer } = await freshPlace();
   const other = await openPostgresLedger({ signer, place });
   await record(other, 'of another log');
-  await expect(moveLedger({ ...file, place })).rejects.toMatchObject({ code: 'ledger_corrupt' });
+  await expect(moveLedger({ ...file, place })).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining('holds a ledger already'),
+    fix: expect.stringContaining('another database or schema'),
+  });
   expect((await other.head()).size).toBe(1);
   await other.close();
 });

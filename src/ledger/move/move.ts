@@ -91,9 +91,15 @@ async function copy(source: Ledger, path: string, session: Session, verifier: Lo
   return head;
 }
 
+/** Whatever else stands there is not this one, moved: another instance's has no signature of ours. */
 async function isThere(head: SignedHead, session: Session, verifier: LogVerifier): Promise<boolean> {
-  const known = await checkLogInside(session, verifier, Number.MAX_SAFE_INTEGER);
-  return known.head.checkpoint === head.checkpoint;
+  try {
+    const known = await checkLogInside(session, verifier, Number.MAX_SAFE_INTEGER);
+    return known.head.checkpoint === head.checkpoint;
+  } catch (error) {
+    if (isKeyturnError(error, 'ledger_corrupt')) return false;
+    throw error;
+  }
 }
 
 async function copyAll(source: Ledger, path: string, target: MoveTarget, size: number): Promise<void> {
