@@ -12,8 +12,8 @@ import { type NotifySetting, notify, notifySetting } from './notify/settings.ts'
 import { type RotationSetting, rotation, rotationSetting } from './rotation/settings.ts';
 import { recipients } from './settings/backup.ts';
 import { type LedgerSetting, ledger, ledgerSetting } from './settings/ledger.ts';
-import { type MasterKey, masterKey, parseMasterKey } from './settings/master-key.ts';
-import { absoluteFrom, path } from './settings/path.ts';
+import { fileOfMasterKey, type MasterKey, masterKey, parseMasterKey } from './settings/master-key.ts';
+import { absoluteFrom, path, sharedFile } from './settings/path.ts';
 import { OWN_STORE, type StoreSetting, storeSettings, stores } from './settings/stores.ts';
 
 /** Name of the configuration file in an instance's folder. Paths inside are relative to that folder. */
@@ -196,10 +196,29 @@ export function parseConfig(home: string, text: string, file: string): Config {
     });
   }
   const config = absolute(home, result.data);
+  const shared = sharedFile(filesOf(config));
+  if (shared !== null) {
+    throw new KeyturnError('config_invalid', `${file}: ${shared.member}: it names the file of ${shared.with}.`, {
+      fix: 'Give each of them a file of its own.',
+    });
+  }
   if (Buffer.byteLength(config.socket) <= MAX_SOCKET_PATH) return config;
   throw new KeyturnError('config_invalid', `${file}: socket.path: ${config.socket} is too long for a socket.`, {
     fix: `Choose a path of at most ${MAX_SOCKET_PATH} bytes: a shorter home, or socket.path elsewhere.`,
   });
+}
+
+/** Of which each is its own: a checkpoint would take the place of the keys, or the journal that of the ledger. */
+function filesOf({ keystore, masterKey, ledger, journal, checkpoint, socket, stores }: Config) {
+  return [
+    ['keystore.path', keystore],
+    ['keystore.master-key', fileOfMasterKey(masterKey)],
+    ['ledger.path', 'path' in ledger ? ledger.path : null],
+    ['journal.path', journal],
+    ['checkpoint.path', checkpoint],
+    ['socket.path', socket],
+    ...stores.map((store) => [`stores.${store.name}.path`, 'path' in store ? store.path : null] as const),
+  ] as const;
 }
 
 function absolute(home: string, data: z.infer<typeof schema>): Config {

@@ -25,6 +25,9 @@ export interface CheckpointFileOptions {
 /** Each write syncs a file and a folder, which would hold up the ledger's own syncs of the same disk. */
 const PAUSE_MS = 250;
 
+/** Origin, size and root stand first in a checkpoint, whoever signed it; an empty file holds nothing that could be lost. */
+const CHECKPOINT = /^(?:\s*$|[^\n]+\n[0-9]{1,16}\n[A-Za-z0-9+/]{43}=\n)/;
+
 type Signed = { readonly note: string; readonly size: number };
 
 /**
@@ -49,7 +52,8 @@ export class CheckpointFile {
   /**
    * Compares the file with the ledger, once, before anything is released; then writes the ledger's head.
    * @returns what was found: `missing` when there was no file, `accepted` when a rollback was let through.
-   * @throws KeyturnError `ledger_corrupt` when the file is ahead of the ledger, contradicts it, or is not of its log.
+   * @throws KeyturnError `ledger_corrupt` when the file is ahead of the ledger, contradicts it, or is not of its log;
+   * `config_invalid` when it is no checkpoint at all, whatever is accepted.
    */
   async start(ledger: Pick<Ledger, 'head' | 'checkpoints'>): Promise<'continued' | 'missing' | 'accepted'> {
     const found = await this.#compare(ledger);
@@ -131,6 +135,7 @@ export class CheckpointFile {
       return this.#options.verifier.open(note);
     } catch (error) {
       if (!isKeyturnError(error)) throw error;
+      if (!CHECKPOINT.test(note)) throw notOverwritten(this.#options.path);
       throw rolledBack(`${this.#options.path} is not a checkpoint of this log`);
     }
   }
@@ -176,8 +181,18 @@ function rolledBack(what: string): KeyturnError {
   });
 }
 
+function notOverwritten(path: string): KeyturnError {
+  return new KeyturnError('config_invalid', `${path} holds something else than a checkpoint, and is not overwritten.`, {
+    fix: 'Correct checkpoint.path in keyturn.yaml; or, where that file is of no use, move it away.',
+  });
+}
+
 function notWritten(path: string, error: unknown): KeyturnError {
-  const why = isKeyturnError(error) ? 'the disk is full' : codeOf(error);
+  const why = isKeyturnError(error)
+    ? 'the disk is full'
+    : codeOf(error) === 'ENOENT'
+      ? 'there is no such folder'
+      : codeOf(error);
   return new KeyturnError('ledger_unavailable', `The checkpoint was not written to ${path}: ${why}.`, {
     fix: 'Look after the disk of that path; releases go on meanwhile.',
   });

@@ -116,6 +116,8 @@ test.each([
   ['keystore.master-key', { 'systemd-credential': '../etc/shadow' }],
   ['policies.access', undefined],
   ['socket.path', `run/${'x'.repeat(107)}`],
+  ['journal.path', 'ledger/ledger.db'],
+  ['checkpoint.path', './ledger/../ledger/ledger.db'],
   ['leases.default', '15'],
   ['cache', { seconds: 0 }],
   ['cache', { seconds: 61 }],

@@ -133,8 +133,21 @@ test('a file that this log did not sign refuses the start', async () => {
   const other = LogSigner.create(ORIGIN, generateKeyPairSync('ed25519').privateKey);
   await writeFile(path, other.sign({ size: 0, root: TreeFrontier.empty().root() }));
   await expect(fileWith().start(ledger)).rejects.toMatchObject(corrupt);
-  await writeFile(path, 'not a note');
+});
+
+test('a file that is no checkpoint is never overwritten, whatever is accepted; an empty one is when it is', async () => {
+  for (const other of ['not a note', 'origin\n12\nshort\n', '\u0000\u0001keys', '12\n']) {
+    await writeFile(path, other);
+    for (const acceptRollback of [false, true]) {
+      const refused = { code: 'config_invalid', fix: expect.stringContaining('checkpoint.path') };
+      await expect(fileWith({ acceptRollback }).start(ledger)).rejects.toMatchObject(refused);
+    }
+    expect(await written()).toBe(other);
+  }
+  await writeFile(path, '');
   await expect(fileWith().start(ledger)).rejects.toMatchObject(corrupt);
+  await fileWith({ acceptRollback: true }).start(ledger);
+  expect(place.verifier.open(await written()).size).toBe(0);
 });
 
 test('a write that fails is reported and stops nothing; the next one is tried anew', async () => {

@@ -14,7 +14,11 @@ export async function openPreallocated(path: string, size: number): Promise<File
   else if (!stats.isFile() || stats.uid !== process.getuid?.() || (stats.mode & 0o077) !== 0) {
     throw unusable(path, 'it is not a file that its owner alone can use', `Run: chmod 600 ${path}`);
   } else if (stats.size !== size) {
-    throw unusable(path, `it has ${stats.size} octets, not ${size}`, 'Keep a copy, then remove it: a new one is made.');
+    throw unusable(
+      path,
+      `it has ${stats.size} octets, not ${size}`,
+      'Correct journal.path in keyturn.yaml; where this is the journal, move it away, and a new one is made.',
+    );
   }
   return open(path, 'r+');
 }
