@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { parse, YAMLParseError } from 'yaml';
+import { parseDocument, YAMLError } from 'yaml';
 import { z } from 'zod';
 import { KeyturnError } from '../core/errors.ts';
 import { whyFile } from '../core/io/why-file.ts';
@@ -161,7 +161,7 @@ export async function loadConfig(home: string): Promise<Config> {
 
 /** Says where, and quotes nothing of the file. */
 function notYaml(file: string, error: unknown): KeyturnError {
-  const { linePos, code } = error instanceof YAMLParseError ? error : { linePos: undefined, code: undefined };
+  const { linePos, code } = error instanceof YAMLError ? error : { linePos: undefined, code: undefined };
   const line = linePos === undefined ? '' : `, line ${linePos[0].line}`;
   if (code === 'DUPLICATE_KEY') {
     return new KeyturnError('config_invalid', `${file}${line}: a member is given twice.`, {
@@ -181,7 +181,11 @@ function notYaml(file: string, error: unknown): KeyturnError {
 export function parseConfig(home: string, text: string, file: string): Config {
   let document: unknown;
   try {
-    document = parse(text, { logLevel: 'error' });
+    const read = parseDocument(text);
+    // A tag that means nothing here, such as !env, would be dropped, and what stands behind it taken as it is.
+    const [fault] = [...read.errors, ...read.warnings];
+    if (fault !== undefined) throw fault;
+    document = read.toJS();
   } catch (error) {
     throw notYaml(file, error);
   }

@@ -216,4 +216,6 @@ test('a text that is no YAML is told by its line, and none of it is quoted', () 
     message: expect.stringMatching(/line \d+: this is not valid YAML/),
   });
   expect(String(broken)).not.toContain('geheim');
+  const tagged = parsed('listen:\n  host: !env HOST\n');
+  expect(tagged).toMatchObject({ message: 'keyturn.yaml, line 2: this is not valid YAML (TAG_RESOLVE_FAILED).' });
 });
