@@ -77,6 +77,18 @@ test('an ask counts no more when the token that it came with was revoked: whoeve
   expect(await thaw(bob)).toMatchObject({ body: { state: 'lifted', askedBy: 'person:alice' } });
 });
 
+test('an ask is judged by the token that it came with, whatever its giver asked for since', async () => {
+  const { id, token } = (
+    await stage.post('/v1/tokens', { json: { principal: 'person:bob', ttlSeconds: 600, comment: 'stolen' } })
+  ).body as Record<'id' | 'token', string>;
+  const other = String((await stage.freeze('credential', 'lean/sandbox')).body['hold']);
+  await thaw(token);
+  await thaw(bob, other);
+  expect((await stage.keyturn.call('DELETE', `/v1/tokens/${id}`)).status).toBe(204);
+  expect(await thaw()).toMatchObject({ body: { state: 'asked', askedBy: 'person:alice' } });
+  expect(await thaw(undefined, other)).toMatchObject({ body: { state: 'lifted', askedBy: 'person:bob' } });
+});
+
 test('an ask whose token is revoked at the last moment lifts nothing', async () => {
   const { id, token } = (
     await stage.post('/v1/tokens', { json: { principal: 'person:bob', ttlSeconds: 600, comment: 'stolen' } })

@@ -51,6 +51,15 @@ describe.each(Object.entries(MODULES))('%s', (_name, undici) => {
     expect(keyturnErrorIn(byFetch)?.code).toBe('held');
   });
 
+  test('a handshake names the host of the lease, whatever the Host header says', async () => {
+    await using scene = await startScene();
+    const dispatcher = scene.credential.dispatcher(undici);
+    for (const headers of [{}, { host: 'elsewhere.example' }]) {
+      await (await undici.request(scene.partner.url, { dispatcher, headers, reset: true })).body.text();
+    }
+    expect(scene.partner.seen.map(({ socket }) => socket.servername)).toEqual(['localhost', 'localhost']);
+  });
+
   test('what outlives the drain is cut by its bound, and counts as in use no more', async () => {
     await using scene = await startScene({ credential: { drainMs: 60_000 } });
     const { failed } = await hanging(scene, undici);
