@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { gateReads, OPENER, Stage } from '../credential/stage.ts';
 
 let stage: Stage;
@@ -79,4 +79,18 @@ test('a copy of the instance without run/, as a further server gets one, can be 
   await stage.keyturn.restart();
   expect((await stat(run)).mode & 0o777).toBe(0o700);
   expect((await stat(join(run, 'keyturn.sock'))).isSocket()).toBe(true);
+});
+
+test('a local socket whose file is removed while the server runs is made anew by itself, and the log says so', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  try {
+    await stage.keyturn.restart();
+    const path = join(stage.keyturn.home, 'run', 'keyturn.sock');
+    await rm(path);
+    vi.advanceTimersByTime(10_000);
+    await expect.poll(() => stage.keyturn.log.some((line) => line.includes('local-socket-restored'))).toBe(true);
+    expect((await stat(path)).isSocket()).toBe(true);
+  } finally {
+    vi.useRealTimers();
+  }
 });
