@@ -7,7 +7,7 @@ import { readAtMost } from '../core/io/read-at-most.ts';
 export interface ConnectionFile {
   /** Version of the format. */
   readonly keyturn: 1;
-  /** `https://host[:port]`, tried in this order. */
+  /** `https://host[:port]`, tried in this order; one that gave no answer comes last for a minute. */
   readonly servers: readonly string[];
   /** PEM: the roots that the servers' certificates must come from. No other root is trusted. */
   readonly ca: string;

@@ -93,6 +93,7 @@ function headersOf(body: Body | null, headers: HeadersInit | undefined): Record<
   const length = body === null ? null : lengthOf(body);
   return Object.fromEntries<string | number>([
     ['accept', '*/*'],
+    ['user-agent', 'node'],
     ...(body === null || body.type === null ? [] : [['content-type', body.type] as const]),
     ...headerPairs(headers),
     ...(length === null ? [] : [['content-length', length] as const]),

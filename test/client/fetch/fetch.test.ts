@@ -63,13 +63,25 @@ test('bodies go out as strings, octets, forms and streams, with the type that ea
   expect(await post(form)).toContain('name="field"');
 });
 
+test('a request names its user agent as the global fetch does: there are firewalls that refuse one without', async () => {
+  await using scene = await startScene();
+  const { headers } = (await (await scene.credential.fetch(scene.partner.url)).json()) as { headers: object };
+  expect(headers).toMatchObject({ accept: '*/*', 'user-agent': 'node' });
+});
+
 test('headers of the caller win over ours', async () => {
   await using scene = await startScene();
-  const headers = { accept: 'application/json', 'Lean-App-Token': 't', 'content-type': 'application/json' };
+  const headers = {
+    accept: 'application/json',
+    'User-Agent': 'payments/1',
+    'Lean-App-Token': 't',
+    'content-type': 'application/json',
+  };
   const response = await scene.credential.fetch(`${scene.partner.url}/post`, { method: 'POST', body: '{}', headers });
   const { headers: arrived } = (await response.json()) as { headers: Record<string, string> };
   expect(arrived).toMatchObject({
     accept: 'application/json',
+    'user-agent': 'payments/1',
     'lean-app-token': 't',
     'content-type': 'application/json',
   });
