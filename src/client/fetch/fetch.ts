@@ -44,10 +44,19 @@ export async function partnerFetch(way: Way, input: string | URL, init: FetchIni
   // Given with the options, a header that can't be sent is refused before there is a connection that would wait for it.
   const options = { ...target, headers: headersOf(body, init.headers) };
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
-  const sent = request(options, (response) => answer({ via, url, init, sent, response }, resolve, reject));
+  let told = false;
+  const sent = request(options, (response) => {
+    told = true;
+    answer({ via, url, init, sent, response }, resolve, reject);
+  });
   // The agent has taken the request by now, with the version that is current.
   const via = way.identity.current;
-  sent.on('error', (error) => reject(signal?.aborted === true ? signal.reason : rejection(error)));
+  sent.on('error', (error) => {
+    told = true;
+    reject(signal?.aborted === true ? signal.reason : rejection(error));
+  });
+  // Node tells of a switch of protocols that nobody asked for by no error, and by no answer either.
+  sent.once('close', () => told || reject(unanswered(url)));
   if (signal) abortWith(sent, signal);
   send(sent, body);
   // A stream that fails makes the request fail with less: an ECONNRESET.
@@ -160,6 +169,12 @@ function rejection(error: Error): Error {
 function withoutCause(error: Error): Error {
   delete error.cause;
   return error;
+}
+
+function unanswered({ host }: URL): KeyturnError {
+  return new KeyturnError('partner_unreachable', `${host} ended the exchange without an answer.`, {
+    fix: 'Check that the partner speaks HTTP/1.1 at this URL.',
+  });
 }
 
 function invalid(message: string): KeyturnError {

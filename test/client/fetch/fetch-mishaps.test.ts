@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import axios from 'axios';
@@ -19,6 +20,20 @@ test('a call that fails before it is sent leaves no connection and no second rej
   await (await scene.credential.fetch(scene.partner.url)).text();
   const { server } = scene.partner;
   expect(await promisify(server.getConnections.bind(server))()).toBe(1);
+});
+
+test('a partner that switches protocols unasked gets no connection, and the call is rejected', async () => {
+  await using scene = await startScene();
+  const { server, url, endpoint } = scene.partner;
+  server.removeAllListeners('request');
+  const sockets: Socket[] = [];
+  server.on('request', ({ socket }) => {
+    sockets.push(socket);
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: mine\r\n\r\nhello');
+  });
+  const rejected = { code: 'partner_unreachable', message: expect.stringContaining(endpoint) };
+  await expect(scene.credential.fetch(url)).rejects.toMatchObject(rejected);
+  await expect.poll(() => sockets[0]?.destroyed).toBe(true);
 });
 
 test('a body stream that fails rejects with its own error', async () => {
