@@ -49,8 +49,8 @@ export interface OpenOptions {
   readonly acceptRollback?: boolean;
   /** The checkpoint outside could not be written; releases go on. */
   readonly onCheckpointFailure?: (error: KeyturnError) => void;
-  /** The emergency journal held so many records that can't be read: freezes, perhaps. */
-  readonly onJournalTorn?: (records: number) => void;
+  /** Records of the emergency journal that can't be read, freezes perhaps; holds that rows denied and the log has. */
+  readonly onReplay?: (found: { readonly torn: number; readonly restored: number }) => void;
   /** The ledger can commit no more, or can again. */
   readonly onLedgerStatus?: (status: LedgerStatus) => void;
   /** For metrics. */
@@ -195,8 +195,9 @@ export async function openInstance(config: Config, options: OpenOptions): Promis
     return mine;
   };
   await recordRules(ledger, clock, rules, null);
-  const { torn } = await replayHolds(desk, journal);
-  if (torn > 0) options.onJournalTorn?.(torn);
+  // Replayed in any case, whoever asks for what was found.
+  const replay = await replayHolds(desk, journal);
+  options.onReplay?.(replay);
   await settlePending(desk);
   await settleCompanions(desk);
   await settleMoves(desk);

@@ -74,7 +74,10 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
       checkpointFailures += 1;
       log.warning('outside-checkpoint-failed', { message });
     },
-    onJournalTorn: (records) => log.warning('freeze-journal-torn', { records }),
+    onReplay: ({ torn, restored }) => {
+      if (torn > 0) log.warning('freeze-journal-torn', { records: torn });
+      if (restored > 0) log.warning('holds-restored', { holds: restored });
+    },
     onLedgerStatus: ({ state, detail }) => {
       if (state === 'ready') log.notice('ledger-ready');
       else if (state !== 'closed') log.warning('ledger-unavailable', { state, detail });

@@ -3,12 +3,13 @@ import type { EmergencyJournal } from '../../ledger/journal/emergency-journal.ts
 import { rowPages } from '../../ledger/pages.ts';
 import type { HoldRow, HoldTarget } from '../../ledger/tables.ts';
 import type { Desk } from '../desk.ts';
+import { restoreHolds } from './by-log.ts';
 import { holdChange } from './hold-journal.ts';
 
 const TARGETS: readonly HoldTarget[] = ['version', 'credential', 'principal', 'host', 'store'];
 
 /**
- * At start, before the first release: holds in the ledger are put into the switch, then those of the emergency journal
+ * At start, before the first release: holds in the ledger, those among them that its rows deny, are put into the switch, then those of the emergency journal
  * are brought into the ledger (each once, by id), and the journal is emptied. What was torn there can't be: a freeze that
  * nobody was told of, or one that is lost. Which, nobody can know, so that it was there goes on record.
  * @throws KeyturnError `ledger_unavailable`, `journal_unavailable`: then nothing may be released.
@@ -16,7 +17,8 @@ const TARGETS: readonly HoldTarget[] = ['version', 'credential', 'principal', 'h
 export async function replayHolds(
   desk: Pick<Desk, 'ledger' | 'holds'>,
   journal: EmergencyJournal,
-): Promise<{ replayed: number; torn: number }> {
+): Promise<{ replayed: number; torn: number; restored: number }> {
+  const restored = await restoreHolds(desk.ledger);
   for await (const inForce of rowPages(desk.ledger, 'holds', { lifted_at: null }, 'id')) {
     for (const { id, target, subject } of inForce) desk.holds.place(id, target, subject);
   }
@@ -33,7 +35,7 @@ export async function replayHolds(
     await desk.ledger.commit({ entry: { kind: 'journal.torn', actor: 'system', data: { slots: torn } } });
   }
   if (records.length > 0 || torn.length > 0) await journal.clear();
-  return { replayed, torn: torn.length };
+  return { replayed, torn: torn.length, restored };
 }
 
 /** The journal is a file on disk: what it holds is parsed as strictly as a request. */
