@@ -33,6 +33,23 @@ test('one person stops, two release', async () => {
   expect(lifted).toMatchObject([{ actor: 'person:bob', data: { hold, askedBy: 'person:alice' } }]);
 });
 
+test('whoever asks for all of a credential gets its freezes and thaws, and those of its versions', async () => {
+  const whole = String((await stage.freeze('credential', 'lean/sandbox')).body['hold']);
+  await stage.freeze('host', '192.0.2.1');
+  await thaw();
+  await thaw(bob);
+  const { body } = await stage.keyturn.call('GET', '/v1/audit/entries?credential=lean%2Fsandbox&limit=1000');
+  const trail = (body['items'] as { kind: string; version?: number; data: { hold?: string } }[])
+    .filter(({ kind }) => kind.startsWith('hold.'))
+    .map(({ kind, version, data }) => [kind, data.hold, version]);
+  expect(trail).toEqual([
+    ['hold.placed', hold, 1],
+    ['hold.placed', whole, undefined],
+    ['hold.thaw-asked', hold, 1],
+    ['hold.lifted', hold, 1],
+  ]);
+});
+
 test('the same person twice, with another token too, is refused and recorded', async () => {
   await thaw();
   const again = await stage.keyturn.token('person:alice');

@@ -21,6 +21,40 @@ test('a renewal on the same version extends the lease and carries no key', async
   expect(Number(renewed.body['secondsLeft'])).toBeGreaterThanOrEqual(58);
 });
 
+const secondsOf = async (kind: string) =>
+  (await stage.keyturn.entries(kind)).map(({ data }) => (data as { seconds: number }).seconds);
+
+test('an entry says how long a lease was granted for, and how long it was renewed for, not since when it lives', async () => {
+  const { body } = await stage.lease(payments);
+  stage.clock.forward(40_000);
+  await stage.renew(payments, body['lease']);
+  await stage.renew(payments, body['lease'], { ttlSeconds: 30 });
+  for (const [kind, lives] of [
+    ['lease.granted', [60]],
+    ['lease.renewed', [60, 30]],
+  ] as const) {
+    const seconds = await secondsOf(kind);
+    expect(seconds).toHaveLength(lives.length);
+    // The clock goes on between the two instants that it is counted by, and a part of a second counts as one.
+    for (const [at, life] of lives.entries()) expect(seconds[at]! - life).toBeOneOf([0, 1]);
+  }
+});
+
+test('a clock that is set back while a lease is recorded makes it no longer than its entry says', async () => {
+  const { ledger } = stage.desk;
+  const commit = ledger.commit.bind(ledger);
+  ledger.commit = async (change) => {
+    const outcome = await commit(change);
+    stage.clock.forward(-30_000);
+    return outcome;
+  };
+  const { body } = await stage.lease(payments);
+  const renewed = await stage.renew(payments, body['lease']);
+  ledger.commit = commit;
+  expect(body['secondsLeft']).toBeLessThanOrEqual((await secondsOf('lease.granted'))[0]!);
+  expect(renewed.body['secondsLeft']).toBeLessThanOrEqual((await secondsOf('lease.renewed'))[0]!);
+});
+
 test('a renewal after a promotion is a new lease with the new key, and keeps what was reported of the old one', async () => {
   const { body } = await stage.lease(payments);
   await stage.import();
