@@ -12,8 +12,9 @@ import { VersionAgent } from './version-agent.ts';
 export interface IdentityWatcher {
   /** A request found the lease over; the watcher ends the identity. */
   expired(): void;
+  /** No connection of `version` is left, by whatever way it was called; `cut` of them were ended by force. */
   drained(version: number, cut: number): void;
-  /** Nothing of `version` is in use any more, by whatever way it was called. */
+  /** Nothing of `version` is in use any more. */
   released(version: number): void;
   /** The partner refused us: `error` by connection, `status` by a listed HTTP status. */
   refused(refusal: {
@@ -27,8 +28,8 @@ export interface IdentityWatcher {
 
 /** Something that keeps connections of its own by version, and has to follow. */
 export interface Follower {
-  /** Settled when its connections of the old version are gone; never rejects. */
-  swapped(): Promise<void>;
+  /** Settled when its connections of the old version are gone, with how many were cut; never rejects. */
+  swapped(): Promise<number>;
   ended(reason: KeyturnError): void;
 }
 
@@ -169,19 +170,22 @@ export class Identity {
     const following = [...this.#followers].map((follower) => follower.swapped());
     if (old === null) return;
     this.#leaving.add(old);
-    void Promise.all([this.#drain(old), ...following]).then(() => {
+    void Promise.all([this.#drain(old), ...following]).then((cuts) => {
+      const { version } = old.material;
+      const cut = cuts.reduce((sum, each) => sum + each, 0);
       this.#leaving.delete(old);
-      this.#watcher.released(old.material.version);
+      this.#watcher.drained(version, cut);
+      this.#watcher.released(version);
     });
   }
 
-  #drain(old: VersionAgent): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+  /** Gives how many connections were cut. */
+  #drain(old: VersionAgent): Promise<number> {
+    const { promise, resolve } = Promise.withResolvers<number>();
     this.#draining.add(old);
     old.drain(this.options.drainMs, this.options.scheduler, (cut) => {
       this.#draining.delete(old);
-      this.#watcher.drained(old.material.version, cut);
-      resolve();
+      resolve(cut);
     });
     return promise;
   }

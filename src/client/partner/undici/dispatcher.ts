@@ -38,16 +38,20 @@ export class KeyturnDispatcher implements Follower {
   }
 
   /** New requests open connections of the new version; the old ones finish what runs, within the drain's bound. */
-  async swapped(): Promise<void> {
+  async swapped(): Promise<number> {
     const old = this.#current;
     this.#current = null;
-    if (old === null) return;
+    if (old === null) return 0;
     const { scheduler, drainMs } = this.#identity.options;
     this.#draining.add(old);
-    const cancel = scheduler.after(drainMs, () => old.destroy(outlived(old.of.material.version)));
+    let cut = 0;
+    const cancel = scheduler.after(drainMs, () => {
+      cut = old.destroy(outlived(old.of.material.version));
+    });
     await old.close();
     cancel();
     this.#draining.delete(old);
+    return cut;
   }
 
   ended(reason: KeyturnError): void {

@@ -57,10 +57,12 @@ export class VersionPools {
     await Promise.all([...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
   }
 
-  /** Ends every connection at once; requests fail with `reason`. */
-  destroy(reason: KeyturnError): void {
+  /** Ends every connection at once, and says how many there were; requests fail with `reason`. */
+  destroy(reason: KeyturnError): number {
+    const open = this.#sockets.size;
     for (const pool of this.#pools.values()) pool.destroy(reason).catch(() => {});
     for (const socket of this.#sockets) socket.destroy();
+    return open;
   }
 
   #open(endpoint: Endpoint): DispatcherLike {

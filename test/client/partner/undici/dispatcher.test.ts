@@ -66,9 +66,12 @@ describe.each(Object.entries(MODULES))('%s', (_name, undici) => {
     await swap(scene);
     scene.time.advance(59_999);
     await scene.credential.renew();
+    expect(scene.told.of('drained')).toEqual([]);
     expect(scene.keyturn.calls('/renew').at(-1)?.body?.inUse).toEqual([2, 1]);
     scene.time.advance(1);
     expect(keyturnErrorIn(await failed)?.code).toBe('lease_superseded');
+    await scene.told.until('drained');
+    expect(scene.told.of('drained')).toEqual([{ credential: 'lean/sandbox', version: 1, cut: 1 }]);
     await expect
       .poll(async () => {
         await scene.credential.renew();
