@@ -51,8 +51,10 @@ export async function freeze(
   if (desk.holds.isOfAnother(row.id, row.target, row.subject)) throw otherHold();
   desk.holds.place(row.id, row.target, row.subject);
   desk.keys.clear();
-  const durable = await journal.record(row, caller === LOCAL_OPERATOR ? undefined : caller.request);
-  if (request.hold !== undefined && durable === 'ledger') await refuseOther(desk, row);
+  const rest = await journal.record(row, caller === LOCAL_OPERATOR ? undefined : caller.request);
+  const { durable } = rest;
+  // What was just taken is this freeze and no other: nothing is read for it, since a ledger that takes may not be read.
+  if (rest.durable === 'ledger' && !rest.isNew) await refuseOther(desk, row);
   const known = durable === 'ledger' ? await isKnown(desk, row) : null;
   return { hold: row.id, target: row.target, subject: row.subject, durable, known, unreached: [] };
 }

@@ -10,6 +10,12 @@ const LEDGER_PATIENCE_MS = 40;
 /** For whoever wants to lift a hold that is not on the ledger yet, milliseconds. */
 const BRING_PATIENCE_MS = 1_000;
 
+/** Where a hold rests; of one on the ledger, whether it was there before, under the same id. */
+export type Rest = { readonly durable: 'ledger'; readonly isNew: boolean } | { readonly durable: 'journal' };
+
+/** What the ledger made of it; null when it took nothing, or may have. */
+type Taken = 'new' | 'known' | null;
+
 /**
  * Makes holds durable: in the ledger, or in the emergency journal while the ledger is slow or down. What the ledger
  * took after all leaves the journal again, so that a slow disk never fills it.
@@ -29,45 +35,46 @@ export class HoldJournal {
    * Resolves as soon as either has it.
    * @throws KeyturnError `journal_unavailable` when neither took it.
    */
-  async record(row: HoldRow, request: string | undefined): Promise<'ledger' | 'journal'> {
+  async record(row: HoldRow, request: string | undefined): Promise<Rest> {
     const committed = this.#commit(row, request);
-    if (await inTime(committed, false)) return 'ledger';
+    const soon = await inTime(committed, null);
+    if (soon !== null) return onLedger(soon);
     this.#owed.set(row.id, row);
     const journalled = this.#journal.append({ ...row });
     const kept = journalled.catch(() => undefined);
-    void Promise.all([committed, kept]).then(([taken]) => (taken ? this.#paid(row.id) : undefined));
+    void Promise.all([committed, kept]).then(([taken]) => (taken === null ? undefined : this.#paid(row.id)));
     const first = await Promise.race([
       journalled.then(
         () => 'journal' as const,
-        () => 'neither' as const,
+        () => null,
       ),
       committed,
     ]);
-    if (first === 'journal') return 'journal';
-    if (first === true || (await committed)) return 'ledger';
+    if (first === 'journal') return { durable: 'journal' };
+    const taken = first ?? (await committed);
+    if (taken !== null) return onLedger(taken);
     await journalled;
-    return 'journal';
+    return { durable: 'journal' };
   }
 
   /** Brings one hold that is owed into the ledger, if that takes it now. */
   async bring(id: string): Promise<void> {
     const row = this.#owed.get(id);
-    if (row !== undefined && (await inTime(this.#commit(row, undefined), false, BRING_PATIENCE_MS)))
+    if (row !== undefined && (await inTime(this.#commit(row, undefined), null, BRING_PATIENCE_MS)) !== null)
       await this.#paid(id);
   }
 
   /** Brings what the ledger refused in a busy moment into it after all; called now and then. */
   async settle(): Promise<void> {
     for (const row of this.#owed.values()) {
-      if (await this.#commit(row, undefined)) await this.#paid(row.id);
+      if ((await this.#commit(row, undefined)) !== null) await this.#paid(row.id);
     }
   }
 
-  /** True once the ledger has it. */
-  #commit(row: HoldRow, request: string | undefined): Promise<boolean> {
+  #commit(row: HoldRow, request: string | undefined): Promise<Taken> {
     return this.#ledger.commit(holdChange(row, request)).then(
-      () => true,
-      () => false,
+      ({ committed }) => (committed ? 'new' : 'known'),
+      () => null,
     );
   }
 
@@ -76,6 +83,10 @@ export class HoldJournal {
     // Whatever stays in the journal comes again at the next start and is known by its id.
     await this.#journal.clear().catch(() => undefined);
   }
+}
+
+function onLedger(taken: NonNullable<Taken>): Rest {
+  return { durable: 'ledger', isNew: taken === 'new' };
 }
 
 /** What the ledger says, or `otherwise` when it does not say so in time: within the patience of a freeze. */

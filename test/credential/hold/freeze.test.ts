@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { doChores } from '../../../src/compose/serve.ts';
+import { KeyturnError } from '../../../src/core/errors.ts';
 import { allowReveal, Stage } from '../stage.ts';
 
 let stage: Stage;
@@ -44,6 +45,21 @@ async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
     if (times.push(performance.now() - started) === 3) return [result, Math.min(...times)];
   }
 }
+
+test('a ledger that takes a freeze and can’t be read has it, and says so', async () => {
+  const { ledger } = stage.desk;
+  const find = ledger.find.bind(ledger);
+  ledger.find = () => Promise.reject(new KeyturnError('ledger_unavailable', 'Too many connections.'));
+  const hold = `hold_${'1'.repeat(32)}`;
+  const again = () => stage.post('/v1/holds', { json: { ...HOLD, hold } });
+  // On a busy machine the journal may be first.
+  expect(await again()).toMatchObject({ status: 201, body: { hold, known: null } });
+  ledger.find = find;
+  expect((await stage.lease(payments)).body['code']).toBe('held');
+  // Told of once more by another server, or by whoever had no answer.
+  await expect.poll(async () => (await again()).body['known']).toBe(true);
+  expect(await ledger.find('holds', { lifted_at: null })).toHaveLength(1);
+});
 
 const HOLD = { target: 'version', subject: 'lean/sandbox', version: 1, reason: 'leaked' };
 
