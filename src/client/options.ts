@@ -8,8 +8,7 @@ const MOST_SECONDS = 86_400;
  * @throws KeyturnError `invalid_input` naming the option.
  */
 export function assertConnectOptions(options: { readonly token?: unknown; readonly timeoutMs?: unknown }): void {
-  if (typeof options !== 'object' || options === null)
-    throw invalid('connect takes an object with connection and token');
+  assertObject(options, 'connect takes an object with connection and token');
   const { token, timeoutMs = 1 } = options;
   if (typeof token !== 'string' && typeof token !== 'function') {
     throw invalid('"token" is neither the path of a file nor a function that gives a Buffer');
@@ -19,9 +18,14 @@ export function assertConnectOptions(options: { readonly token?: unknown; readon
 
 /** @throws KeyturnError `invalid_input` naming the option. */
 export function assertCredentialOptions(options: { readonly ttlSeconds?: unknown; readonly drainMs?: unknown }): void {
+  assertObject(options, 'the options of a credential are no object');
   const { ttlSeconds = 1, drainMs = 0 } = options;
   if (!isSeconds(ttlSeconds)) throw invalid(`"ttlSeconds" is no whole number from 1 to ${MOST_SECONDS}`);
   if (!isMilliseconds(drainMs)) throw invalid('"drainMs" is no number, or less than 0');
+}
+
+function assertObject(options: unknown, what: string): void {
+  if (typeof options !== 'object' || options === null) throw invalid(what);
 }
 
 function isSeconds(value: unknown): boolean {

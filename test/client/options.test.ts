@@ -31,6 +31,8 @@ test('so is one of a credential, and a name that is none', async () => {
     ['"ttlSeconds"', { ttlSeconds: 86_401 }],
     ['"drainMs"', { drainMs: Number.NaN }],
     ['"drainMs"', { drainMs: -1 }],
+    ['options of a credential', null],
+    ['options of a credential', 60],
   ];
   for (const [name, options] of wrong) {
     const refused = { code: 'invalid_input', message: expect.stringContaining(name) };
