@@ -82,10 +82,10 @@ export class LeaseKeeper {
    * rides that out; but when a server has told of a freeze and none can say otherwise, the freeze stands.
    */
   async ask(inDoubt: 'ride-out' | 'end' = 'ride-out'): Promise<void> {
+    if (this.#stopped) return;
     // A process that slept asks for a new lease: its old one can't be renewed any more.
     if (this.#time?.over() === true) this.expire();
     this.#cancelAsk();
-    if (this.#stopped) return;
     const call = this.#lease === null ? 'grant' : 'renew';
     const judged = await this.#desk.log.inTurn(() => this.#ask());
     if (this.#stopped) return this.#tooLate(judged);

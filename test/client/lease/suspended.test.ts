@@ -31,3 +31,13 @@ test('a lease that ended with no try to renew it is not told as an outage of Key
     fix: expect.stringContaining('alarms'),
   });
 });
+
+test('a credential that was closed does not end once more after a sleep', async () => {
+  await using scene = await startScene();
+  await scene.credential.close();
+  const { ended, reason } = { ended: scene.told.codes('ended'), reason: scene.credential.status().reason };
+  scene.time.jumpWall(HOUR_MS);
+  await scene.credential.renew();
+  expect(scene.told.codes('ended')).toEqual(ended);
+  expect(scene.credential.status().reason).toEqual(reason);
+});
