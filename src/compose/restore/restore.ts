@@ -3,7 +3,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Manifest } from '../../backup/manifest.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
-import { KeyturnError } from '../../core/errors.ts';
+import { isKeyturnError, KeyturnError } from '../../core/errors.ts';
 import { HoldSwitch } from '../../credential/hold/hold-switch.ts';
 import { replayHolds } from '../../credential/hold/replay.ts';
 import { tokenEntry, tokenRow } from '../../credential/token.ts';
@@ -189,7 +189,12 @@ async function replayJournal(config: Config, ledger: Ledger, given: string | und
   await copyFile(given, config.journal).catch(() => {
     throw new KeyturnError('invalid_input', `The journal ${given} can't be read.`, { fix: 'Check the path.' });
   });
-  const journal = await EmergencyJournal.open(config.journal);
+  const journal = await EmergencyJournal.open(config.journal).catch((error: unknown) => {
+    if (!isKeyturnError(error)) throw error;
+    throw new KeyturnError('invalid_input', `${given} is no emergency journal of Keyturn.`, {
+      fix: 'Give the file that journal.path of the lost server named, or leave --journal out.',
+    });
+  });
   try {
     return (await replayHolds({ ledger, holds: new HoldSwitch() }, journal)).replayed;
   } finally {

@@ -264,6 +264,15 @@ test('it starts, with what was in force at the backup, and a new token for a per
   }
 }, 60_000);
 
+test('a file that is no journal is refused under the name that it was given by', async () => {
+  const path = join(place, `${attempt}-no-journal`);
+  await writeFile(path, 'nothing of the kind', { mode: 0o600 });
+  await expect(restore({ acceptLoss: true, journal: path })).rejects.toMatchObject({
+    code: 'invalid_input',
+    message: `${path} is no emergency journal of Keyturn.`,
+  });
+});
+
 test('the emergency journal of the lost machine is replayed', async () => {
   const path = join(place, `${attempt}-journal`);
   const journal = await EmergencyJournal.open(path);
