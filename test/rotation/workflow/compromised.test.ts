@@ -27,8 +27,11 @@ test('a key that turns out to have leaked while its replacement is waited for is
   expect(await stage.start('seen too', { compromised: true })).toMatchObject({ status: 409 });
 }, 60_000);
 
-test('a leaked key that nobody has frozen is drained of its leases, and of no copies', async () => {
+test('a leaked key that is not frozen, or no more, is drained of its leases, and of no copies', async () => {
   stage = await RotationStage.set();
+  const bob = await stage.keyturn.grant('person:bob', 'approver', { credentials: ['**'] });
+  const { body: hold } = await stage.keyturn.call('POST', '/v1/holds', { json: HOLD });
+  for (const by of [{}, { token: bob }]) await stage.keyturn.call('POST', `/v1/holds/${String(hold['hold'])}/thaw`, by);
   const lease = await borrowed();
   await revealed();
   await stage.start('key seen in a paste', { compromised: true });
@@ -37,6 +40,18 @@ test('a leaked key that nobody has frozen is drained of its leases, and of no co
   expect(waiting.waitsFor).toContain('Leases are live');
   await lease.giveBack();
   await stage.until('a task', ({ tasks }) => tasks.some(({ kind }) => kind === 'revoke'));
+}, 60_000);
+
+test('on the way back from a rotation for a leaked key, copies of the new one are waited with as ever', async () => {
+  stage = await RotationStage.set();
+  await borrowed();
+  await stage.start('key seen in a paste', { compromised: true });
+  await stage.import();
+  await stage.until('waiting', ({ step, waitsFor }) => step === 'drain' && waitsFor !== null);
+  await revealed(2);
+  expect(await stage.order('roll-back')).toMatchObject({ status: 200 });
+  const back = await stage.until('waiting', ({ step, waitsFor }) => step === 'drain' && waitsFor !== null);
+  expect(back.waitsFor).toContain('Version 2 was revealed to person:dave');
 }, 60_000);
 
 /** By a service, for an hour. */
@@ -48,13 +63,13 @@ async function borrowed() {
 }
 
 /** To a person, by a role of their own. */
-async function revealed(): Promise<void> {
+async function revealed(version = 1): Promise<void> {
   await edit(join(stage.home, 'policies', 'access', 'roles.yaml'), (file) => ({
     roles: [...(file['roles'] as unknown[]), { name: 'revealer', title: 'R', permissions: ['credential:reveal'] }],
   }));
   const token = await stage.keyturn.grant('person:dave', 'revealer');
   const json = { hpkePublicKey: AnswerOpener.generate().publicKey, reason: 'test' };
-  const path = '/v1/credentials/lean%2Fsandbox/versions/1/reveal';
+  const path = `/v1/credentials/lean%2Fsandbox/versions/${version}/reveal`;
   expect((await stage.keyturn.call('POST', path, { token, json })).status).toBe(200);
 }
 
