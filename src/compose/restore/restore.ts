@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Manifest } from '../../backup/manifest.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
@@ -70,6 +70,8 @@ export interface Restored {
   /** Taken over from tail and journal. */
   readonly frozen: number;
   readonly revoked: number;
+  /** Records of the journal that could not be read: freezes, perhaps. */
+  readonly torn: number;
   readonly everythingFrozen: boolean;
   /** Key stores whose keys rest elsewhere, and were not in the backup. */
   readonly external: readonly string[];
@@ -160,7 +162,7 @@ async function goOn(
   config: Config,
   log: LogIdentity,
   { options, manifest, loss }: Given & { readonly loss: Measured },
-): Promise<{ generation: number; frozen: number; revoked: number; outsideFailure: string | null }> {
+): Promise<Pick<Restored, 'generation' | 'frozen' | 'revoked' | 'torn' | 'outsideFailure'>> {
   const now = (options.clock ?? systemClock).now();
   const known = Math.max(manifest.log.generation, loss.outside?.generation ?? 1);
   const generation = Math.max(known + 1, options.generation ?? 0);
@@ -170,10 +172,11 @@ async function goOn(
     const { signer, verifier } = log;
     await beginGeneration(ledger, { signer, verifier, head, generation, now, facts: factsOf(manifest, loss) });
     const { frozen, revoked } = await takeOverStops(ledger, loss.stops, now);
-    const replayed = await replayJournal(config, ledger, options.journal);
+    const { replayed, torn } = await replayJournal(config, ledger, options.journal);
     if (options.freezeAll === true) await freezeStores(ledger, ['file', ...config.stores.map(({ name }) => name)], now);
     await writeAdmin(config, log, ledger, { administrator: options.administrator, now });
-    return { generation, frozen: frozen + replayed, revoked, outsideFailure: await writeOutside(config, log, ledger) };
+    const outsideFailure = await writeOutside(config, log, ledger);
+    return { generation, frozen: frozen + replayed, revoked, torn, outsideFailure };
   } finally {
     await ledger.close();
   }
@@ -184,11 +187,17 @@ function factsOf({ backup, takenAt }: Manifest, { range }: Loss) {
 }
 
 /** Freezes that the lost machine's ledger had not taken. */
-async function replayJournal(config: Config, ledger: Ledger, given: string | undefined): Promise<number> {
-  if (given === undefined) return 0;
+async function replayJournal(
+  config: Config,
+  ledger: Ledger,
+  given: string | undefined,
+): Promise<{ replayed: number; torn: number }> {
+  if (given === undefined) return { replayed: 0, torn: 0 };
   await copyFile(given, config.journal).catch(() => {
     throw new KeyturnError('invalid_input', `The journal ${given} can't be read.`, { fix: 'Check the path.' });
   });
+  // Whoever saved it may have left it to others as well; the copy is ours.
+  await chmod(config.journal, 0o600);
   const journal = await EmergencyJournal.open(config.journal).catch((error: unknown) => {
     if (!isKeyturnError(error)) throw error;
     throw new KeyturnError('invalid_input', `${given} is no emergency journal of Keyturn.`, {
@@ -196,7 +205,7 @@ async function replayJournal(config: Config, ledger: Ledger, given: string | und
     });
   });
   try {
-    return (await replayHolds({ ledger, holds: new HoldSwitch() }, journal)).replayed;
+    return await replayHolds({ ledger, holds: new HoldSwitch() }, journal);
   } finally {
     await journal.close();
   }

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -288,7 +288,20 @@ test('the emergency journal of the lost machine is replayed', async () => {
   } as const;
   await journal.append({ ...row });
   await journal.close();
-  expect(await restore({ acceptLoss: true, journal: path })).toMatchObject({ frozen: 1 });
+  // As whoever saved it from the lost machine left it.
+  await chmod(path, 0o644);
+  expect(await restore({ acceptLoss: true, journal: path })).toMatchObject({ frozen: 1, torn: 0 });
+});
+
+test('what is torn in that journal is told, and on the log', async () => {
+  const path = join(place, `${attempt}-torn`);
+  const journal = await EmergencyJournal.open(path);
+  await journal.append({ id: 'hold_1' });
+  await journal.close();
+  const file = await open(path, 'r+');
+  await file.write(Buffer.from('X'), 0, 1, 45);
+  await file.close();
+  expect(await restore({ acceptLoss: true, journal: path })).toMatchObject({ frozen: 0, torn: 1 });
 });
 
 test('a second restore of the same backup is a later generation than the first, as the outside tells', async () => {

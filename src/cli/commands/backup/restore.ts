@@ -64,7 +64,8 @@ export default async function restore(
   terminal.result(restored, lines(restored));
   advise(terminal, restored);
   const { range } = restored.loss;
-  return range !== null && range.to <= range.from && restored.outsideFailure === null ? 0 : EXIT.attention;
+  const isWhole = range !== null && range.to <= range.from && restored.torn === 0;
+  return isWhole && restored.outsideFailure === null ? 0 : EXIT.attention;
 }
 
 /** Those that a connection file pins, if one was named: any client of the lost instance has it. */
@@ -115,11 +116,16 @@ function lines({ home, takenAt, size, generation, frozen, revoked }: Restored): 
 }
 
 function advise(terminal: Terminal, restored: Restored): void {
-  const { everythingFrozen, external, outsideFailure, changed, home, loss } = restored;
+  const { everythingFrozen, external, outsideFailure, changed, home, loss, torn } = restored;
   if (everythingFrozen) terminal.warn('Everything is frozen: two persons thaw each store (keyturn hold list).');
   else if (loss.entries === null) {
     terminal.warn(
       'Freezes and revocations after the backup are not in force any more. Place them again before the start.',
+    );
+  }
+  if (torn > 0) {
+    terminal.warn(
+      `${torn} records of the journal can't be read: freezes, perhaps. Place again before the start what they may have been.`,
     );
   }
   if (external.length > 0)
