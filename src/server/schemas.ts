@@ -170,8 +170,14 @@ export const reasonRequest = z.strictObject({ reason }).meta({ id: 'ReasonReques
 export const rotationRequest = z
   .strictObject({
     reason,
-    /** The current version's key is, or may be, in other hands. */
+    /** The version's key is, or may be, in other hands. */
     compromised: z.boolean().optional(),
+    /** Whose key that is; default: the current version's. A rotation that is on its way to replace it takes it up. */
+    version: z.int().min(1).optional(),
+  })
+  .refine(({ compromised, version }) => version === undefined || compromised === true, {
+    path: ['version'],
+    message: 'is for a key that has leaked: with compromised alone',
   })
   .meta({ id: 'RotationRequest' });
 export const waiverRequest = z

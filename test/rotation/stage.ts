@@ -105,8 +105,8 @@ export class RotationStage {
     return { serial: made.serial, reply };
   }
 
-  start(reason = 'test', more: { compromised?: boolean } = {}): Promise<Reply> {
-    return this.keyturn.call('POST', ROTATION, { json: { reason, ...more } });
+  start(reason = 'test', more: { compromised?: boolean; version?: number } = {}): Promise<Reply> {
+    return this.#steadily(ROTATION, { reason, ...more });
   }
 
   order(verb: 'abort' | 'retry' | 'roll-back', reason = 'test'): Promise<Reply> {

@@ -10,6 +10,7 @@ export const rotate: Spec = {
   options: [
     ['--plan', 'say what would be done, by whom and with which outage, and do nothing'],
     ['--compromised', 'its key is, or may be, in other hands: whoever revokes it is told so'],
+    ['--version <number>', 'the version whose key that is, where it is not the current one any more'],
     REASON,
   ],
 };

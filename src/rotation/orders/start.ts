@@ -63,7 +63,7 @@ export async function startRotation(desk: Desk, mandate: Mandate, ground: Ground
     ...(mandate.refusal === undefined ? {} : { refusal: mandate.refusal }),
   });
   if (outcome.committed) return row;
-  if (outcome.rule === 'rotation-open') throw await alreadyOpen(desk, credential);
+  if (outcome.rule === 'rotation-open') throw await alreadyOpen(desk, credential, cause);
   throw refused(outcome.rule);
 }
 
@@ -118,11 +118,18 @@ async function firstTask(desk: Desk, row: RotationRow, { profile, environment, w
   return [openTask(row, task, row.created_at)];
 }
 
-async function alreadyOpen(desk: Desk, credential: string): Promise<KeyturnError> {
+async function alreadyOpen(desk: Desk, credential: string, { reason }: Cause): Promise<KeyturnError> {
   const [open] = await desk.ledger.find('rotations', { credential, ended_at: null });
   const since = open === undefined ? '' : ` (${open.id}, by ${open.asked_by} since ${timestamp(open.created_at)})`;
   return new KeyturnError('conflict', `A rotation of ${credential} is under way${since}.`, {
-    fix: `See where it is: keyturn rotation show ${credential}`,
+    fix: `See where it is: keyturn rotation show ${credential}${reason === 'compromised' ? leakHint(open) : ''}`,
     facts: { rotation: open?.id ?? null },
   });
+}
+
+/** By then another version may be current than the one whose key somebody means. */
+function leakHint(open: RotationRow | undefined): string {
+  const replaces = open?.replaces ?? null;
+  if (replaces === null) return '';
+  return `; if version ${replaces} is what has leaked, and is not asked to be revoked yet: --compromised --version ${replaces}`;
 }

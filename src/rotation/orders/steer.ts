@@ -11,7 +11,7 @@ import { closeTasks } from '../task/tasks.ts';
 import { type Facts, factsOf, type Waiver, withoutDrainWaivers } from '../workflow/facts.ts';
 import { factsAfterHalt, standingOf } from '../workflow/halt.ts';
 import { type Order, REFUSALS, resumedAt, wasPromoted } from '../workflow/orders.ts';
-import { pathOf, UNDO_DRAINED, UNDO_PROMOTED, UNDO_STAGED } from '../workflow/path.ts';
+import { isPast, pathOf, type Step, UNDO_DRAINED, UNDO_PROMOTED, UNDO_STAGED } from '../workflow/path.ts';
 import { refuseServices } from './person.ts';
 
 /** A rotation that somebody may steer, and their right to. */
@@ -56,24 +56,32 @@ export async function rollBackRotation(desk: Desk, caller: Caller, name: string,
 }
 
 /**
- * Says of a rotation under way that the key which it replaces has leaked: it is gone on with as one that began for that.
- * Null where there is none that is on its way to replace the current version: then one has to be begun.
+ * Says of a rotation under way that the key which it replaces has leaked: it is gone on with as one that began for that,
+ * a halted one from the same step.
+ * @param version whose key it is; null for no version.
+ * @returns null where none is on its way to replace that version, or it is asked to be revoked already.
  */
 export async function sayCompromised(
   desk: Desk,
   caller: Caller,
   name: string,
-  said: string,
+  { version, said }: { readonly version: number | null; readonly said: string },
 ): Promise<RotationRow | null> {
   const credential = credentialName(name);
   if ((await desk.ledger.count('rotations', { credential, ended_at: null })) === 0) return null;
   const helm = await takeHelm(desk, caller, name);
   const { row, facts } = helm;
-  if (row.state !== 'running' || row.replaces === null || wasPromoted(row)) return null;
-  const set = { reason: 'compromised', facts: JSON.stringify({ ...facts, said }), waits_for: '' };
-  const some = { credential, version: row.replaces, state: 'current' } as const;
+  if (version === null || row.replaces !== version || facts.undone !== undefined) return null;
+  if (isPast(facts.path, 'drain', row.step as Step)) return null;
+  const more = row.state === 'halted' ? goingOn(helm, { said }) : { facts: JSON.stringify({ ...facts, said }) };
+  const some = { credential, version, state: wasPromoted(row) ? 'previous' : 'current' } as const;
   const checks = [{ rule: 'version-current', table: 'versions', some } as const];
-  return steer(helm, 'rotation.compromised', { said }, { set, checks });
+  return steer(
+    helm,
+    'rotation.compromised',
+    { said },
+    { set: { ...more, reason: 'compromised', waits_for: '' }, checks },
+  );
 }
 
 /** Tries again what was halted, from the same step. @throws KeyturnError `not_found`, `rotation_state`. */

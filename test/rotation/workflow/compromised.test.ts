@@ -27,6 +27,47 @@ test('a key that turns out to have leaked while its replacement is waited for is
   expect(await stage.start('seen too', { compromised: true })).toMatchObject({ status: 409 });
 }, 60_000);
 
+test('a key that turns out to have leaked while it drains is pressed on with, when it is told by its number', async () => {
+  stage = await RotationStage.set();
+  await borrowed();
+  await revealed();
+  await stage.start('yearly');
+  await stage.import();
+  await stage.until('waiting', ({ step, waitsFor }) => step === 'drain' && waitsFor !== null);
+  const unsaid = await stage.start('key seen in a paste', { compromised: true });
+  expect(unsaid).toMatchObject({ status: 409, body: { fix: expect.stringContaining('--compromised --version 1') } });
+  const said = await stage.start('key seen in a paste', { compromised: true, version: 1 });
+  expect(said).toMatchObject({ status: 201, body: { reason: 'compromised', step: 'drain' } });
+  expect((await stage.show()).waitsFor ?? '').not.toContain('revealed');
+  expect((await stage.keyturn.call('POST', '/v1/holds', { json: HOLD })).status).toBe(201);
+  const asked = await stage.until('a task', ({ tasks }) => tasks.some(({ kind }) => kind === 'revoke'));
+  expect(asked.tasks.find(({ kind }) => kind === 'revoke')?.text).toContain('keyCompromise');
+  // Whoever revokes it was told by then.
+  const late = await stage.start('seen too', { compromised: true, version: 1 });
+  expect(late).toMatchObject({ status: 409, body: { detail: expect.stringContaining('asked to be revoked already') } });
+}, 60_000);
+
+test('a key that turns out to have leaked while its replacement is halted is gone on with', async () => {
+  stage = await RotationStage.set();
+  await stage.partner.set({ failWith: { status: 403 } });
+  await stage.start('yearly');
+  await stage.import();
+  await stage.untilState('halted');
+  await stage.partner.set({ failWith: null });
+  const said = await stage.start('key seen in a paste', { compromised: true });
+  expect(said).toMatchObject({ status: 201, body: { reason: 'compromised', state: 'running' } });
+  const asked = await stage.until('a task', ({ tasks }) => tasks.some(({ kind }) => kind === 'revoke'));
+  expect(asked.tasks.find(({ kind }) => kind === 'revoke')?.text).toContain('keyCompromise');
+}, 60_000);
+
+test('a version is told of a key that has leaked alone, and one that nothing replaces begins no rotation', async () => {
+  stage = await RotationStage.set();
+  expect(await stage.start('yearly', { version: 1 })).toMatchObject({ status: 400 });
+  expect(await stage.start('key seen in a paste', { compromised: true, version: 7 })).toMatchObject({ status: 409 });
+  expect(await stage.keyturn.entries('rotation.started')).toEqual([]);
+  expect(await stage.start('key seen in a paste', { compromised: true, version: 1 })).toMatchObject({ status: 201 });
+}, 60_000);
+
 test('a leaked key that is not frozen, or no more, is drained of its leases, and of no copies', async () => {
   stage = await RotationStage.set();
   const bob = await stage.keyturn.grant('person:bob', 'approver', { credentials: ['**'] });

@@ -4,6 +4,7 @@ import { newId } from '../../../core/ids.ts';
 import { postToSocket } from '../../api/socket.ts';
 import type { Context } from '../../context.ts';
 import { EXIT } from '../../terminal/exit.ts';
+import { versionNumber } from '../../terminal/version-number.ts';
 
 interface Options {
   readonly version?: string;
@@ -112,13 +113,5 @@ function targetOf(options: Options, credential: string | undefined) {
   if (one !== undefined && given.length === 1 && !strayVersion) return one;
   throw new KeyturnError('invalid_input', 'Name exactly one thing to freeze.', {
     fix: 'keyturn freeze CREDENTIAL [--version N], or --principal, --host or --store alone.',
-  });
-}
-
-function versionNumber(text: string): number {
-  const version = Number(text);
-  if (Number.isInteger(version) && version >= 1) return version;
-  throw new KeyturnError('invalid_input', 'A version is a whole number from 1.', {
-    fix: 'See the versions there are: keyturn credential show CREDENTIAL',
   });
 }

@@ -1,11 +1,13 @@
 import type { Context } from '../../context.ts';
 import { facts, type Terminal, table } from '../../terminal/terminal.ts';
+import { versionNumber } from '../../terminal/version-number.ts';
 import { pathOf, type Rotation, rotationLines } from './view.ts';
 
 interface Options {
   readonly reason?: string;
   readonly plan?: boolean;
   readonly compromised?: boolean;
+  readonly version?: string;
 }
 
 interface Plan {
@@ -30,7 +32,7 @@ interface Plan {
 
 export default async function rotate(
   { terminal, api }: Context,
-  { reason = 'asked for by hand', plan, compromised }: Options,
+  { reason = 'asked for by hand', plan, compromised, version }: Options,
   credential: string,
 ): Promise<void> {
   const open = await api();
@@ -39,7 +41,11 @@ export default async function rotate(
     showPlan(terminal, (await open.call({ method: 'GET', path: `${path}/plan` })) as Plan);
     return;
   }
-  const json = { reason, ...(compromised === true ? { compromised } : {}) };
+  const json = {
+    reason,
+    ...(compromised === true ? { compromised } : {}),
+    ...(version === undefined ? {} : { version: versionNumber(version) }),
+  };
   const rotation = (await open.call({ method: 'POST', path, json })) as Rotation;
   terminal.result(rotation, rotationLines(rotation));
   terminal.note(`It goes on by itself. See where it is: keyturn rotation show ${credential}`);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { timestamp } from '../../../core/clock.ts';
+import { KeyturnError } from '../../../core/errors.ts';
 import { authorise } from '../../../credential/authorise.ts';
 import type { Desk } from '../../../credential/desk.ts';
 import { mandateOf } from '../../../credential/mandate.ts';
@@ -81,9 +82,11 @@ function startRoutes({ desk, issuers, nudge, due, rules }: RotationRoutesOptions
         const ground = await groundOf(desk, issuers, params.name);
         const { credential, current } = ground;
         const mandate = mandateOf(caller, authority, 'credential:rotate', credential, current?.version ?? null);
-        const { reason, compromised = false } = body;
+        const { reason, compromised = false, version = current?.version ?? null } = body;
         const cause = compromised ? ({ reason: 'compromised', said: reason } as const) : { reason };
-        const underWay = compromised ? await sayCompromised(desk, caller, credential, reason) : null;
+        const leaked = { version, said: reason };
+        const underWay = compromised ? await sayCompromised(desk, caller, credential, leaked) : null;
+        if (underWay === null && version !== (current?.version ?? null)) throw notReplaced(credential, version);
         const row = underWay ?? (await startRotation(desk, mandate, ground, cause));
         nudge();
         return ok(rotationJson(row), 201);
@@ -216,4 +219,11 @@ function taskRoutes({ desk, nudge }: RotationRoutesOptions): Route[] {
       },
     }),
   ];
+}
+
+function notReplaced(credential: string, version: number | null): KeyturnError {
+  const what = `No rotation of ${credential} is on its way to replace version ${version}, or it is asked to be revoked already.`;
+  return new KeyturnError('conflict', what, {
+    fix: `Without --version the current one is replaced. See where things are: keyturn show ${credential}`,
+  });
 }
