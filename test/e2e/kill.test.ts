@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { KillCampaign } from './kill/campaign.ts';
 import { randomFrom } from './kill/random.ts';
 
-const KILLS = 12;
+const KILLS = 8;
 /** Close to the end of the time in which a kill falls. */
 const LATE = 0.99;
 

@@ -1,3 +1,8 @@
 import { killedWhileRotating } from './rotation-kill/describe.ts';
 
-killedWhileRotating({ maker: 'local', ledger: 'postgres' });
+// Where most is written at once.
+killedWhileRotating({
+  maker: 'local',
+  ledger: 'postgres',
+  steps: ['make-key', 'promote', 'drain', 'revoke', 'destroy', 'discard'],
+});

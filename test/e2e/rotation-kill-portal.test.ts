@@ -1,4 +1,5 @@
 import { killedWhileRotating } from './rotation-kill/describe.ts';
 
 killedWhileRotating({ maker: 'portal', listening: true });
-killedWhileRotating({ maker: 'portal', live: 1 });
+// What goes another way where one certificate may live.
+killedWhileRotating({ maker: 'portal', live: 1, steps: ['await', 'promote', 'canary', 'prove'] });

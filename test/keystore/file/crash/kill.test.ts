@@ -8,7 +8,7 @@ import { plain, temporaryStore } from '../temporary-store.ts';
 import { contentOf } from './content.ts';
 import { StoreProcess } from './disturbed-store.ts';
 
-const ROUNDS = 60;
+const ROUNDS = 40;
 
 /** What the store may hold after a process died: a name in neither set must be absent. */
 class Expected {

@@ -7,7 +7,7 @@ import { openSqliteLedger } from '../../../../src/ledger/sqlite/open.ts';
 import { freshPlace } from '../place.ts';
 import { LedgerChild } from './child.ts';
 
-const ROUNDS = Number(process.env['KEYTURN_KILL_ROUNDS'] ?? 30);
+const ROUNDS = Number(process.env['KEYTURN_KILL_ROUNDS'] ?? 20);
 /** A process is killed this long after it began to commit, at most. */
 const LONGEST_MS = 120;
 
