@@ -77,15 +77,18 @@ export class AnswerOpener {
   readonly #contexts = new Map<string, RecipientContext>();
   /** Raw X25519, base64url without padding: what a lease request carries. */
   readonly publicKey: string;
+  /** SHA-256 of it, lower-case hex: what an entry knows this process by. */
+  readonly recipient: string;
 
-  private constructor(privateKey: KeyObject, publicKey: string) {
+  private constructor(privateKey: KeyObject, publicKey: Buffer) {
     this.#privateKey = privateKey;
-    this.publicKey = publicKey;
+    this.publicKey = encodeBase64url(publicKey);
+    this.recipient = hash('sha256', publicKey, 'hex');
   }
 
   static generate(): AnswerOpener {
     const { privateKey, publicKey } = generateX25519();
-    return new AnswerOpener(privateKey, encodeBase64url(publicKey));
+    return new AnswerOpener(privateKey, publicKey);
   }
 
   /**

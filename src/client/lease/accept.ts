@@ -1,5 +1,3 @@
-import { hash } from 'node:crypto';
-import { decodeBase64url } from '../../core/encoding/base64url.ts';
 import { KeyturnError } from '../../core/errors.ts';
 import type { SecretBytes } from '../../core/secret-bytes.ts';
 import type { AnswerOpener } from '../../sealed/answer.ts';
@@ -66,14 +64,13 @@ function assertReceipt(answer: LeaseAnswer, { call, lease }: Expected, log: Seen
   const { entry } = log.verify(answer.receipt);
   // A renewal that moves to another version ends one lease and grants the next.
   const kind = call === 'renew' && answer.lease === lease ? 'lease.renewed' : 'lease.granted';
-  const client = hash('sha256', decodeBase64url(opener.publicKey) ?? '', 'hex');
   const facts: readonly (readonly [string, unknown, unknown])[] = [
     ['kind', entry.kind, kind],
     ['credential', entry.credential, answer.credential],
     ['version', entry.version, answer.version],
     ['lease', entry.data['lease'], answer.lease],
     ['spki', entry.data['spki'], answer.spki],
-    ['client', entry.data['client'], client],
+    ['client', entry.data['client'], opener.recipient],
     ['expiresAt', entry.data['expiresAt'], answer.expiresAt],
   ];
   const wrong = facts.find(([, recorded, answered]) => recorded !== answered);

@@ -1,6 +1,4 @@
-import { hash } from 'node:crypto';
 import { type Receipt, verifyReceipt } from '../../../audit/receipt.ts';
-import { decodeBase64url } from '../../../core/encoding/base64url.ts';
 import { pemOctets } from '../../../core/encoding/pem.ts';
 import { KeyturnError } from '../../../core/errors.ts';
 import { AnswerOpener } from '../../../sealed/answer.ts';
@@ -86,10 +84,9 @@ function refuseUnrecorded(
   opener: AnswerOpener,
 ): void {
   const { entry } = verifyReceipt(receipt, api.connection.log, null);
-  const client = hash('sha256', decodeBase64url(opener.publicKey) ?? '', 'hex');
   const isOurs = entry.kind === 'key.revealed' && entry.request === request;
   const isOfKey = entry.credential === credential && entry.version === version && entry.data['spki'] === spki;
-  if (isOurs && isOfKey && entry.data['client'] === client) return;
+  if (isOurs && isOfKey && entry.data['client'] === opener.recipient) return;
   throw new KeyturnError('receipt_invalid', 'The receipt proves another access than this reveal.', {
     fix: 'Treat the server, or what stands before it, as compromised until this is explained.',
   });
