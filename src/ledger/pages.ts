@@ -1,3 +1,5 @@
+import type { AuditEntry } from '../audit/entry.ts';
+import { parseEntry } from '../audit/recorded.ts';
 import type { Where } from './change.ts';
 import type { Ledger } from './ledger.ts';
 import type { TableName, Tables } from './tables.ts';
@@ -78,6 +80,26 @@ export async function pageOf<T extends TableName>(
   const items = found.slice(0, limit);
   const end = items.at(-1);
   return { items, next: found.length > limit && end !== undefined ? String(end[by]) : null };
+}
+
+export interface EntriesWanted {
+  readonly kind: string;
+  /** Inclusive; default: from the first on. */
+  readonly from?: number;
+  /** Exclusive; default: to the end. */
+  readonly to?: number;
+  readonly credential?: string;
+}
+
+/** Entries of one kind, page by page, in their order. */
+export async function* entriesOf(ledger: Pick<Ledger, 'entries'>, wanted: EntriesWanted): AsyncGenerator<AuditEntry> {
+  for (let from = wanted.from ?? 0; ; ) {
+    const page = await ledger.entries({ ...wanted, from, limit: AT_A_TIME });
+    for (const { json } of page) yield parseEntry(json);
+    const last = page.at(-1);
+    if (last === undefined || page.length < AT_A_TIME) return;
+    from = last.index + 1;
+  }
 }
 
 function find<T extends TableName>(

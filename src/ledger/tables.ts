@@ -68,7 +68,8 @@ export interface CompanionRow {
   created_at: number;
 }
 
-export type HoldTarget = 'version' | 'credential' | 'principal' | 'host' | 'store';
+export const HOLD_TARGETS = ['version', 'credential', 'principal', 'host', 'store'] as const;
+export type HoldTarget = (typeof HOLD_TARGETS)[number];
 
 /** A freeze. In force while `lifted_at` is null. Key: `id`. */
 export interface HoldRow {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { GrantRequest, LeaseAnswer, RenewRequest } from '../client/wire.ts';
 import type { FreezeRequest } from '../credential/hold/freeze.ts';
+import { HOLD_TARGETS } from '../ledger/tables.ts';
 
 /** Names as they appear in a path. What they mean is checked by the use case, which refuses any other spelling. */
 export const credentialParam = z.object({ name: z.string().min(3).max(100) });
@@ -106,7 +107,7 @@ export const CONTRACT: readonly [
 
 export const freezeRequest = z
   .strictObject({
-    target: z.enum(['version', 'credential', 'principal', 'host', 'store']),
+    target: z.enum(HOLD_TARGETS),
     subject: z.string().min(1).max(260),
     version: z.int().min(1).optional(),
     reason,

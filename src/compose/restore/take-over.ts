@@ -3,15 +3,12 @@ import type { AuditEntry } from '../../audit/entry.ts';
 import { FIRST_GENERATION, GENERATION_STARTED, signGeneration } from '../../audit/generation.ts';
 import { timestamp } from '../../core/clock.ts';
 import { newId } from '../../core/ids.ts';
-import { holdChange } from '../../credential/hold/hold-journal.ts';
+import { holdChange, holdOf, IN_FORCE } from '../../credential/hold/hold-journal.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { SignedHead } from '../../ledger/log/proof.ts';
-import type { HoldRow, HoldTarget } from '../../ledger/tables.ts';
 
 /** Who restores: whoever has the machine, the identity and the master key. */
 export const RESTORER = 'local:restore';
-
-const TARGETS: readonly HoldTarget[] = ['version', 'credential', 'principal', 'host', 'store'];
 
 export interface Beginning {
   readonly signer: LogSigner;
@@ -40,7 +37,9 @@ export async function beginGeneration(ledger: Ledger, beginning: Beginning): Pro
  */
 export async function takeOverStops(ledger: Ledger, tail: readonly AuditEntry[], now: number) {
   const lifted = new Set(tail.filter(({ kind }) => kind === 'hold.lifted').map(({ data }) => data['hold']));
-  const placed = tail.flatMap((entry) => (entry.kind === 'hold.placed' ? holdOf(entry) : []));
+  const placed = tail
+    .map((entry) => (entry.kind === 'hold.placed' ? holdOf(entry) : null))
+    .filter((row) => row !== null);
   let frozen = 0;
   for (const row of placed.filter(({ id }) => !lifted.has(id))) {
     if ((await ledger.commit(holdChange(row))).committed) frozen += 1;
@@ -59,22 +58,17 @@ export async function takeOverStops(ledger: Ledger, tail: readonly AuditEntry[],
   return { frozen, revoked };
 }
 
-function holdOf({ actor, data }: AuditEntry): HoldRow[] {
-  const { hold, target, subject, reason, placedAt } = data;
-  const known = TARGETS.find((each) => each === target);
-  if (known === undefined || typeof hold !== 'string' || typeof subject !== 'string') return [];
-  return [holdRow(hold, known, subject, typeof reason === 'string' ? reason : '', actor, Number(placedAt))];
-}
-
 /** A hold on every store: nothing leaves until two persons have thawed it. */
 export async function freezeStores(ledger: Ledger, stores: readonly string[], now: number): Promise<void> {
   const reason = 'restored from a backup: what was frozen after it is not known';
   for (const store of stores) {
-    await ledger.commit(holdChange(holdRow(newId('hold', now), 'store', store, reason, RESTORER, now)));
+    const placed = {
+      id: newId('hold', now),
+      target: 'store',
+      subject: store,
+      placed_by: RESTORER,
+      placed_at: now,
+    } as const;
+    await ledger.commit(holdChange({ ...placed, reason, ...IN_FORCE }));
   }
-}
-
-function holdRow(id: string, target: HoldTarget, subject: string, reason: string, by: string, at: number): HoldRow {
-  const never = { thaw_asked_by: null, thaw_asked_at: null, lifted_by: null, lifted_at: null };
-  return { id, target, subject, reason, placed_by: by, placed_at: at, ...never };
 }

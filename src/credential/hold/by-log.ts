@@ -1,11 +1,9 @@
-import type { AuditEntry } from '../../audit/entry.ts';
-import { parseEntry } from '../../audit/recorded.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { HoldRow, HoldTarget } from '../../ledger/tables.ts';
+import { entriesOf } from '../../ledger/pages.ts';
+import type { HoldRow } from '../../ledger/tables.ts';
 import { aboutOf } from './credential-of.ts';
+import { holdOf } from './hold-journal.ts';
 
-const TARGETS: readonly HoldTarget[] = ['version', 'credential', 'principal', 'host', 'store'];
-const ENTRIES = 1_000;
 /** Ids in one question. */
 const ASKED_AT_ONCE = 900;
 
@@ -28,8 +26,8 @@ export async function restoreHolds(ledger: Ledger): Promise<number> {
 
 async function placedByLog(ledger: Ledger): Promise<Map<string, HoldRow>> {
   const placed = new Map<string, HoldRow>();
-  for await (const entry of entriesOf(ledger, 'hold.placed')) {
-    const row = rowOf(entry);
+  for await (const entry of entriesOf(ledger, { kind: 'hold.placed' })) {
+    const row = holdOf(entry);
     if (row !== null) placed.set(row.id, row);
   }
   return placed;
@@ -37,7 +35,7 @@ async function placedByLog(ledger: Ledger): Promise<Map<string, HoldRow>> {
 
 async function liftedByLog(ledger: Ledger): Promise<string[]> {
   const lifted: string[] = [];
-  for await (const { data } of entriesOf(ledger, 'hold.lifted')) {
+  for await (const { data } of entriesOf(ledger, { kind: 'hold.lifted' })) {
     if (typeof data['hold'] === 'string') lifted.push(data['hold']);
   }
   return lifted;
@@ -57,33 +55,4 @@ async function restore(ledger: Ledger, row: HoldRow): Promise<void> {
     writes: [{ put: 'holds', row }],
     entry: { kind: 'hold.restored', actor: 'system', ...aboutOf(row), data },
   });
-}
-
-/** Null for an entry that tells of none. */
-function rowOf({ actor, data }: AuditEntry): HoldRow | null {
-  const { hold: id, target, subject, reason, placedAt } = data;
-  const known = TARGETS.find((each) => each === target);
-  if (known === undefined || typeof id !== 'string' || typeof subject !== 'string') return null;
-  return {
-    id,
-    target: known,
-    subject,
-    reason: typeof reason === 'string' ? reason : '',
-    placed_by: actor,
-    placed_at: Number(placedAt),
-    thaw_asked_by: null,
-    thaw_asked_at: null,
-    lifted_by: null,
-    lifted_at: null,
-  };
-}
-
-async function* entriesOf(ledger: Ledger, kind: string): AsyncGenerator<AuditEntry> {
-  for (let from = 0; ; ) {
-    const page = await ledger.entries({ kind, from, limit: ENTRIES });
-    for (const { json } of page) yield parseEntry(json);
-    const last = page.at(-1);
-    if (last === undefined || page.length < ENTRIES) return;
-    from = last.index + 1;
-  }
 }

@@ -6,7 +6,7 @@ import { denial } from '../authorise.ts';
 import type { Caller } from '../caller.ts';
 import type { Desk } from '../desk.ts';
 import { credentialOf } from './credential-of.ts';
-import type { HoldJournal } from './hold-journal.ts';
+import { type HoldJournal, IN_FORCE } from './hold-journal.ts';
 import { isKnown } from './known.ts';
 import { type FreezeTarget, holdSubject } from './subject.ts';
 
@@ -95,9 +95,6 @@ function holdRow(desk: Desk, caller: Caller | typeof LOCAL_OPERATOR, request: Fr
     reason: request.reason,
     placed_by: caller === LOCAL_OPERATOR ? LOCAL_OPERATOR : caller.principal.id,
     placed_at: now,
-    thaw_asked_by: null,
-    thaw_asked_at: null,
-    lifted_by: null,
-    lifted_at: null,
+    ...IN_FORCE,
   };
 }

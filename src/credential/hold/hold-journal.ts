@@ -1,7 +1,8 @@
+import type { AuditEntry } from '../../audit/entry.ts';
 import type { Change } from '../../ledger/change.ts';
 import type { EmergencyJournal } from '../../ledger/journal/emergency-journal.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { HoldRow } from '../../ledger/tables.ts';
+import { HOLD_TARGETS, type HoldRow } from '../../ledger/tables.ts';
 import { aboutOf } from './credential-of.ts';
 
 /** How long a freeze waits for the ledger before it goes to the emergency journal, milliseconds. */
@@ -9,6 +10,9 @@ const LEDGER_PATIENCE_MS = 40;
 
 /** For whoever wants to lift a hold that is not on the ledger yet, milliseconds. */
 const BRING_PATIENCE_MS = 1_000;
+
+/** What says that nobody has lifted a hold, nor asked for that. */
+export const IN_FORCE = { thaw_asked_by: null, thaw_asked_at: null, lifted_by: null, lifted_at: null } as const;
 
 /** Where a hold rests; of one on the ledger, whether it was there before, under the same id. */
 export type Rest = { readonly durable: 'ledger'; readonly isNew: boolean } | { readonly durable: 'journal' };
@@ -114,5 +118,21 @@ export function holdChange(row: HoldRow, request?: string): Change {
       ...aboutOf(row),
       data: { hold: row.id, target: row.target, subject: row.subject, reason: row.reason, placedAt: row.placed_at },
     },
+  };
+}
+
+/** The hold that such an entry tells of; null for an entry that tells of none. */
+export function holdOf({ actor, data }: AuditEntry): HoldRow | null {
+  const { hold: id, target, subject, reason, placedAt } = data;
+  const known = HOLD_TARGETS.find((each) => each === target);
+  if (known === undefined || typeof id !== 'string' || typeof subject !== 'string') return null;
+  return {
+    id,
+    target: known,
+    subject,
+    reason: typeof reason === 'string' ? reason : '',
+    placed_by: actor,
+    placed_at: Number(placedAt),
+    ...IN_FORCE,
   };
 }

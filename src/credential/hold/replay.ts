@@ -1,17 +1,16 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { EmergencyJournal } from '../../ledger/journal/emergency-journal.ts';
 import { rowPages } from '../../ledger/pages.ts';
-import type { HoldRow, HoldTarget } from '../../ledger/tables.ts';
+import { HOLD_TARGETS, type HoldRow } from '../../ledger/tables.ts';
 import type { Desk } from '../desk.ts';
 import { restoreHolds } from './by-log.ts';
-import { holdChange } from './hold-journal.ts';
-
-const TARGETS: readonly HoldTarget[] = ['version', 'credential', 'principal', 'host', 'store'];
+import { holdChange, IN_FORCE } from './hold-journal.ts';
 
 /**
- * At start, before the first release: holds in the ledger, those among them that its rows deny, are put into the switch, then those of the emergency journal
- * are brought into the ledger (each once, by id), and the journal is emptied. What was torn there can't be: a freeze that
- * nobody was told of, or one that is lost. Which, nobody can know, so that it was there goes on record.
+ * At start, before the first release: holds in the ledger, those among them that its rows deny, are put into the switch,
+ * then those of the emergency journal are brought into the ledger (each once, by id), and the journal is emptied. What was
+ * torn there can't be: a freeze that nobody was told of, or one that is lost. Which, nobody can know, so that it was there
+ * goes on record.
  * @throws KeyturnError `ledger_unavailable`, `journal_unavailable`: then nothing may be released.
  */
 export async function replayHolds(
@@ -41,7 +40,7 @@ export async function replayHolds(
 /** The journal is a file on disk: what it holds is parsed as strictly as a request. */
 function holdRowOf(record: Readonly<Record<string, unknown>>): HoldRow {
   const { id, target, subject, reason, placed_by, placed_at } = record;
-  const known = TARGETS.find((each) => each === target);
+  const known = HOLD_TARGETS.find((each) => each === target);
   if (
     known === undefined ||
     typeof id !== 'string' ||
@@ -61,9 +60,6 @@ function holdRowOf(record: Readonly<Record<string, unknown>>): HoldRow {
     reason,
     placed_by,
     placed_at,
-    thaw_asked_by: null,
-    thaw_asked_at: null,
-    lifted_by: null,
-    lifted_at: null,
+    ...IN_FORCE,
   };
 }

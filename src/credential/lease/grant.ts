@@ -178,7 +178,8 @@ async function record(desk: Desk, caller: Caller, lending: Recording): Promise<R
 }
 
 /**
- * The facts of a lease that its receipt proves; the client compares each with its answer. `client`: SHA-256 of the public key of its process, lower-case hex.
+ * The facts of a lease that its receipt proves; the client compares each with its answer. `client`: SHA-256 of the public
+ * key of its process, lower-case hex.
  */
 export function leaseFacts(row: LeaseRow, version: VersionRow, client: string, more: JsonObject): JsonObject {
   return {

@@ -1,6 +1,6 @@
 import { parseEntry } from '../../audit/recorded.ts';
 import type { JsonObject } from '../../core/canonical-json.ts';
-import type { HoldTarget } from '../../ledger/tables.ts';
+import { HOLD_TARGETS, type HoldTarget } from '../../ledger/tables.ts';
 import { credentialOf } from '../hold/credential-of.ts';
 
 /** Something after which a client had better ask anew. It decides nothing: what the client then gets, it asks for. */
@@ -29,8 +29,6 @@ export const WATCHED_KINDS = [
   'companion.set',
   'policy.loaded',
 ] as const;
-
-const TARGETS = ['version', 'credential', 'principal', 'host', 'store'] as const satisfies readonly HoldTarget[];
 
 /** The event of an entry of one of {@link WATCHED_KINDS}; null for one that changes nothing for clients. */
 export function eventOf(json: string): WatchEvent | null {
@@ -67,7 +65,7 @@ function ofHold(
   kind: 'hold.placed' | 'hold.lifted',
   { target, subject }: JsonObject,
 ): WatchEvent | null {
-  const known = TARGETS.find((one) => one === target);
+  const known = HOLD_TARGETS.find((one) => one === target);
   if (known === undefined || typeof subject !== 'string') return null;
   return { ...held(known, subject, kind === 'hold.placed' ? 'frozen' : 'thawed'), index };
 }

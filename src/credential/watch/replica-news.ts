@@ -1,4 +1,5 @@
 import type { EntryRange, Ledger } from '../../ledger/ledger.ts';
+import { entriesOf } from '../../ledger/pages.ts';
 import type { Desk } from '../desk.ts';
 import type { TokenBook } from '../token-book.ts';
 import { isInForce, type RulesInForce, rulesInForce } from './rules-in-force.ts';
@@ -7,7 +8,6 @@ import { isInForce, type RulesInForce, rulesInForce } from './rules-in-force.ts'
 const GATHER_MS = 50;
 /** After a ledger that did not answer, milliseconds. */
 const AGAIN_MS = 1000;
-const PAGE = 1000;
 
 /** What is kept in memory changes by these alone. */
 const KINDS = [
@@ -86,8 +86,8 @@ export class ReplicaNews implements Disposable {
     let failed = false;
     try {
       for (const kind of KINDS) {
-        const entries = await entriesOf(this.#desk.ledger, kind, from, to);
-        if (entries.length > 0) await this.#take(kind, entries);
+        const data = await dataOf(this.#desk.ledger, kind, from, to);
+        if (data.length > 0) await this.#take(kind, data);
       }
       this.#from = to;
       await this.#followPolicy();
@@ -138,13 +138,8 @@ function idsOf(data: readonly Data[], member: string): Set<string> {
   return new Set(data.map((each) => String(each[member])));
 }
 
-async function entriesOf(ledger: Ledger, kind: Kind, from: number, to: number): Promise<Data[]> {
+async function dataOf(ledger: Ledger, kind: Kind, from: number, to: number): Promise<Data[]> {
   const found: Data[] = [];
-  for (let at = from; ; ) {
-    const page = await ledger.entries({ from: at, to, kind, limit: PAGE });
-    for (const { json } of page) found.push((JSON.parse(json) as { data: Data }).data);
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return found;
-    at = last.index + 1;
-  }
+  for await (const { data } of entriesOf(ledger, { kind, from, to })) found.push(data);
+  return found;
 }

@@ -1,15 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { partsOf } from '../../access/credential-name.ts';
-import { parseEntry } from '../../audit/recorded.ts';
 import type { Desk } from '../../credential/desk.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import { rowPages } from '../../ledger/pages.ts';
+import { entriesOf, rowPages } from '../../ledger/pages.ts';
 import type { VersionRow } from '../../ledger/tables.ts';
 import { chainEnd } from './chain-end.ts';
 import type { DueFacts } from './check.ts';
 import { type Due, type DueOptions, nextChange, nextDue } from './due.ts';
 
-const ENTRIES = 1_000;
 /** How long others wait at most while many are gone through, milliseconds. */
 const TURN_MS = 10;
 /** Entries after which another version is current, or a key has been seen. */
@@ -172,23 +170,9 @@ function keyOf({ credential, version }: { readonly credential?: string; readonly
 /** When the key of each version was first shown to a person. */
 async function revealed(ledger: Ledger, where: { readonly credential?: string }): Promise<Map<string, number>> {
   const first = new Map<string, number>();
-  for await (const entry of entriesOf(ledger, { kind: 'key.revealed', from: 0, ...where })) {
+  for await (const entry of entriesOf(ledger, { kind: 'key.revealed', ...where })) {
     const key = keyOf(entry);
     if (!first.has(key)) first.set(key, Date.parse(entry.time));
   }
   return first;
-}
-
-/** Entries of one kind, page by page, in their order. */
-async function* entriesOf(
-  ledger: Ledger,
-  query: { readonly kind: string; readonly from: number; readonly to?: number; readonly credential?: string },
-) {
-  for (let { from } = query; ; ) {
-    const page = await ledger.entries({ ...query, from, limit: ENTRIES });
-    for (const { json } of page) yield parseEntry(json);
-    const last = page.at(-1);
-    if (last === undefined || page.length < ENTRIES) return;
-    from = last.index + 1;
-  }
 }
