@@ -121,8 +121,11 @@ export class CheckpointFile {
       // A pipe or a device, or longer than any checkpoint: it is none.
       const isFile = (await stat(this.#options.path)).isFile();
       const octets = isFile ? await readAtMost(this.#options.path, MAX_NOTE_BYTES) : null;
+      // Whatever is accepted: what such a file holds would be lost.
+      if (isFile && octets === null && this.#options.acceptRollback === true) throw notOverwritten(this.#options.path);
       return octets?.toString('utf8') ?? '';
     } catch (error) {
+      if (isKeyturnError(error)) throw error;
       if (codeOf(error) === 'ENOENT') return null;
       throw new KeyturnError('ledger_unavailable', `The checkpoint outside cannot be read: ${codeOf(error)}.`, {
         fix: `Make ${this.#options.path} readable, or name another path.`,

@@ -121,6 +121,12 @@ test('nor can they have a start read without end, or wait', async () => {
   await expect(fileWith().start(ledger)).rejects.toMatchObject(corrupt);
 });
 
+test('what is longer than any checkpoint is never overwritten either, whatever is accepted', async () => {
+  await writeFile(path, Buffer.alloc(1_000_000, 0x61));
+  await expect(fileWith({ acceptRollback: true }).start(ledger)).rejects.toMatchObject({ code: 'config_invalid' });
+  expect(await written()).toHaveLength(1_000_000);
+});
+
 test('a ledger with as many entries, but others, was replaced', async () => {
   await grow(5);
   const frontier = TreeFrontier.empty();
